@@ -1,0 +1,127 @@
+/*
+ * config: what posthornd has been told, read from an INI file and from the --set options of its command line.
+ *
+ * A configuration is loaded as a whole or not at all, and is constant from then on: whoever loaded it owns it, any
+ * thread may read it, and a reload loads another one beside it. Everything that is known of an option (its name, type,
+ * default, limits, help) is one row of the table in options.c; the loader and all printers are driven by that table.
+ *
+ * To add an option: a field here, a row in options.c. To add a section: a struct here and its rows in options.c, one in
+ * the table of sections, one a key in the table of options. A section that is repeated under names, such as a future
+ * [stream NAME], is the same with an array in place of the struct:
+ *
+ *     struct config_stream {                          sections[]:
+ *         char *name;     first: the NAME               SECTION_ARRAY("stream", streams, "What a [stream NAME] is."),
+ *         uint64_t bytes_max;                         options[]:
+ *     };                                                { "stream", "bytes_max", AT(stream, bytes_max), OPTION_SIZE, ... },
+ *     struct config_stream *streams;                then run the tests: they say how to write etc/posthornd.ini and
+ *     size_t stream_count;                          doc/posthornd.ini.5 anew.
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "util/slice.h"
+
+struct config_list {
+    char **items;
+    size_t item_count;
+};
+
+/* In the order of severity, most severe first. */
+enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
+
+struct config_server {
+    char *name;                              /* "": the host's name */
+    unsigned workers;                        /* 0: one a processor, at most 8 */
+    uint64_t spin_ns;                        /* how long a worker polls before it sleeps; 0: not at all */
+    char *log;                               /* "stderr" or an absolute path */
+    unsigned log_level;                      /* enum config_log_level */
+    uint64_t lame_duck_grace_ms;             /* from SIGUSR2 to the first connection closed */
+    uint64_t lame_duck_duration_ms;          /* over which the connections are closed */
+    unsigned connections_max;
+    unsigned connections_per_address_max;    /* 0: no limit */
+};
+
+struct config_line {
+    struct config_list listen;               /* HOST:PORT, [IPV6]:PORT, unix:/PATH: well-formed, not looked up */
+    unsigned unix_mode;                      /* permissions of unix sockets */
+    uint64_t payload_size_max;               /* headers and payload together */
+    uint64_t pending_size_max;               /* output waiting for one connection; at least payload_size_max */
+    uint64_t control_size_max;               /* a control line, its end included */
+    unsigned subscriptions_max;              /* of one connection; 0: no limit */
+    uint64_t topic_size_max;                 /* below control_size_max */
+    unsigned topic_depth_max;                /* tokens */
+    uint64_t auth_timeout_ms;                /* to a good CONNECT, where there are users */
+    uint64_t hello_timeout_ms;               /* to the first operation, where there are none */
+    uint64_t write_timeout_ms;
+    uint64_t ping_interval_ms;
+    unsigned pings_outstanding_max;
+};
+
+/* At least one of password and token is set. Tokens differ between users. */
+struct config_user {
+    char *name;
+    char *password;                          /* NULL: enters by token only */
+    char *token;                             /* NULL: enters by password only */
+};
+
+struct config {
+    struct config_server server;
+    struct config_line line;
+    struct config_user *users;               /* in the order of the file; none: anybody may enter */
+    size_t user_count;
+};
+
+/*
+ * Why a configuration was refused. The sentence is all that a front end needs to print, such as
+ * "posthornd.ini:12: [line] ping_intervall: no such option; did you mean ping_interval?"; the rest is what it is made of.
+ * Texts are cut where they are too long. A secret is never among them.
+ */
+struct config_error {
+    char sentence[1024];
+    char place[256];                         /* the file as it was named, or "--set" */
+    unsigned line;                           /* in the file, from 1; 0: no line is to blame */
+    char offending[192];                     /* the text that was refused */
+    char expected[320];                      /* what should have stood there */
+};
+
+/*
+ * Reads the file at path (NULL: no file, the defaults hold) and lays the overrides over it, the last of equals winning:
+ * each is "section.key=value", or "section.NAME.key=value" where the section is repeated.
+ * Returns 0 and a configuration to be destroyed by the caller, or fills in ret_error and returns -EINVAL (refused),
+ * -ENOMEM, or the error of open or read, having allocated nothing.
+ */
+int config_load(const char *path, const char *const *overrides, size_t override_count, struct config **ret_config,
+                struct config_error *ret_error);
+
+/* The same from text that has been read already; name is what errors call it. Borrows everything until it returns. */
+int config_parse(const char *name, struct slice text, const char *const *overrides, size_t override_count,
+                 struct config **ret_config, struct config_error *ret_error);
+
+/* Takes NULL. */
+void config_destroy(struct config *config);
+
+/*
+ * What a reload needs, in this order. config_changes_needing_restart names the options that differ and that a running
+ * daemon cannot change: *ret_names is their text, "server.workers, line.listen", to be freed by the caller, NULL where
+ * there is none. Returns 0 or -ENOMEM. config_carry_over then moves the values of those options from the old
+ * configuration to the new one (the new one's go to the old, to be destroyed with it), so that the new one says
+ * what holds, and the next reload names them again.
+ */
+int config_changes_needing_restart(const struct config *old_config, const struct config *new_config, char **ret_names);
+void config_carry_over(struct config *old_config, struct config *new_config);
+
+/* The effective configuration, as an INI that loads again. Secrets are left out and say so in a comment. */
+void config_print(const struct config *config, FILE *out);
+
+/* etc/posthornd.ini: every option at its default, commented out, under its help. */
+void config_print_sample(FILE *out);
+
+/* doc/posthornd.ini.5, in man(7) roff. */
+void config_print_man(FILE *out);
+
+#endif
