@@ -1,0 +1,492 @@
+#include "core/router.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/index.h"
+#include "core/topic.h"
+#include "util/hash.h"
+#include "util/random.h"
+
+enum {
+    CACHE_WAYS = 4,         /* entries in a set */
+    CACHE_SETS = 2048,      /* a power of two */
+    SEEN_COUNT = 8192,      /* topics of which we remember that they were asked for; a power of two */
+    LARGE_SINKS = 64,       /* from so many sinks on, an answer is worth the exact check */
+    LARGE_COUNT = 64,       /* so many of those at most */
+    CACHE_SINKS_MAX = 1 << 20, /* sinks that all answers together may hold */
+    PICK_COUNT = 64,        /* messages for which a group picks at once */
+};
+
+/* A remembered answer: one block, the arrays and the topic behind the struct. */
+struct entry {
+    struct match match;
+    uint64_t generation; /* right while equal to the router's; 0: wrong */
+    unsigned weight;     /* sinks in it */
+    bool large;          /* kept right by comparing patterns, whatever the generation */
+};
+
+struct cache_set {
+    uint32_t tags[CACHE_WAYS];
+    struct entry *entries[CACHE_WAYS];
+};
+
+/* Where an answer is gathered; the arrays grow and stay. */
+struct gather {
+    struct sink **sinks;
+    struct gather_member *members;
+    struct match_group *groups;
+    size_t sink_room, member_room, group_room;
+    unsigned sink_count, member_count, group_count;
+    bool short_of_memory;
+};
+
+struct gather_member {
+    struct sink *sink;
+    unsigned group; /* which of groups */
+};
+
+struct router {
+    struct index *index;
+    uint64_t seed, generation;
+    struct random random;
+    uint64_t hits, misses;
+    size_t cached_sinks;
+    struct entry *large[LARGE_COUNT];
+    unsigned large_count;
+    struct gather gather;
+    struct entry *scratch; /* the last answer that was not remembered */
+    struct match nothing;  /* the answer where memory ran out */
+    uint32_t seen[SEEN_COUNT];
+    struct cache_set sets[CACHE_SETS];
+};
+
+struct router *router_create(uint64_t seed)
+{
+    struct router *router = calloc(1, sizeof *router);
+    if (!router)
+        return NULL;
+    router->seed = seed;
+    router->generation = 1;
+    random_init(&router->random, hash_mix(seed, HASH_PRIME_A));
+    router->index = index_create(seed);
+    if (!router->index) {
+        free(router);
+        return NULL;
+    }
+    return router;
+}
+
+/* The cache. */
+
+static uint64_t topic_hash(const struct router *router, struct slice topic)
+{
+    return hash_bytes(router->seed, topic.data, topic.size);
+}
+
+static struct cache_set *set_of(struct router *router, uint64_t hash)
+{
+    return &router->sets[hash & (CACHE_SETS - 1)];
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32) | 1; /* never 0, the tag of an empty place */
+}
+
+static struct entry **entry_place(struct cache_set *set, uint32_t tag, struct slice topic)
+{
+    for (unsigned way = 0; way < CACHE_WAYS; way++)
+        if (set->tags[way] == tag && slice_equal(set->entries[way]->match.topic, topic))
+            return &set->entries[way];
+    return NULL;
+}
+
+static inline bool entry_is_right(const struct router *router, const struct entry *entry)
+{
+    return entry->generation == router->generation || (entry->large && entry->generation);
+}
+
+static void large_forget(struct router *router, const struct entry *entry)
+{
+    unsigned i = 0;
+    while (router->large[i] != entry)
+        i++;
+    router->large[i] = router->large[--router->large_count];
+}
+
+static void entry_free(struct router *router, struct entry *entry)
+{
+    if (!entry)
+        return;
+    if (entry->large)
+        large_forget(router, entry);
+    router->cached_sinks -= entry->weight;
+    free(entry);
+}
+
+static void cache_clear(struct router *router)
+{
+    for (unsigned i = 0; i < CACHE_SETS; i++)
+        for (unsigned way = 0; way < CACHE_WAYS; way++) {
+            entry_free(router, router->sets[i].entries[way]);
+            router->sets[i].entries[way] = NULL;
+            router->sets[i].tags[way] = 0;
+        }
+}
+
+/* A sink comes to the pattern, or leaves it: which answers are wrong from now on? */
+static void cache_invalidate(struct router *router, struct slice pattern)
+{
+    if (!pattern_has_wildcard(pattern)) {
+        uint64_t hash = topic_hash(router, pattern);
+        struct entry **place = entry_place(set_of(router, hash), tag_of(hash), pattern);
+        if (place)
+            (*place)->generation = 0;
+        return;
+    }
+    router->generation++;
+    for (unsigned i = 0; i < router->large_count; i++)
+        if (pattern_matches(pattern, router->large[i]->match.topic))
+            router->large[i]->generation = 0;
+}
+
+/* An answer is worth remembering when its topic is asked for a second time: replies to one request never are. */
+static bool seen_before(struct router *router, uint64_t hash)
+{
+    uint32_t *place = &router->seen[(hash >> 12) & (SEEN_COUNT - 1)], tag = tag_of(hash);
+    bool seen = *place == tag;
+    *place = tag;
+    return seen;
+}
+
+static void cache_put(struct router *router, uint64_t hash, struct entry *entry)
+{
+    if (router->cached_sinks + entry->weight > CACHE_SINKS_MAX)
+        cache_clear(router);
+    struct cache_set *set = set_of(router, hash);
+    struct entry **place = entry_place(set, tag_of(hash), entry->match.topic);
+    unsigned way = place ? (unsigned)(place - set->entries) : random_below(&router->random, CACHE_WAYS);
+    for (unsigned i = 0; !place && i < CACHE_WAYS; i++)
+        if (!set->entries[i] || !entry_is_right(router, set->entries[i]))
+            way = i;
+    entry_free(router, set->entries[way]);
+    set->tags[way] = tag_of(hash);
+    set->entries[way] = entry;
+    router->cached_sinks += entry->weight;
+    entry->large = entry->weight >= LARGE_SINKS && router->large_count < LARGE_COUNT;
+    if (entry->large)
+        router->large[router->large_count++] = entry;
+}
+
+/* Gathering an answer from the index. */
+
+/* The array with room for one more than count. Where memory runs out it stays as it is, and *room says so. */
+static void *grow(struct gather *gather, void *array, size_t *room, size_t count, size_t size)
+{
+    if (count < *room)
+        return array;
+    size_t wanted = *room ? *room * 2 : 64;
+    void *grown = realloc(array, wanted * size);
+    if (!grown) {
+        gather->short_of_memory = true;
+        return array;
+    }
+    *room = wanted;
+    return grown;
+}
+
+static void gather_plain(struct gather *gather, struct sink *sink)
+{
+    if (sink->target) {
+        sink = sink->target;
+        for (unsigned i = 0; i < gather->sink_count; i++)
+            if (gather->sinks[i] == sink)
+                return;
+    }
+    gather->sinks = grow(gather, gather->sinks, &gather->sink_room, gather->sink_count, sizeof *gather->sinks);
+    if (gather->sink_count < gather->sink_room)
+        gather->sinks[gather->sink_count++] = sink;
+}
+
+/* One group may have members under several patterns that all name the topic: it is still one group. */
+static struct match_group *gather_find_group(struct gather *gather, struct slice name)
+{
+    for (unsigned i = 0; i < gather->group_count; i++)
+        if (slice_equal(gather->groups[i].name, name))
+            return &gather->groups[i];
+    gather->groups = grow(gather, gather->groups, &gather->group_room, gather->group_count, sizeof *gather->groups);
+    if (gather->group_count == gather->group_room)
+        return NULL;
+    gather->groups[gather->group_count] = (struct match_group){ .name = name };
+    return &gather->groups[gather->group_count++];
+}
+
+static void gather_member(struct gather *gather, struct sink *sink, struct slice name)
+{
+    struct match_group *group = gather_find_group(gather, name);
+    gather->members =
+        grow(gather, gather->members, &gather->member_room, gather->member_count, sizeof *gather->members);
+    if (!group || gather->member_count == gather->member_room)
+        return;
+    unsigned place = (unsigned)(group - gather->groups);
+    gather->members[gather->member_count++] = (struct gather_member){ sink, place };
+    group->member_count++;
+    group->far_count += sink->target != NULL;
+}
+
+static void gather_sink(void *arg, struct sink *sink, struct slice group)
+{
+    struct gather *gather = arg;
+    if (group.size)
+        gather_member(gather, sink, group);
+    else
+        gather_plain(gather, sink);
+}
+
+static void gather_begin(struct gather *gather)
+{
+    gather->sink_count = gather->member_count = gather->group_count = 0;
+    gather->short_of_memory = false;
+}
+
+/* Lays the members of each group out at members, far ones first, and the names at names. */
+static void entry_fill_groups(const struct gather *gather, struct match *match, struct sink **members, char *names)
+{
+    for (unsigned i = 0; i < gather->group_count; i++) {
+        struct slice name = gather->groups[i].name;
+        memcpy(names, name.data, name.size);
+        match->groups[i] = (struct match_group){ .name = slice_make(names, name.size), .members = members };
+        names += name.size;
+        members += gather->groups[i].member_count;
+    }
+    for (unsigned i = 0; i < gather->member_count; i++) {
+        struct sink *sink = gather->members[i].sink;
+        struct match_group *group = &match->groups[gather->members[i].group];
+        unsigned near_at = gather->groups[gather->members[i].group].far_count + group->member_count - group->far_count;
+        group->members[sink->target ? group->far_count++ : near_at] = sink;
+        group->member_count++;
+    }
+}
+
+/* [entry][sinks][groups][members][topic][group names] */
+static struct entry *entry_create(const struct router *router, struct slice topic)
+{
+    const struct gather *gather = &router->gather;
+    size_t names = 0, sinks = gather->sink_count, members = gather->member_count, groups = gather->group_count;
+    for (unsigned i = 0; i < groups; i++)
+        names += gather->groups[i].name.size;
+    struct entry *entry = malloc(sizeof *entry + (sinks + members) * sizeof(struct sink *) +
+                                 groups * sizeof(struct match_group) + topic.size + names);
+    if (!entry)
+        return NULL;
+    struct sink **sink_at = (struct sink **)(entry + 1);
+    struct match_group *group_at = (struct match_group *)(sink_at + sinks);
+    struct sink **member_at = (struct sink **)(group_at + groups);
+    char *topic_at = (char *)(member_at + members);
+    memcpy(topic_at, topic.data, topic.size);
+    if (sinks)
+        memcpy(sink_at, gather->sinks, sinks * sizeof *sink_at);
+    *entry = (struct entry){
+        .match = { slice_make(topic_at, topic.size), sink_at, group_at, (unsigned)sinks, (unsigned)groups },
+        .generation = router->generation,
+        .weight = (unsigned)(sinks + members),
+    };
+    entry_fill_groups(gather, &entry->match, member_at, topic_at + topic.size);
+    return entry;
+}
+
+/* Under shortage of memory nobody is left out in silence for long: the answer is not remembered, and asked anew. */
+static const struct match *match_build(struct router *router, struct slice topic, uint64_t hash)
+{
+    gather_begin(&router->gather);
+    index_match(router->index, topic, gather_sink, &router->gather);
+    struct entry *entry = entry_create(router, topic);
+    if (!entry)
+        return &router->nothing;
+    if (seen_before(router, hash) && !router->gather.short_of_memory) {
+        cache_put(router, hash, entry);
+    } else {
+        free(router->scratch);
+        router->scratch = entry;
+    }
+    return &entry->match;
+}
+
+const struct match *router_match(struct router *router, struct slice topic)
+{
+    uint64_t hash = topic_hash(router, topic);
+    struct entry **place = entry_place(set_of(router, hash), tag_of(hash), topic);
+    if (place && entry_is_right(router, *place)) {
+        router->hits++;
+        return &(*place)->match;
+    }
+    router->misses++;
+    return match_build(router, topic, hash);
+}
+
+/* Sinks. */
+
+int router_add(struct router *router, struct sink *sink, struct slice pattern, struct slice group)
+{
+    int error = index_add(router->index, sink, pattern, group);
+    if (!error)
+        cache_invalidate(router, pattern);
+    return error;
+}
+
+void router_remove(struct router *router, struct sink *sink)
+{
+    char small[256], *pattern = small;
+    size_t size = index_pattern(sink, small, sizeof small);
+    if (!size) { /* long: patterns are bounded by the line, so this is rare */
+        size_t room = 1 << 16;
+        pattern = malloc(room);
+        size = pattern ? index_pattern(sink, pattern, room) : 0;
+    }
+    index_remove(router->index, sink);
+    if (size)
+        cache_invalidate(router, slice_make(pattern, size));
+    else
+        cache_clear(router);
+    if (pattern != small)
+        free(pattern);
+}
+
+struct sink *router_find(struct router *router, struct slice pattern, struct slice group,
+                         bool (*is_it)(const struct sink *sink, const void *arg), const void *arg)
+{
+    return index_find(router->index, pattern, group, is_it, arg);
+}
+
+/* Delivery. */
+
+unsigned router_deliver_plain(struct router *router, const struct match *match, struct batch *batch)
+{
+    unsigned taken = 0;
+    (void)router;
+    batch->group = slice_make(NULL, 0);
+    for (unsigned i = 0; i < match->sink_count; i++) {
+        unsigned count = match->sinks[i]->ops->deliver(match->sinks[i], batch);
+        taken = count > taken ? count : taken;
+    }
+    return taken;
+}
+
+/* A member at random, each subscriber with the same chance, wherever it lives. */
+static unsigned pick_member(struct router *router, const struct match_group *group, bool near_only)
+{
+    uint32_t near_count = group->member_count - group->far_count, total = near_count;
+    if (near_only && near_count)
+        return group->far_count + random_below(&router->random, near_count);
+    for (unsigned i = 0; i < group->far_count; i++)
+        total += group->members[i]->weight;
+    uint32_t at = total ? random_below(&router->random, total) : 0;
+    for (unsigned i = 0; i < group->far_count; i++) {
+        if (at < group->members[i]->weight)
+            return i;
+        at -= group->members[i]->weight;
+    }
+    return total ? group->far_count + at : 0;
+}
+
+/* Hands messages to member `first`, and what it does not take to the next ones in turn. */
+static unsigned offer_around(const struct match_group *group, unsigned first, struct batch *batch)
+{
+    unsigned taken = 0;
+    struct batch rest = *batch;
+    for (unsigned i = 0; i < group->member_count && taken < batch->count; i++) {
+        struct sink *member = group->members[(first + i) % group->member_count];
+        rest.messages = batch->messages + taken;
+        rest.count = batch->count - taken;
+        rest.serial = taken ? 0 : batch->serial;
+        taken += member->ops->deliver(member, &rest);
+    }
+    return taken;
+}
+
+/*
+ * Each message goes to a member of its own choice; those with the same choice travel together, in order. Returns how
+ * many were taken from the first on.
+ */
+static unsigned deliver_picked(struct router *router, const struct match_group *group, struct batch *batch)
+{
+    struct message chosen[PICK_COUNT];
+    unsigned picks[PICK_COUNT], places[PICK_COUNT], left = batch->count, taken = batch->count;
+    bool near_only = batch->hops > 0;
+    for (unsigned i = 0; i < batch->count; i++)
+        picks[i] = pick_member(router, group, near_only);
+    struct batch part = *batch;
+    part.messages = chosen;
+    for (unsigned i = 0; left; i++) {
+        unsigned pick = picks[i];
+        if (pick == group->member_count)
+            continue;
+        part.count = 0;
+        for (unsigned k = i; k < batch->count; k++)
+            if (picks[k] == pick) {
+                places[part.count] = k;
+                chosen[part.count++] = batch->messages[k];
+                picks[k] = group->member_count;
+            }
+        left -= part.count;
+        part.serial = 0;
+        unsigned count = offer_around(group, pick, &part);
+        if (count < part.count && places[count] < taken)
+            taken = places[count];
+    }
+    return taken;
+}
+
+static unsigned deliver_to_group(struct router *router, const struct match_group *group, struct batch *batch)
+{
+    batch->group = group->name;
+    if (group->member_count == 1)
+        return offer_around(group, 0, batch);
+    unsigned taken = 0;
+    struct batch part = *batch;
+    for (unsigned start = 0; start < batch->count; start += PICK_COUNT) {
+        part.messages = batch->messages + start;
+        part.count = batch->count - start < PICK_COUNT ? batch->count - start : PICK_COUNT;
+        unsigned count = deliver_picked(router, group, &part);
+        if (taken == start)
+            taken = start + count;
+    }
+    return taken;
+}
+
+unsigned router_deliver_group(struct router *router, const struct match *match, struct slice name, struct batch *batch)
+{
+    for (unsigned i = 0; i < match->group_count; i++)
+        if (slice_equal(match->groups[i].name, name))
+            return deliver_to_group(router, &match->groups[i], batch);
+    return 0;
+}
+
+unsigned router_deliver(struct router *router, const struct match *match, struct batch *batch)
+{
+    unsigned taken = router_deliver_plain(router, match, batch);
+    for (unsigned i = 0; i < match->group_count; i++) {
+        unsigned count = deliver_to_group(router, &match->groups[i], batch);
+        taken = count > taken ? count : taken;
+    }
+    return taken;
+}
+
+void router_stats(const struct router *router, struct router_stats *ret_stats)
+{
+    *ret_stats = (struct router_stats){ router->hits, router->misses, index_node_count(router->index) };
+}
+
+void router_destroy(struct router *router)
+{
+    if (!router)
+        return;
+    cache_clear(router);
+    free(router->scratch);
+    free(router->gather.sinks);
+    free(router->gather.members);
+    free(router->gather.groups);
+    index_destroy(router->index);
+    free(router);
+}

@@ -1,0 +1,67 @@
+/*
+ * router: one worker's table of who wants what, and the handing over of messages. The index answers a topic; a cache
+ * in front of it remembers the answers for the topics seen lately.
+ *
+ * The cache stays right under churn. A change of a pattern without wildcards forgets the one topic that it names; a
+ * change of a pattern with wildcards forgets all answers at once (a generation number), but for the very large ones,
+ * which cost much to rebuild: those are compared with the pattern one by one.
+ *
+ * Belongs to one worker. It knows nothing of threads or sockets: another worker is a sink like any other.
+ */
+#ifndef CORE_ROUTER_H
+#define CORE_ROUTER_H
+
+#include "core/sink.h"
+
+struct router;
+
+/* The sinks of one group that want a topic. The first far_count stand for members elsewhere (their target is set). */
+struct match_group {
+    struct slice name;
+    struct sink **members;
+    unsigned far_count, member_count;
+};
+
+/* The answer for one topic: borrowed until the next call on the router other than router_deliver*. */
+struct match {
+    struct slice topic;
+    struct sink **sinks; /* plain, each target once */
+    struct match_group *groups;
+    unsigned sink_count, group_count;
+};
+
+static inline bool match_is_empty(const struct match *match)
+{
+    return match->sink_count == 0 && match->group_count == 0;
+}
+
+/* seed: secret, for the hash tables and the choice of members. NULL: out of memory. */
+struct router *router_create(uint64_t seed);
+void router_destroy(struct router *router);
+
+/* Puts a sink under a valid pattern; group empty: plain. 0 or -ENOMEM. Copies what it needs of the slices. */
+int router_add(struct router *router, struct sink *sink, struct slice pattern, struct slice group);
+void router_remove(struct router *router, struct sink *sink);
+
+/* The sink under exactly this pattern and group for which is_it says yes; NULL: none. */
+struct sink *router_find(struct router *router, struct slice pattern, struct slice group,
+                         bool (*is_it)(const struct sink *sink, const void *arg), const void *arg);
+
+/* Who wants the topic. Never NULL: where memory is short, the answer is built in place and not remembered. */
+const struct match *router_match(struct router *router, struct slice topic);
+
+/* Hands a batch to all: plain sinks, then one member of each group. Returns how many of its messages, from the first
+ * on, somebody took. The batch's topic is the match's. */
+unsigned router_deliver(struct router *router, const struct match *match, struct batch *batch);
+
+/* The same for plain sinks alone, and for the one group of that name, as other workers ask for. */
+unsigned router_deliver_plain(struct router *router, const struct match *match, struct batch *batch);
+unsigned router_deliver_group(struct router *router, const struct match *match, struct slice name, struct batch *batch);
+
+struct router_stats {
+    uint64_t hits, misses;
+    size_t node_count;
+};
+void router_stats(const struct router *router, struct router_stats *ret_stats);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * sink: anything that a message can be delivered to, and how messages are handed to it.
+ *
+ * A line subscription is a sink, a stream is a sink, and so is another worker. Messages come in batches: neighbours
+ * of one topic from one publisher, so that a subscriber is visited once for many of them.
+ *
+ * A sink belongs to one worker and is touched by its thread alone. Whoever embeds it keeps it alive from router_add
+ * to router_remove.
+ */
+#ifndef CORE_SINK_H
+#define CORE_SINK_H
+
+#include <stdint.h>
+
+#include "util/slice.h"
+
+/* One message of a batch. It borrows all its bytes for the time of a delivery. */
+struct message {
+    const char *body;    /* headers, then payload; the two bytes behind them are always CR LF, so that a line sink
+                            can send from here without copying */
+    const char *reply;   /* topic for an answer */
+    uint32_t head_size;  /* bytes of headers at the start of body; 0: none */
+    uint32_t body_size;  /* bytes of headers and payload together */
+    uint32_t reply_size; /* 0: no answer is asked for */
+};
+
+/* Consecutive messages of one topic from one publisher, in order. */
+struct batch {
+    struct slice topic;
+    struct slice group; /* the group for which a member was picked; empty: plain delivery */
+    const struct message *messages;
+    unsigned count;
+    unsigned hops;      /* how many workers it has passed; 0: this one published it */
+    const void *origin; /* the session that published it, NULL where it came from elsewhere: sinks with no echo ask */
+    uint64_t serial;    /* names these messages within a worker, so that bytes formatted for one sink can serve the
+                           next; 0: nameless */
+};
+
+struct sink;
+struct index_node;
+struct index_group;
+
+struct sink_ops {
+    /*
+     * Takes the batch, or as many messages from its start as the sink still wants, and returns how many. 0: it can
+     * receive nothing (closing, no echo): a group then turns to another member. Must not add or remove sinks.
+     */
+    unsigned (*deliver)(struct sink *sink, const struct batch *batch);
+};
+
+struct sink {
+    const struct sink_ops *ops;
+    struct sink *target; /* sinks with one target are delivered to once, through it; NULL: this sink is its own */
+    uint32_t weight;     /* members behind it, when a group picks; 1 for a subscriber. May change at any time. */
+    /* The index's own. */
+    struct sink *next, **link;
+    struct index_node *node;
+    struct index_group *group; /* NULL: plain */
+};
+
+#endif

@@ -1,0 +1,48 @@
+#include "core/topic.h"
+
+bool topic_valid(struct slice topic, const struct topic_limits *limits)
+{
+    struct slice token;
+    uint32_t depth = 0;
+    if (topic.size > limits->size_max)
+        return false;
+    for (size_t cursor = 0; topic_next_token(topic, &cursor, &token);)
+        if (token.size == 0 || ++depth > limits->depth_max)
+            return false;
+    return true;
+}
+
+bool pattern_valid(struct slice pattern, const struct topic_limits *limits)
+{
+    struct slice token;
+    if (!topic_valid(pattern, limits))
+        return false;
+    for (size_t cursor = 0; topic_next_token(pattern, &cursor, &token);)
+        if (slice_is(token, ">") && cursor <= pattern.size)
+            return false;
+    return true;
+}
+
+bool pattern_has_wildcard(struct slice pattern)
+{
+    struct slice token;
+    for (size_t cursor = 0; topic_next_token(pattern, &cursor, &token);)
+        if (token.size == 1 && (token.data[0] == '*' || token.data[0] == '>'))
+            return true;
+    return false;
+}
+
+bool pattern_matches(struct slice pattern, struct slice topic)
+{
+    struct slice want, have;
+    size_t p = 0, t = 0;
+    while (topic_next_token(pattern, &p, &want)) {
+        if (!topic_next_token(topic, &t, &have))
+            return false;
+        if (slice_is(want, ">"))
+            return true;
+        if (!slice_is(want, "*") && !slice_equal(want, have))
+            return false;
+    }
+    return t > topic.size;
+}

@@ -1,0 +1,49 @@
+/*
+ * topic: what topics and patterns look like, and which topics a pattern names.
+ *
+ * A topic is tokens joined by dots: orders.eu.42. No token is empty. A pattern is a topic in which the whole token "*"
+ * stands for any one token, and the whole token ">", at the end, for one or more. Elsewhere * and > are ordinary
+ * letters. All functions walk from left to right, without recursion; any thread.
+ */
+#ifndef CORE_TOPIC_H
+#define CORE_TOPIC_H
+
+#include <stdint.h>
+
+#include "util/slice.h"
+
+/* No topic or pattern is deeper than this, whatever the configuration says: arrays are sized by it. */
+#define TOPIC_DEPTH_LIMIT 1024u
+
+struct topic_limits {
+    uint32_t size_max;  /* bytes */
+    uint32_t depth_max; /* tokens, at most TOPIC_DEPTH_LIMIT */
+};
+
+/* Walks the tokens: starts with *cursor = 0; returns false behind the last. "" has one token, which is empty. */
+static inline bool topic_next_token(struct slice topic, size_t *cursor, struct slice *ret_token)
+{
+    if (*cursor > topic.size)
+        return false;
+    const char *start = topic.data + *cursor;
+    size_t rest = topic.size - *cursor;
+    const char *dot = rest ? memchr(start, '.', rest) : NULL;
+    size_t size = dot ? (size_t)(dot - start) : rest;
+    *ret_token = slice_make(start, size);
+    *cursor += size + 1;
+    return true;
+}
+
+/* Tokens are not empty, size and depth are within the limits. Wildcards are not looked at: a topic may hold "*". */
+bool topic_valid(struct slice topic, const struct topic_limits *limits);
+
+/* As topic_valid, and ">" stands only at the end. */
+bool pattern_valid(struct slice pattern, const struct topic_limits *limits);
+
+/* True where a token of the pattern is "*" or ">". */
+bool pattern_has_wildcard(struct slice pattern);
+
+/* True where the pattern names the topic. Both are valid. In a topic, "*" and ">" are plain letters. */
+bool pattern_matches(struct slice pattern, struct slice topic);
+
+#endif
