@@ -345,7 +345,7 @@ def oracle_config(options, listen):
         section, _, key = option.rpartition(".")
         if option == "line.auth_timeout":
             timeout = float(value.rstrip("s")) if not value.endswith("ms") else float(value[:-2]) / 1000
-        elif section.startswith("user "):
+        elif section.startswith("user."):
             users.setdefault(section[5:], {})[key] = value
         elif option in ORACLE_OPTIONS:
             lines.append(ORACLE_OPTIONS[option].format(_oracle_value(value)))
