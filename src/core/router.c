@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "core/index.h"
-#include "core/topic.h"
 #include "util/hash.h"
 #include "util/random.h"
 
@@ -49,6 +48,7 @@ struct gather_member {
 struct router {
     struct index *index;
     uint64_t seed, generation;
+    struct topic_limits limits;
     struct random random;
     uint64_t hits, misses;
     size_t cached_sinks;
@@ -61,13 +61,14 @@ struct router {
     struct cache_set sets[CACHE_SETS];
 };
 
-struct router *router_create(uint64_t seed)
+struct router *router_create(uint64_t seed, const struct topic_limits *limits)
 {
     struct router *router = calloc(1, sizeof *router);
     if (!router)
         return NULL;
     router->seed = seed;
     router->generation = 1;
+    router->limits = *limits;
     random_init(&router->random, hash_mix(seed, HASH_PRIME_A));
     router->index = index_create(seed);
     if (!router->index) {
@@ -270,7 +271,7 @@ static void entry_fill_groups(const struct gather *gather, struct match *match, 
 }
 
 /* [entry][sinks][groups][members][topic][group names] */
-static struct entry *entry_create(const struct router *router, struct slice topic)
+static struct entry *entry_create(const struct router *router, struct slice topic, enum topic_verdict verdict)
 {
     const struct gather *gather = &router->gather;
     size_t names = 0, sinks = gather->sink_count, members = gather->member_count, groups = gather->group_count;
@@ -288,7 +289,7 @@ static struct entry *entry_create(const struct router *router, struct slice topi
     if (sinks)
         memcpy(sink_at, gather->sinks, sinks * sizeof *sink_at);
     *entry = (struct entry){
-        .match = { slice_make(topic_at, topic.size), sink_at, group_at, (unsigned)sinks, (unsigned)groups },
+        .match = { slice_make(topic_at, topic.size), sink_at, group_at, (unsigned)sinks, (unsigned)groups, verdict },
         .generation = router->generation,
         .weight = (unsigned)(sinks + members),
     };
@@ -299,9 +300,11 @@ static struct entry *entry_create(const struct router *router, struct slice topi
 /* Under shortage of memory nobody is left out in silence for long: the answer is not remembered, and asked anew. */
 static const struct match *match_build(struct router *router, struct slice topic, uint64_t hash)
 {
+    enum topic_verdict verdict = topic_check(topic, &router->limits);
     gather_begin(&router->gather);
-    index_match(router->index, topic, gather_sink, &router->gather);
-    struct entry *entry = entry_create(router, topic);
+    if (verdict == TOPIC_GOOD)
+        index_match(router->index, topic, gather_sink, &router->gather);
+    struct entry *entry = entry_create(router, topic, verdict);
     if (!entry)
         return &router->nothing;
     if (seen_before(router, hash) && !router->gather.short_of_memory) {
@@ -323,6 +326,12 @@ const struct match *router_match(struct router *router, struct slice topic)
     }
     router->misses++;
     return match_build(router, topic, hash);
+}
+
+void router_set_limits(struct router *router, const struct topic_limits *limits)
+{
+    router->limits = *limits;
+    cache_clear(router);
 }
 
 /* Sinks. */

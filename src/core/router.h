@@ -12,6 +12,7 @@
 #define CORE_ROUTER_H
 
 #include "core/sink.h"
+#include "core/topic.h"
 
 struct router;
 
@@ -28,6 +29,7 @@ struct match {
     struct sink **sinks; /* plain, each target once */
     struct match_group *groups;
     unsigned sink_count, group_count;
+    enum topic_verdict verdict; /* where it is not TOPIC_GOOD, nobody wants it */
 };
 
 static inline bool match_is_empty(const struct match *match)
@@ -36,8 +38,11 @@ static inline bool match_is_empty(const struct match *match)
 }
 
 /* seed: secret, for the hash tables and the choice of members. NULL: out of memory. */
-struct router *router_create(uint64_t seed);
+struct router *router_create(uint64_t seed, const struct topic_limits *limits);
 void router_destroy(struct router *router);
+
+/* Other limits for topics from now on. */
+void router_set_limits(struct router *router, const struct topic_limits *limits);
 
 /* Puts a sink under a valid pattern; group empty: plain. 0 or -ENOMEM. Copies what it needs of the slices. */
 int router_add(struct router *router, struct sink *sink, struct slice pattern, struct slice group);

@@ -1,15 +1,18 @@
 #include "core/topic.h"
 
-bool topic_valid(struct slice topic, const struct topic_limits *limits)
+enum topic_verdict topic_check(struct slice topic, const struct topic_limits *limits)
 {
     struct slice token;
     uint32_t depth = 0;
     if (topic.size > limits->size_max)
-        return false;
-    for (size_t cursor = 0; topic_next_token(topic, &cursor, &token);)
-        if (token.size == 0 || ++depth > limits->depth_max)
-            return false;
-    return true;
+        return TOPIC_TOO_LONG;
+    for (size_t cursor = 0; topic_next_token(topic, &cursor, &token);) {
+        if (token.size == 0)
+            return TOPIC_MALFORMED;
+        if (++depth > limits->depth_max)
+            return TOPIC_TOO_LONG;
+    }
+    return TOPIC_GOOD;
 }
 
 bool pattern_valid(struct slice pattern, const struct topic_limits *limits)

@@ -34,8 +34,19 @@ static inline bool topic_next_token(struct slice topic, size_t *cursor, struct s
     return true;
 }
 
-/* Tokens are not empty, size and depth are within the limits. Wildcards are not looked at: a topic may hold "*". */
-bool topic_valid(struct slice topic, const struct topic_limits *limits);
+enum topic_verdict {
+    TOPIC_GOOD,
+    TOPIC_MALFORMED, /* a token is empty */
+    TOPIC_TOO_LONG,  /* over a limit, in bytes or tokens */
+};
+
+/* Wildcards are not looked at: a topic may hold "*". */
+enum topic_verdict topic_check(struct slice topic, const struct topic_limits *limits);
+
+static inline bool topic_valid(struct slice topic, const struct topic_limits *limits)
+{
+    return topic_check(topic, limits) == TOPIC_GOOD;
+}
 
 /* As topic_valid, and ">" stands only at the end. */
 bool pattern_valid(struct slice pattern, const struct topic_limits *limits);

@@ -1,0 +1,57 @@
+/*
+ * counters: what one worker counts, in one list. Each is a plain number that only its worker's thread touches; whoever
+ * wants the sum asks the workers for their copies.
+ */
+#ifndef METRICS_COUNTERS_H
+#define METRICS_COUNTERS_H
+
+#include <stdint.h>
+
+/* COUNTER(name, help) */
+#define COUNTERS(COUNTER) \
+    COUNTER(connections_opened, "Connections accepted") \
+    COUNTER(connections_closed, "Connections closed, for whatever reason") \
+    COUNTER(bytes_in, "Bytes received") \
+    COUNTER(bytes_out, "Bytes sent") \
+    COUNTER(messages_in, "Messages published by clients") \
+    COUNTER(messages_out, "Messages delivered to clients") \
+    COUNTER(messages_mailed, "Messages handed to other workers") \
+    COUNTER(no_responders, "Requests answered with 503 because nobody was there") \
+    COUNTER(subscriptions_opened, "Subscriptions made") \
+    COUNTER(subscriptions_closed, "Subscriptions ended") \
+    COUNTER(slow_consumers, "Connections closed because their output filled or did not move") \
+    COUNTER(stale_connections, "Connections closed because they did not answer pings") \
+    COUNTER(auth_failures, "Connections closed because they did not identify themselves") \
+    COUNTER(protocol_errors, "Connections closed because of what they sent") \
+    COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \
+    COUNTER(publish_stalls, "Times that a publisher was held back for slow subscribers") \
+    COUNTER(mailbox_parks, "Times that a publisher was held back for a full mailbox")
+
+struct counters {
+#define COUNTER_FIELD(name, help) uint64_t name;
+    COUNTERS(COUNTER_FIELD)
+#undef COUNTER_FIELD
+};
+
+enum {
+#define COUNTER_ENUM(name, help) COUNTER_##name,
+    COUNTERS(COUNTER_ENUM)
+#undef COUNTER_ENUM
+    COUNTER_COUNT
+};
+
+struct counter_info {
+    const char *name;
+    const char *help;
+};
+
+/* Name and help of each counter, in the order of struct counters. */
+extern const struct counter_info counter_infos[COUNTER_COUNT];
+
+/* sum += part, counter by counter. */
+void counters_add(struct counters *sum, const struct counters *part);
+
+/* The place-th counter. */
+uint64_t counters_get(const struct counters *counters, unsigned place);
+
+#endif

@@ -1,0 +1,29 @@
+/* address: where a listener listens and whence a connection comes: IPv4, IPv6 or a unix socket. */
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* A peer's address, small enough to keep with each connection. */
+struct address {
+    uint8_t ip[16]; /* IPv4 as ::ffff:a.b.c.d */
+    uint16_t port;  /* host order */
+    uint8_t family; /* AF_INET, AF_INET6, AF_UNIX; 0: unknown */
+};
+
+enum { ADDRESS_TEXT_SIZE = 64 };
+
+struct address address_of(const struct sockaddr *from);
+
+/* "127.0.0.1:4222", "[::1]:4222" or "unix", at out, which holds ADDRESS_TEXT_SIZE. Returns out. */
+const char *address_text(const struct address *address, char *out);
+
+/* The host alone: "127.0.0.1", "::1", "". */
+const char *address_host(const struct address *address, char *out);
+
+bool address_same_host(const struct address *a, const struct address *b);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * conn: one connection of any protocol, over TCP or a unix socket. It reads into buffers that are borrowed for the time
+ * of a read, bounds what waits to be written, watches deadlines, and closes itself when its peer does not read.
+ *
+ * A protocol embeds struct conn in its client, first, and gives it three functions. Everything belongs to the loop's
+ * thread. Closing is always deferred: conn_finish and conn_drop may be called anywhere; ops->closed comes at the end of
+ * the turn, is the last call, and is where the client frees itself.
+ *
+ *   reading:  [bytes of a message begun, kept in `in`] + recv -> loop's read buffer -> ops->input -> rest to `in`
+ *   writing:  conn_write -> `out`, borrowed from the loop's pool -> flushed at the end of the turn, or when it has grown;
+ *             large writes go straight to the socket while nothing waits
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include <event2/event_struct.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "net/address.h"
+#include "net/loop.h"
+
+struct conn;
+
+/* Why a connection ended; the table of reasons is in conn.c. */
+enum conn_reason {
+    CONN_CLIENT_CLOSED,
+    CONN_READ_ERROR,
+    CONN_WRITE_ERROR,
+    CONN_SLOW_CONSUMER, /* more waits for it than it may */
+    CONN_WRITE_TIMEOUT, /* nothing could be written for write_timeout_ms */
+    CONN_PROTOCOL_ERROR,
+    CONN_AUTH_FAILED,
+    CONN_AUTH_TIMEOUT,
+    CONN_STALE,
+    CONN_LIMIT, /* too many connections */
+    CONN_SHUTDOWN,
+    CONN_OUT_OF_MEMORY,
+};
+
+struct conn_ops {
+    /*
+     * Takes whole operations from the start of data and returns the bytes taken; what is left comes again with more
+     * behind it. It may set conn->in_need to the bytes that the operation begun takes in all, and stops early where it
+     * pauses or closes the connection.
+     */
+    size_t (*input)(struct conn *conn, const char *data, size_t size);
+    /* The moment set by conn_set_deadline has come. */
+    void (*deadline)(struct conn *conn, uint64_t now_ms);
+    /* The last call. */
+    void (*closed)(struct conn *conn);
+};
+
+/* How bytes move: plain sockets today, TLS behind the same calls. Each returns as its system call does, with errno. */
+struct conn_transport {
+    ssize_t (*receive)(struct conn *conn, char *data, size_t size);
+    ssize_t (*send)(struct conn *conn, const struct iovec *parts, unsigned part_count);
+    void (*shutdown)(struct conn *conn);
+};
+
+extern const struct conn_transport conn_plain;
+
+/* Shared by the connections of a listener; constant while any of them lives, or changed by their thread. */
+struct conn_limits {
+    size_t pending_size_max;
+    uint64_t write_timeout_ms;
+};
+
+enum conn_state {
+    CONN_OPEN,
+    CONN_FINISHING, /* reads no more; closes when its output is written */
+    CONN_LINGERING, /* output is written and the end said; waits for the peer to close, so that it sees the last words */
+    CONN_CLOSING,   /* to be freed at the end of the turn */
+};
+
+enum conn_pause {
+    CONN_PAUSE_STALLED = 1, /* by conn_stall */
+    CONN_PAUSE_OWNER = 2,   /* by the protocol or its worker */
+};
+
+struct conn {
+    const struct conn_ops *ops;
+    const struct conn_transport *transport;
+    const struct conn_limits *limits;
+    struct loop *loop;
+    int fd;
+    uint8_t state;   /* enum conn_state */
+    uint8_t reason;  /* enum conn_reason, when it is not open */
+    uint8_t paused;  /* enum conn_pause bits: not read while any is set */
+    bool blocked;    /* the socket takes no more; write_event waits */
+    bool dirty;      /* in loop->dirty */
+    struct address peer;
+
+    /* Input. */
+    char *in;        /* the bytes of an operation begun */
+    uint32_t in_size, in_room;
+    size_t in_need;  /* bytes that it takes in all; 0: not known */
+
+    /* Output. */
+    char *out;
+    uint32_t out_head, out_tail, out_room; /* what waits is [head, tail) */
+    struct event *write_event;             /* only while blocked */
+
+    /* Time. */
+    struct timer timer;
+    uint64_t deadline_ms;   /* the protocol's; UINT64_MAX: none */
+    uint64_t write_due_ms;  /* ours; UINT64_MAX: none */
+    uint64_t input_ms;      /* when bytes last came */
+
+    struct conn *next_dirty, *next_closing, *next_stalled;
+    struct event read_event;
+};
+
+/* Takes the descriptor, which is made non-blocking. 0 or -errno, and then the descriptor is still the caller's. */
+int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address *peer, const struct conn_ops *ops,
+              const struct conn_limits *limits);
+
+/* Appends to the output. The bytes are copied, or sent at once. Nothing happens on a connection that is not open. */
+void conn_write(struct conn *conn, const void *data, size_t size);
+
+/* The same for many parts, total bytes in all. Large writes leave at once where nothing waits. Changes the parts. */
+void conn_write_parts(struct conn *conn, struct iovec *parts, unsigned part_count, size_t total);
+
+/* Room for size bytes at the end of the output, to be filled by the caller and claimed by conn_commit; NULL: closed. */
+char *conn_reserve(struct conn *conn, size_t size);
+void conn_commit(struct conn *conn, size_t size);
+
+/* Writes what waits, as far as the socket takes it. */
+void conn_flush(struct conn *conn);
+
+/* Bytes that wait to be written. */
+static inline size_t conn_pending(const struct conn *conn)
+{
+    return conn->out_tail - conn->out_head;
+}
+
+static inline bool conn_is_open(const struct conn *conn)
+{
+    return conn->state == CONN_OPEN;
+}
+
+/* Stops and begins again to read, for one of the reasons. What was read already stays, and comes to ops->input upon
+ * resuming; conn_resume is therefore not to be called from within ops->input. */
+void conn_pause(struct conn *conn, enum conn_pause why);
+void conn_resume(struct conn *conn, enum conn_pause why);
+
+/* Pauses it for a few milliseconds: its messages fill somebody's output faster than it drains. */
+void conn_stall(struct conn *conn);
+
+/* Calls ops->deadline at that time of the loop's clock; UINT64_MAX: never. */
+void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
+
+/* Closes after what waits has been written, and the peer has had the time to read it. The first reason counts. */
+void conn_finish(struct conn *conn, enum conn_reason reason);
+
+/* Closes without writing more. */
+void conn_drop(struct conn *conn, enum conn_reason reason);
+
+/* "slow_consumer" and the like, for logs. */
+const char *conn_reason_name(enum conn_reason reason);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * loop: the event loop of one thread, on libevent. It turns: waits for events, handles all that are there, then flushes
+ * what the connections have to say, frees the closed ones, and lets its owner do what is due before it sleeps again.
+ *
+ * A loop and everything on it belong to the thread that runs it. Only loop_wake may be called from elsewhere.
+ */
+#ifndef NET_LOOP_H
+#define NET_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "metrics/counters.h"
+#include "net/pool.h"
+#include "net/timer.h"
+
+struct conn;
+struct event;
+struct event_base;
+
+/* Called at the named moments; any may be NULL. */
+struct loop_hooks {
+    void *arg;
+    void (*received)(void *arg);     /* after bytes were read from a socket, before they are looked at */
+    void (*before_send)(void *arg);  /* before bytes are written to a socket */
+    void (*turn_end)(void *arg);     /* when all is handled, flushed and freed */
+    bool (*before_sleep)(void *arg); /* when nothing is left to do; false: there is, do not sleep */
+    void (*woken)(void *arg);        /* at the start of a turn, after the wait */
+};
+
+enum {
+    LOOP_READ_SIZE = 128 << 10, /* read at once from a socket */
+    LOOP_STASH_MAX = 64 << 10,  /* of a message begun, kept in front of what is read next */
+};
+
+struct loop {
+    struct event_base *base;
+    struct loop_hooks hooks;
+    struct counters counters;
+    struct timers timers;
+    struct pool pool;
+    char *read_buffer;     /* LOOP_STASH_MAX + LOOP_READ_SIZE bytes, for the connection being read */
+    uint64_t now_ms;       /* monotonic, as of the start of this turn */
+    uint64_t spin_ns;      /* polls so long before it sleeps */
+    struct conn *dirty;    /* have something to flush; linked by next_dirty */
+    struct conn *closing;  /* to be freed at the end of the turn; linked by next_closing */
+    struct conn *stalled;  /* held back until stall_timer fires; linked by next_stalled */
+    struct timer stall_timer;
+    struct event *wake_event, *timer_event;
+    uint64_t timer_due_ms; /* for which timer_event is set */
+    uint64_t event_count;  /* handled so far: tells whether a turn was idle */
+    int wake_fd;
+    bool stopping;
+};
+
+/* 0 or -errno. */
+int loop_init(struct loop *loop);
+void loop_finish(struct loop *loop);
+
+/* Turns until loop_stop. 0, or -errno where waiting itself failed. */
+int loop_run(struct loop *loop);
+void loop_stop(struct loop *loop);
+
+/* Makes the loop turn soon. Any thread. */
+void loop_wake(const struct loop *loop);
+
+/* Lets the connections that conn_stall holds back read on, before their time. */
+void loop_resume_stalled(struct loop *loop);
+
+/* Frees what is closing, which may close more. The end of every turn does it. */
+void loop_reap(struct loop *loop);
+
+#endif
