@@ -1,0 +1,133 @@
+"use strict";
+/*
+ * A daemon under test: started on a port of its own, known to be ready by what it says, stopped and waited for.
+ *
+ * $POSTHORND names the program. A nats-server may stand there too: it is the oracle that shows whether a test
+ * expects what NATS really does. Each program is one row of PROGRAMS.
+ */
+const { spawn } = require("node:child_process");
+const { once } = require("node:events");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const readline = require("node:readline");
+
+const DEADLINE_MS = 10_000 * (process.env.PATIENCE || 1);
+const HOST = "127.0.0.1";
+
+const PROGRAMS = {
+    posthornd: {
+        stream: "stdout",
+        ready: /^ready line=[^ ,]*:(\d+)/,
+        config: posthornConfig,
+        argv: (file) => ["--config", file],
+        stop: "SIGTERM",
+    },
+    "nats-server": {
+        stream: "stderr",
+        ready: /Listening for client connections on \S+:(\d+)/,
+        config: natsConfig,
+        argv: (file) => ["-c", file],
+        stop: "SIGKILL", /* as a lame duck it would not listen to less */
+    },
+};
+
+/* options: { token, users: { name: password }, payloadMax, workers } */
+function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1 }) {
+    const lines = ["[server]", `workers = ${workers}`, "[line]", `listen = ${HOST}:${port}`];
+    if (payloadMax) lines.push(`payload_size_max = ${payloadMax}`);
+    for (const [name, password] of Object.entries(users)) lines.push(`[user ${name}]`, `password = ${password}`);
+    if (token) lines.push("[user holder]", `token = ${token}`);
+    return lines.join("\n") + "\n";
+}
+
+function natsConfig(port, { token, users, payloadMax }) {
+    const lines = [`listen: "${HOST}:${port || -1}"`];
+    if (payloadMax) lines.push(`max_payload: ${payloadMax}`);
+    if (token) lines.push(`authorization { token: "${token}" }`);
+    if (users) {
+        const list = Object.entries(users).map(([user, password]) => `{ user: "${user}", password: "${password}" }`);
+        lines.push(`authorization { users: [ ${list.join(", ")} ] }`);
+    }
+    return lines.join("\n") + "\n";
+}
+
+class Daemon {
+    static async start(options = {}) {
+        const daemon = new Daemon(options);
+        await daemon.launch(0);
+        return daemon;
+    }
+
+    constructor(options) {
+        this.file = process.env.POSTHORND;
+        if (!this.file) throw new Error("set POSTHORND to the daemon's path");
+        this.program = PROGRAMS[path.basename(this.file)] || PROGRAMS.posthornd;
+        this.options = options;
+        this.directory = fs.mkdtempSync(path.join(os.tmpdir(), "posthorn-clients-"));
+    }
+
+    async launch(port) {
+        const config = path.join(this.directory, "daemon.ini");
+        fs.writeFileSync(config, this.program.config(port, this.options), { mode: 0o600 });
+        this.said = [];
+        this.child = spawn(this.file, this.program.argv(config), { stdio: ["ignore", "pipe", "pipe"] });
+        this.exited = once(this.child, "exit");
+        this.port = await this.readyPort();
+        this.url = `nats://${HOST}:${this.port}`;
+    }
+
+    /* Waits for the line that says where the daemon listens; keeps what it logs, to be shown if it fails. */
+    readyPort() {
+        return new Promise((resolve, reject) => {
+            const timer = setTimeout(() => fail("was not ready in time"), DEADLINE_MS);
+            const fail = (why) => {
+                clearTimeout(timer);
+                this.child.kill("SIGKILL");
+                reject(new Error(`${this.file} ${why}\n${this.said.join("\n")}`));
+            };
+            this.child.once("error", (error) => fail(error.message));
+            this.child.once("exit", (code, signal) => fail(`ended with ${code ?? signal} before it was ready`));
+            for (const name of ["stdout", "stderr"])
+                readline.createInterface({ input: this.child[name] }).on("line", (line) => {
+                    this.said.push(line);
+                    const match = name === this.program.stream && line.match(this.program.ready);
+                    if (!match) return;
+                    clearTimeout(timer);
+                    resolve(Number(match[1]));
+                });
+        });
+    }
+
+    signal(name) {
+        this.child.kill(name);
+    }
+
+    /* Stops, and waits; a daemon that dies of it, or ends otherwise than well, fails the test that started it. */
+    async stop() {
+        if (this.child.exitCode === null && this.child.signalCode === null) {
+            this.child.kill(this.program.stop);
+            const timer = setTimeout(() => this.child.kill("SIGKILL"), DEADLINE_MS);
+            await this.exited;
+            clearTimeout(timer);
+        }
+        const { exitCode, signalCode } = this.child;
+        if (exitCode !== 0 && signalCode !== this.program.stop) throw new Error(`${this.file} ended with ${exitCode ?? signalCode}\n${this.said.join("\n")}`);
+    }
+
+    /* The same address again, as after an upgrade. */
+    async restart() {
+        await this.stop();
+        await this.launch(this.port);
+    }
+
+    async finish() {
+        try {
+            await this.stop();
+        } finally {
+            fs.rmSync(this.directory, { recursive: true, force: true });
+        }
+    }
+}
+
+module.exports = { Daemon, DEADLINE_MS };
