@@ -419,14 +419,17 @@ static void node_free(struct index_node *node)
     free(node);
 }
 
-/* Literal nodes are all in the table; wildcard nodes hang off their parents and are freed first, without recursion. */
+/*
+ * Literal nodes are all in the table (NULL: creation failed half-way); wildcard nodes hang off their parents and are
+ * freed with them, without recursion.
+ */
 void index_destroy(struct index *index)
 {
     if (!index)
         return;
-    struct index_node *todo = NULL;
-    for (size_t i = 0; index->slots && i <= index->slot_count; i++) {
-        struct index_node *node = i < index->slot_count ? index->slots[i].node : index->root;
+    struct index_node *todo = index->root;
+    for (size_t i = 0; index->slots && i < index->slot_count; i++) {
+        struct index_node *node = index->slots[i].node;
         if (node) {
             node->parent = todo;
             todo = node;

@@ -14,7 +14,7 @@ enum {
     LARGE_SINKS = 64,       /* from so many sinks on, an answer is worth the exact check */
     LARGE_COUNT = 64,       /* so many of those at most */
     CACHE_SINKS_MAX = 1 << 20, /* sinks that all answers together may hold */
-    PICK_COUNT = 64,        /* messages for which a group picks at once */
+    PICK_COUNT = 64,        /* messages that a group deals out at once */
 };
 
 /* A remembered answer: one block, the arrays and the topic behind the struct. */
@@ -136,6 +136,15 @@ static void cache_clear(struct router *router)
         }
 }
 
+/* A wrong answer is no longer large: its topic may never be asked for again, and places for large ones are few. */
+static void entry_spoil(struct router *router, struct entry *entry)
+{
+    entry->generation = 0;
+    if (entry->large)
+        large_forget(router, entry);
+    entry->large = false;
+}
+
 /* A sink comes to the pattern, or leaves it: which answers are wrong from now on? */
 static void cache_invalidate(struct router *router, struct slice pattern)
 {
@@ -143,13 +152,13 @@ static void cache_invalidate(struct router *router, struct slice pattern)
         uint64_t hash = topic_hash(router, pattern);
         struct entry **place = entry_place(set_of(router, hash), tag_of(hash), pattern);
         if (place)
-            (*place)->generation = 0;
+            entry_spoil(router, *place);
         return;
     }
     router->generation++;
-    for (unsigned i = 0; i < router->large_count; i++)
+    for (unsigned i = router->large_count; i-- > 0;) /* downwards: a spoilt one is replaced by the last */
         if (pattern_matches(pattern, router->large[i]->match.topic))
-            router->large[i]->generation = 0;
+            entry_spoil(router, router->large[i]);
 }
 
 /* An answer is worth remembering when its topic is asked for a second time: replies to one request never are. */
@@ -225,10 +234,12 @@ static struct match_group *gather_find_group(struct gather *gather, struct slice
 
 static void gather_member(struct gather *gather, struct sink *sink, struct slice name)
 {
-    struct match_group *group = gather_find_group(gather, name);
     gather->members =
         grow(gather, gather->members, &gather->member_room, gather->member_count, sizeof *gather->members);
-    if (!group || gather->member_count == gather->member_room)
+    if (gather->member_count == gather->member_room)
+        return;
+    struct match_group *group = gather_find_group(gather, name); /* after that, so that no group is without members */
+    if (!group)
         return;
     unsigned place = (unsigned)(group - gather->groups);
     gather->members[gather->member_count++] = (struct gather_member){ sink, place };
@@ -386,7 +397,7 @@ unsigned router_deliver_plain(struct router *router, const struct match *match, 
 static unsigned pick_member(struct router *router, const struct match_group *group, bool near_only)
 {
     uint32_t near_count = group->member_count - group->far_count, total = near_count;
-    if (near_only && near_count)
+    if (near_only)
         return group->far_count + random_below(&router->random, near_count);
     for (unsigned i = 0; i < group->far_count; i++)
         total += group->members[i]->weight;
@@ -399,13 +410,29 @@ static unsigned pick_member(struct router *router, const struct match_group *gro
     return total ? group->far_count + at : 0;
 }
 
+/* What has come from another worker is not sent on while there is a member here. */
+static bool prefers_near(const struct match_group *group, const struct batch *batch)
+{
+    return batch->hops > 0 && group->member_count > group->far_count;
+}
+
+/* The turn-th member to be asked after the first; where near ones are preferred, far ones are asked last. */
+static unsigned member_in_turn(const struct match_group *group, unsigned first, unsigned turn, bool near_first)
+{
+    unsigned near_count = group->member_count - group->far_count;
+    if (!near_first)
+        return (first + turn) % group->member_count;
+    return turn < near_count ? group->far_count + (first - group->far_count + turn) % near_count : turn - near_count;
+}
+
 /* Hands messages to member `first`, and what it does not take to the next ones in turn. */
 static unsigned offer_around(const struct match_group *group, unsigned first, struct batch *batch)
 {
     unsigned taken = 0;
+    bool near_first = prefers_near(group, batch);
     struct batch rest = *batch;
-    for (unsigned i = 0; i < group->member_count && taken < batch->count; i++) {
-        struct sink *member = group->members[(first + i) % group->member_count];
+    for (unsigned turn = 0; turn < group->member_count && taken < batch->count; turn++) {
+        struct sink *member = group->members[member_in_turn(group, first, turn, near_first)];
         rest.messages = batch->messages + taken;
         rest.count = batch->count - taken;
         rest.serial = taken ? 0 : batch->serial;
@@ -414,35 +441,88 @@ static unsigned offer_around(const struct match_group *group, unsigned first, st
     return taken;
 }
 
-/*
- * Each message goes to a member of its own choice; those with the same choice travel together, in order. Returns how
- * many were taken from the first on.
- */
-static unsigned deliver_picked(struct router *router, const struct match_group *group, struct batch *batch)
+/* How a batch is dealt out to the members of a group. */
+struct share {
+    unsigned member; /* which */
+    unsigned room;   /* messages that it still takes */
+};
+
+struct deal {
+    struct share shares[PICK_COUNT]; /* of members that get something */
+    unsigned share_count;
+    unsigned count;            /* messages dealt, from the first on */
+    uint8_t takers[PICK_COUNT]; /* of each message: which share */
+};
+
+/* The share of a member; NULL where it takes nothing, or nothing more. */
+static struct share *share_of(struct deal *deal, const struct match_group *group, unsigned member,
+                              const struct batch *batch)
 {
-    struct message chosen[PICK_COUNT];
-    unsigned picks[PICK_COUNT], places[PICK_COUNT], left = batch->count, taken = batch->count;
-    bool near_only = batch->hops > 0;
-    for (unsigned i = 0; i < batch->count; i++)
-        picks[i] = pick_member(router, group, near_only);
+    struct share *share = deal->shares, *end = deal->shares + deal->share_count;
+    while (share < end && share->member != member)
+        share++;
+    if (share == end) {
+        struct sink *sink = group->members[member];
+        unsigned room = sink->ops->room ? sink->ops->room(sink, batch) : batch->count;
+        if (room == 0)
+            return NULL;
+        *share = (struct share){ member, room };
+        deal->share_count++;
+    }
+    return share->room ? share : NULL;
+}
+
+static struct share *pick_share(struct router *router, const struct match_group *group, const struct batch *batch,
+                                struct deal *deal)
+{
+    bool near_first = prefers_near(group, batch);
+    unsigned first = pick_member(router, group, near_first);
+    struct share *share = NULL;
+    for (unsigned turn = 0; !share && turn < group->member_count; turn++)
+        share = share_of(deal, group, member_in_turn(group, first, turn, near_first), batch);
+    return share;
+}
+
+/* Picks a member for each message, in order, until one finds none. The batch has PICK_COUNT messages at most. */
+static void deal_out(struct router *router, const struct match_group *group, const struct batch *batch,
+                     struct deal *deal)
+{
+    struct share *share;
+    deal->share_count = deal->count = 0;
+    while (deal->count < batch->count && (share = pick_share(router, group, batch, deal))) {
+        share->room--;
+        deal->takers[deal->count++] = (uint8_t)(share - deal->shares);
+    }
+}
+
+/* Hands a member its messages together. Returns the place of the first that nobody took, deal->count: none. */
+static unsigned deliver_share(const struct match_group *group, const struct batch *batch, const struct deal *deal,
+                              unsigned share)
+{
+    struct message messages[PICK_COUNT];
+    unsigned places[PICK_COUNT];
     struct batch part = *batch;
-    part.messages = chosen;
-    for (unsigned i = 0; left; i++) {
-        unsigned pick = picks[i];
-        if (pick == group->member_count)
-            continue;
-        part.count = 0;
-        for (unsigned k = i; k < batch->count; k++)
-            if (picks[k] == pick) {
-                places[part.count] = k;
-                chosen[part.count++] = batch->messages[k];
-                picks[k] = group->member_count;
-            }
-        left -= part.count;
-        part.serial = 0;
-        unsigned count = offer_around(group, pick, &part);
-        if (count < part.count && places[count] < taken)
-            taken = places[count];
+    part.messages = messages;
+    part.serial = 0;
+    part.count = 0;
+    for (unsigned i = 0; i < deal->count; i++)
+        if (deal->takers[i] == share) {
+            places[part.count] = i;
+            messages[part.count++] = batch->messages[i];
+        }
+    unsigned taken = offer_around(group, deal->shares[share].member, &part);
+    return taken < part.count ? places[taken] : deal->count;
+}
+
+/* Each message goes to a member of its own choice. Returns how many were taken from the first on. */
+static unsigned deliver_dealt(struct router *router, const struct match_group *group, const struct batch *batch)
+{
+    struct deal deal;
+    deal_out(router, group, batch, &deal);
+    unsigned taken = deal.count;
+    for (unsigned share = 0; share < deal.share_count; share++) {
+        unsigned end = deliver_share(group, batch, &deal, share);
+        taken = end < taken ? end : taken;
     }
     return taken;
 }
@@ -457,7 +537,7 @@ static unsigned deliver_to_group(struct router *router, const struct match_group
     for (unsigned start = 0; start < batch->count; start += PICK_COUNT) {
         part.messages = batch->messages + start;
         part.count = batch->count - start < PICK_COUNT ? batch->count - start : PICK_COUNT;
-        unsigned count = deliver_picked(router, group, &part);
+        unsigned count = deliver_dealt(router, group, &part);
         if (taken == start)
             taken = start + count;
     }

@@ -42,6 +42,13 @@ struct index_group;
 
 struct sink_ops {
     /*
+     * How many messages of such a batch it would take now (no echo, closing: 0; batch->count: all). A group asks before
+     * it deals a batch out to its members: what a member refuses afterwards still goes to another, but no longer in the
+     * order in which it was published. NULL: all.
+     */
+    unsigned (*room)(const struct sink *sink, const struct batch *batch);
+
+    /*
      * Takes the batch, or as many messages from its start as the sink still wants, and returns how many. 0: it can
      * receive nothing (closing, no echo): a group then turns to another member. Must not add or remove sinks.
      */
@@ -50,7 +57,8 @@ struct sink_ops {
 
 struct sink {
     const struct sink_ops *ops;
-    struct sink *target; /* sinks with one target are delivered to once, through it; NULL: this sink is its own */
+    struct sink *target; /* plain sinks with one target are delivered to once, through it; members of a group with a
+                            target stand for members elsewhere. NULL: this sink is its own */
     uint32_t weight;     /* members behind it, when a group picks; 1 for a subscriber. May change at any time. */
     /* The index's own. */
     struct sink *next, **link;
