@@ -1,0 +1,34 @@
+#include "unit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define TEST_TIMEOUT_S 60
+
+int unit_run(const char *name, const TTest *const *tests)
+{
+    Suite *suite = suite_create(name);
+    TCase *tcase = tcase_create(name);
+    tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+    for (; *tests; tests++)
+        tcase_add_test(tcase, *tests);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+uint64_t unit_seed(const char *test)
+{
+    struct timespec now;
+    const char *given = getenv("TEST_SEED");
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)now.tv_nsec * 1000003u + (uint64_t)now.tv_sec;
+    printf("%s: TEST_SEED=%" PRIu64 " repeats this run\n", test, seed);
+    fflush(stdout);
+    return seed;
+}

@@ -1,0 +1,19 @@
+/*
+ * unit: what the programs of tests/unit share.
+ *
+ * Environment: CK_RUN_CASE picks a case (see check's manual), CK_FORK=no keeps everything in one process for gdb, and
+ * TEST_SEED repeats a random test whose seed was printed.
+ */
+#ifndef TESTS_UNIT_H
+#define TESTS_UNIT_H
+
+#include <check.h>
+#include <stdint.h>
+
+/* Runs a suite of one case: the tests, with a NULL behind the last. Returns main's exit code. */
+int unit_run(const char *name, const TTest *const *tests);
+
+/* TEST_SEED where it is set, else another each time; printed with the name of the test that asks. */
+uint64_t unit_seed(const char *test);
+
+#endif
