@@ -42,17 +42,16 @@ struct index_group;
 
 struct sink_ops {
     /*
-     * How many messages of such a batch it would take now (no echo, closing: 0; batch->count: all). A group asks before
-     * it deals a batch out to its members: what a member refuses afterwards still goes to another, but no longer in the
-     * order in which it was published. NULL: all.
-     */
-    unsigned (*room)(const struct sink *sink, const struct batch *batch);
-
-    /*
      * Takes the batch, or as many messages from its start as the sink still wants, and returns how many. 0: it can
      * receive nothing (closing, no echo): a group then turns to another member. Must not add or remove sinks.
      */
     unsigned (*deliver)(struct sink *sink, const struct batch *batch);
+
+    /*
+     * How many messages of such a batch it would take now. A group asks before it deals a batch out to its members:
+     * what a member refuses unasked still goes to another, but no longer in the order of the publisher. NULL: all.
+     */
+    unsigned (*room)(const struct sink *sink, const struct batch *batch);
 };
 
 struct sink {
