@@ -51,6 +51,7 @@ class Shape:
     pinned: bool = True
     fresh: bool = False             # a new server for every run: memory that a run gives back is not seen twice
     runs_max: int = 99
+    bench: tuple = ()               # the same for "posthorn bench", where it can do it
 
 
 def window(size, subscribers):
@@ -71,12 +72,12 @@ MANY = ['--mode', 'subs', '--nsubs', 100000, '--hold', 0.1]
 STEADY = ['--mode', 'latency', '--rate', 100000, '--secs', 1.5]
 
 SHAPES = [
-    Shape('1 to 0, 16 B', stream(1, 0, 16), cpu(0.35, CPU_PUBLISHED), 16, 400000, REDIS),
-    Shape('1 to 0, 256 B', stream(1, 0, 256), cpu(0.45, CPU_PUBLISHED), 256, 400000, REDIS),
-    Shape('1 to 1, 256 B', stream(1, 1, 256), cpu(0.45), 256, 200000, REDIS),
-    Shape('1 to 1, 4 KiB', stream(1, 1, 4096), cpu(0.7), 4096, 30000, REDIS),
-    Shape('1 to 100, 256 B', stream(1, 100, 256), cpu(0.4), 256, 4000, REDIS),
-    Shape('1 to 100, 4 KiB', stream(1, 100, 4096), cpu(0.55), 4096, 600, REDIS),
+    Shape('1 to 0, 16 B', stream(1, 0, 16), cpu(0.35, CPU_PUBLISHED), 16, 400000, REDIS, bench=('pub',)),
+    Shape('1 to 0, 256 B', stream(1, 0, 256), cpu(0.45, CPU_PUBLISHED), 256, 400000, REDIS, bench=('pub',)),
+    Shape('1 to 1, 256 B', stream(1, 1, 256), cpu(0.45), 256, 200000, REDIS, bench=('fanout', '--subscribers', 1)),
+    Shape('1 to 1, 4 KiB', stream(1, 1, 4096), cpu(0.7), 4096, 30000, REDIS, bench=('fanout', '--subscribers', 1)),
+    Shape('1 to 100, 256 B', stream(1, 100, 256), cpu(0.4), 256, 4000, REDIS, bench=('fanout', '--subscribers', 100)),
+    Shape('1 to 100, 4 KiB', stream(1, 100, 4096), cpu(0.55), 4096, 600, REDIS, bench=('fanout', '--subscribers', 100)),
     Shape('4 to 4 on four topics, 256 B', stream(4, 4, 256, 4), cpu(0.45), 256, 200000, REDIS),
     Shape('request-reply, 10 requesters with 10 in flight, 256 B', ['--mode', 'reqrep', '--pubs', 10, '--window', 10],
           cpu(0.45, CPU_ANSWERED), 256, 20000),

@@ -11,11 +11,10 @@ const fs = require("node:fs");
 const path = require("node:path");
 
 const { Daemon, DEADLINE_MS } = require("./support/daemon");
-const { PACKAGES, requirePackage, listen, settle, failureOf } = require("./support/suite");
+const { PACKAGES, requirePackage, listen, settle, until } = require("./support/suite");
 
 const LINES_MIN = 30_000;
 const WORKER_COUNTS = process.env.WORKERS === "4" ? [4] : [1, 2];
-const PROBE = "is anybody there?";
 
 /* Logs first; where they are too short, the package manager's lists of files, which are as real and longer. */
 function sources() {
@@ -44,6 +43,7 @@ function realLog() {
     return { bytes: Buffer.concat(log.chunks), line_count: log.line_count, files: log.files };
 }
 
+/* Starts the command line; said(text) waits for text on its stderr, ended for its end, which must be a good one. */
 function posthorn(daemon, words, stdin) {
     const program = process.env.POSTHORN;
     if (!program) throw new Error("set POSTHORN to the command line's path");
@@ -58,18 +58,7 @@ function posthorn(daemon, words, stdin) {
         return Buffer.concat(chunks);
     });
     ended.catch(() => {}); /* it is awaited later; a failure until then is not lost */
-    return { ended };
-}
-
-/* Asks until somebody is there: a request that nobody hears fails at once, one that is heard times out. */
-async function untilHeard(client, topic) {
-    const deadline = Date.now() + DEADLINE_MS;
-    for (;;) {
-        const kind = await failureOf(client.request(topic, PROBE, { timeout: 300 }));
-        if (kind === "timeout") return;
-        assert.equal(kind, "no responders");
-        assert.ok(Date.now() < deadline, `nobody subscribed to ${topic}`);
-    }
+    return { ended, said: (text) => Promise.race([until(() => errors.includes(text), `posthorn said ${text}`), ended]) };
 }
 
 /* Says where two byte strings part, instead of printing both. */
@@ -87,14 +76,16 @@ async function carry(log, workers) {
     const clients = [];
     try {
         for (const name of PACKAGES) clients.push(await requirePackage(name).connect({ servers: daemon.url }));
-        const sub = posthorn(daemon, ["sub", "--count", String(log.line_count + 1), topic], "ignore");
-        await untilHeard(clients[0], topic);
+        const sub = posthorn(daemon, ["sub", "--raw", "--verbose", "--count", String(log.line_count), topic], "ignore");
+        await sub.said("subscribed");
         const ears = clients.map((client) => listen(client, topic));
         await settle(...clients);
 
         const file = path.join(daemon.directory, "log");
         fs.writeFileSync(file, log.bytes);
-        await posthorn(daemon, ["pub", "--lines", topic], fs.openSync(file, "r")).ended;
+        const input = fs.openSync(file, "r");
+        await posthorn(daemon, ["pub", "--lines", topic], input).ended;
+        fs.closeSync(input);
         await settle(...clients);
 
         ears.forEach(({ messages }, i) => {
@@ -102,7 +93,7 @@ async function carry(log, workers) {
             const newline = Buffer.from("\n");
             assertSame(Buffer.concat(messages.flatMap((message) => [message.data, newline])), log.bytes, PACKAGES[i]);
         });
-        assertSame(await sub.ended, Buffer.concat([Buffer.from(`${PROBE}\n`), log.bytes]), "posthorn sub");
+        assertSame(await sub.ended, log.bytes, "posthorn sub");
     } finally {
         for (const client of clients) await client.close();
         await daemon.finish();
