@@ -16,4 +16,11 @@ int unit_run(const char *name, const TTest *const *tests);
 /* TEST_SEED where it is set, else another each time; printed with the name of the test that asks. */
 uint64_t unit_seed(const char *test);
 
+/* As ck_assert, for the inside of loops: a hundred times as fast, because it tells the runner only of failure. */
+#define unit_assert(condition)                                    \
+    do {                                                          \
+        if (!(condition))                                         \
+            ck_abort_msg("'%s' does not hold", #condition);       \
+    } while (0)
+
 #endif

@@ -1,0 +1,197 @@
+/*
+ * The router where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am), and
+ * they fail when a test says so. Nothing may crash, nothing may leak, and every sink that was added is found
+ * afterwards.
+ */
+#include <stdio.h>
+
+#include "../unit.h"
+#include "stub.h"
+
+enum {
+    SINKS = 120,
+    NEVER = UINT_MAX,
+};
+
+static struct {
+    unsigned until_failure; /* allocations that still succeed; NEVER: all do */
+    bool for_good;          /* those after the failure fail too */
+    unsigned failed_count;
+    long live_count; /* blocks allocated and not freed */
+} memory = { .until_failure = NEVER };
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void __real_free(void *block);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void __wrap_free(void *block);
+
+static bool memory_fails(void)
+{
+    if (memory.until_failure == NEVER)
+        return false;
+    if (memory.until_failure > 0) {
+        memory.until_failure--;
+        return false;
+    }
+    if (!memory.for_good)
+        memory.until_failure = NEVER;
+    memory.failed_count++;
+    return true;
+}
+
+static void *counted(void *block)
+{
+    memory.live_count += block != NULL;
+    return block;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return memory_fails() ? NULL : counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return memory_fails() ? NULL : counted(__real_calloc(count, size));
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+    if (memory_fails())
+        return NULL;
+    void *grown = __real_realloc(block, size);
+    memory.live_count += !block && grown;
+    return grown;
+}
+
+void __wrap_free(void *block)
+{
+    memory.live_count -= block != NULL;
+    __real_free(block);
+}
+
+/* Every other sink has a topic of its own; the rest stand under patterns that meet in "a.b.c". Every third is a member. */
+struct scene {
+    struct router *router;
+    struct stub stubs[SINKS];
+    bool added[SINKS];
+};
+
+static const char *pattern_of(unsigned number)
+{
+    static const char *const shared[] = { "a.b.c", "a.*.c", "a.>", "*.b.*" };
+    static char own[32];
+    if (number % 2 == 0)
+        return shared[number / 2 % 4];
+    snprintf(own, sizeof own, "own.%u.token", number);
+    return own;
+}
+
+static struct slice group_of(unsigned number)
+{
+    static char group[16];
+    if (number % 3)
+        return slice_of(NULL);
+    snprintf(group, sizeof group, "group%u", number % 7);
+    return slice_of(group);
+}
+
+/* Adds all, publishes meanwhile, and takes every fifth out again. */
+static void scene_play(struct scene *scene)
+{
+    for (unsigned i = 0; i < SINKS; i++) {
+        stub_init(&scene->stubs[i]);
+        scene->added[i] = !router_add(scene->router, &scene->stubs[i].sink, slice_of(pattern_of(i)), group_of(i));
+        stub_publish(scene->router, "a.b.c", 3, 0);
+        stub_publish(scene->router, pattern_of(i), 1, 0);
+    }
+    for (unsigned i = 0; i < SINKS; i += 5) {
+        if (scene->added[i])
+            router_remove(scene->router, &scene->stubs[i].sink);
+        scene->added[i] = false;
+        stub_publish(scene->router, pattern_of(i), 1, 0);
+    }
+}
+
+/* Sinks that the answer for a topic names. */
+static unsigned named_count(struct router *router, const char *topic)
+{
+    const struct match *match = router_match(router, slice_of(topic));
+    unsigned count = match->sink_count;
+    for (unsigned i = 0; i < match->group_count; i++)
+        count += match->groups[i].member_count;
+    return count;
+}
+
+static bool is_sink(const struct sink *sink, const void *arg)
+{
+    return sink == arg;
+}
+
+/* Now that there is memory again, exactly the sinks that were added are found, and delivered to. */
+static void scene_check(struct scene *scene)
+{
+    unsigned shared = 0;
+    for (unsigned i = 0; i < SINKS; i++) {
+        struct stub *stub = &scene->stubs[i];
+        struct sink *found = router_find(scene->router, slice_of(pattern_of(i)), group_of(i), is_sink, stub);
+        unit_assert((found != NULL) == scene->added[i]);
+        shared += i % 2 == 0 && scene->added[i];
+        if (i % 2) {
+            unsigned taken = stub->taken;
+            unit_assert(named_count(scene->router, pattern_of(i)) == scene->added[i]);
+            unit_assert(stub_publish(scene->router, pattern_of(i), 1, 0) == scene->added[i]);
+            unit_assert(stub->taken - taken == scene->added[i]);
+        }
+    }
+    unit_assert(named_count(scene->router, "a.b.c") == shared);
+}
+
+/* Returns false where there was no such allocation. */
+static bool fails_at(unsigned allocation, bool for_good)
+{
+    static struct scene scene;
+    const struct topic_limits limits = { 64, 8 };
+    long live_count = memory.live_count;
+    memory.failed_count = 0;
+    memory.for_good = for_good;
+    memory.until_failure = allocation;
+    scene.router = router_create(1, &limits);
+    if (scene.router) {
+        scene_play(&scene);
+        memory.until_failure = NEVER;
+        scene_check(&scene);
+    }
+    memory.until_failure = NEVER;
+    router_destroy(scene.router);
+    unit_assert(memory.live_count == live_count);
+    return memory.failed_count > 0;
+}
+
+START_TEST(any_one_allocation_may_fail)
+{
+    unsigned count = 0;
+    while (fails_at(count, false))
+        count++;
+    ck_assert_uint_gt(count, SINKS);
+}
+END_TEST
+
+START_TEST(memory_may_run_out_for_good_at_any_time)
+{
+    unsigned count = 0;
+    while (fails_at(count, true))
+        count++;
+    ck_assert_uint_gt(count, SINKS);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { any_one_allocation_may_fail, memory_may_run_out_for_good_at_any_time, NULL };
+    return unit_run("shortage", tests);
+}
