@@ -117,12 +117,14 @@ class Daemon:
 
     def __init__(self, *options, listen=LOOPBACK, log_level="info", config=None, env=None, prepare=None, ready=True):
         """options: "section.key=value" texts. config: text of an INI file. prepare: called in the child before exec.
+        listen and log_level: None leaves them to the file or the defaults.
         ready=False: do not wait for the ready line (the daemon is expected to refuse its configuration)."""
         self.dir = tempfile.mkdtemp(prefix="posthorn-test-")
         self.options = dict(option.split("=", 1) for option in options)
         self.config_path = None
         self.line = []  # addresses of the line protocol's listeners
         self._log = []
+        self._log_ended = False
         self._log_changed = threading.Condition()
         environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
         environment.update(env or {})
@@ -145,12 +147,10 @@ class Daemon:
             self.config_path = os.path.join(self.dir, "posthornd.ini")
             self.write_config(config)
             command += ["--config", self.config_path]
-        settings = {"server.workers": str(Daemon.workers), "server.log_level": log_level}
-        if listen:
-            settings["line.listen"] = listen
-        settings.update(self.options)
+        settings = {"server.workers": str(Daemon.workers), "server.log_level": log_level, "line.listen": listen, **self.options}
         for option, value in settings.items():
-            command += ["--set", f"{option}={value}"]
+            if value is not None:
+                command += ["--set", f"{option}={value}"]
         return command
 
     def _oracle_command(self, listen):
@@ -194,6 +194,9 @@ class Daemon:
             with self._log_changed:
                 self._log.append(line.decode("utf-8", "replace").rstrip("\n"))
                 self._log_changed.notify_all()
+        with self._log_changed:
+            self._log_ended = True
+            self._log_changed.notify_all()
 
     # log
 
@@ -221,8 +224,9 @@ class Daemon:
                         return found
                 seen = len(self._log)
                 left_s = end - time.monotonic()
-                if left_s <= 0:
-                    raise AssertionError(f"no log line like {pattern!r} in {deadline_s:.0f} s; the log:\n" + "\n".join(self._log[-50:]))
+                if left_s <= 0 or self._log_ended:
+                    why = "before the daemon ended" if self._log_ended else f"in {deadline_s:.0f} s"
+                    raise AssertionError(f"no log line like {pattern!r} {why}; the log:\n" + "\n".join(self._log[-50:]))
                 self._log_changed.wait(left_s)
 
     # life
@@ -322,8 +326,6 @@ def refused_start(*options, config=None, listen=LOOPBACK, **settings):
 ORACLE_OPTIONS = {
     "server.name": "server_name: {}",
     "server.connections_max": "max_connections: {}",
-    "server.lame_duck_grace": 'lame_duck_grace_period: "{}"',
-    "server.lame_duck_duration": 'lame_duck_duration: "{}"',
     "line.payload_size_max": "max_payload: {}",
     "line.pending_size_max": "max_pending: {}",
     "line.control_size_max": "max_control_line: {}",
@@ -377,8 +379,8 @@ def _oracle_users(users, timeout):
 # -------------------------------------------------------------------------------------------------------------- client
 
 
-def connect_socket(address, deadline_s=DEADLINE_S, receive_size=None):
-    """A connected socket for "host:port", "[v6]:port" or "unix:/path"."""
+def connect_socket(address, deadline_s=DEADLINE_S, receive_size=None, source=None):
+    """A connected socket for "host:port", "[v6]:port" or "unix:/path"; source: the address to connect from."""
     if address.startswith("unix:"):
         sock, target = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), address[5:]
     else:
@@ -387,6 +389,8 @@ def connect_socket(address, deadline_s=DEADLINE_S, receive_size=None):
         sock, target = socket.socket(family, socket.SOCK_STREAM), (host.strip("[]"), int(port))
     if receive_size:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_size)
+    if source:
+        sock.bind((source, 0))
     sock.settimeout(deadline_s)
     sock.connect(target)
     if sock.family != socket.AF_UNIX:
@@ -402,8 +406,9 @@ class Client:
     thread never blocks against the daemon; pump() does the same for many clients at once.
     """
 
-    def __init__(self, address, hello=True, receive_size=None, **settings):
-        self.sock = connect_socket(address, receive_size=receive_size)
+    def __init__(self, address, hello=True, receive_size=None, source=None, **settings):
+        """address: as in connect_socket(), or a socket that is connected already. settings: fields of CONNECT."""
+        self.sock = address if isinstance(address, socket.socket) else connect_socket(address, DEADLINE_S, receive_size, source)
         self.sock.setblocking(False)
         self.inbox = collections.deque()
         self.errors = []
@@ -416,7 +421,7 @@ class Client:
         self.on_message = None  # called instead of filling the inbox
         self._in = bytearray()
         self._ping_count = 0
-        self.wait(lambda: self.info, "INFO")
+        self.wait(lambda: self.info or self.errors, "INFO")
         if hello:
             self.hello(**settings)
 
@@ -508,6 +513,13 @@ class Client:
             if writable:
                 self.write_some()
             if readable:
+                self.read_some()
+
+    def listen(self, seconds):
+        """Reads whatever comes for a while, or until the end: for tests in which the time itself is the matter."""
+        end = time.monotonic() + seconds
+        while not self.closed and time.monotonic() < end:
+            if select_one(self.sock, False, max(0, end - time.monotonic()))[0]:
                 self.read_some()
 
     # bytes
@@ -626,20 +638,20 @@ def select_one(sock, want_write, timeout_s):
 
 
 def pump(clients, done, what, deadline_s=DEADLINE_S, turn=None):
-    """Writes what the clients have queued in `out` and reads what comes for them, until done() is true.
-    turn, if given, is called once a round: the place to queue more."""
+    """Writes what the clients have queued in `out` and reads what comes for them, until done() is true; raises Closed
+    when one of them is closed. turn, if given, is called once a round: the place to queue more."""
     end = time.monotonic() + deadline_s
     poll = select.poll()
-    by_fd = {client.sock.fileno(): client for client in clients if not client.closed}
+    by_fd = {client.sock.fileno(): client for client in clients}
     wanted = {}
     while not done():
         if turn:
             turn()
         left_s = end - time.monotonic()
         if left_s <= 0:
-            counts = ", ".join(f"{client.received_count}{' closed' if client.closed else ''}" for client in clients[:40])
+            counts = ", ".join(f"{client.received_count}" for client in clients[:40])
             raise AssertionError(f"not in {deadline_s:.0f} s: {what}; messages received by each client: {counts}")
-        for fd, client in list(by_fd.items()):
+        for fd, client in by_fd.items():
             flags = select.POLLIN | (select.POLLOUT if client.out else 0)
             if wanted.get(fd) != flags:
                 poll.register(fd, flags)
@@ -651,8 +663,23 @@ def pump(clients, done, what, deadline_s=DEADLINE_S, turn=None):
             if flags & ~select.POLLOUT:
                 client.read_some()
             if client.closed:
-                poll.unregister(fd)
-                del by_fd[fd]
+                raise Closed(f"a client of {len(clients)} was closed while waiting for {what}; errors {client.errors}")
+
+
+def read_any(clients, deadline_s=DEADLINE_S):
+    """Waits until something comes for one of the clients (its end counts), and reads it. Closed clients are passed over."""
+    poll = select.poll()
+    by_fd = {client.sock.fileno(): client for client in clients if not client.closed}
+    for fd, client in by_fd.items():
+        poll.register(fd, select.POLLIN | (select.POLLOUT if client.out else 0))
+    events = poll.poll(deadline_s * 1000)
+    if not events:
+        raise AssertionError(f"silence for {deadline_s:.0f} s at {len(by_fd)} clients")
+    for fd, flags in events:
+        if flags & select.POLLOUT:
+            by_fd[fd].write_some()
+        if flags & ~select.POLLOUT:
+            by_fd[fd].read_some()
 
 
 def flush_all(clients, deadline_s=DEADLINE_S):

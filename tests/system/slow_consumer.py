@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Slow consumers: output waits up to a limit, then its client is let go; the others do not notice."""
+
+import time
+
+from harness import PATIENCE, Daemon, equal, flush_all, main, publish_bytes, pump
+
+SMALL_BUFFER = 4096  # receive buffer of a client that does not read, so that the kernel hides little
+
+
+def slow_consumer_is_closed_while_others_go_on():
+    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
+        good, publishers = daemon.clients(4), daemon.clients(2)
+        bad = daemon.client(receive_size=SMALL_BUFFER)
+        for client in good + [bad]:
+            client.subscribe("a", "1")
+        flush_all(good + [bad])
+        count = 2000
+        for publisher in publishers:
+            publisher.out += publish_bytes("a", b"x" * 16384) * count  # 64 MiB in all
+        pump(good + publishers, lambda: all(c.received_count == 2 * count for c in good), "every message at the good clients", 60 * PATIENCE)
+        bad.expect_closed()
+        if bad.received_count >= 2 * count:
+            raise AssertionError("the slow client got everything; nothing was tested")
+        flush_all(good)
+
+
+def slow_consumer_is_told_of_in_the_log():
+    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
+        publisher, bad = daemon.client(), daemon.client(receive_size=SMALL_BUFFER)
+        bad.subscribe("a", "1")
+        bad.flush()
+        publisher.send(publish_bytes("a", b"x" * 65536) * 400)
+        bad.expect_closed(20 * PATIENCE)
+        daemon.wait_log(r"(?i)slow.?consumer")
+
+
+def messages_before_the_limit_are_whole():
+    """What a slow client gets before the end is a beginning of what was published, without holes."""
+    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
+        publisher, bad = daemon.client(), daemon.client(receive_size=SMALL_BUFFER)
+        bad.subscribe("a", "1")
+        bad.flush()
+        for number in range(600):
+            publisher.out += publish_bytes("a", b"%-20000d" % number)
+        pump([publisher], lambda: not publisher.out, "the publisher's sending", 20 * PATIENCE)
+        bad.expect_closed(20 * PATIENCE)
+        numbers = [int(m.body) for m in bad.inbox]
+        equal(numbers, list(range(len(numbers))), "what the slow client got")
+        if len(numbers) == 600:
+            raise AssertionError("the client was never slow")
+
+
+def write_timeout_closes_a_client_that_takes_nothing():
+    """Far below the size limit, but no byte has moved for the time of write_timeout."""
+    with Daemon("line.write_timeout=300ms") as daemon:
+        publisher, good = daemon.clients(2)
+        bad = daemon.client(receive_size=SMALL_BUFFER)
+        for client in (good, bad):
+            client.subscribe("a", "1")
+        flush_all([good, bad])
+        publisher.out += publish_bytes("a", b"x" * 65536) * 200
+        pump([publisher, good], lambda: good.received_count == 200, "every message at the good client", 30 * PATIENCE)
+        # Sockets' buffers may swallow some megabytes; the rest stands in the daemon, where it is too old soon.
+        daemon.wait_log(r"(?i)write.?timeout|slow.?consumer", 20 * PATIENCE)
+        bad.expect_closed()
+        flush_all([publisher, good])
+
+
+def a_client_that_reads_slowly_but_steadily_stays():
+    """Progress restarts the write deadline: it is for clients that take nothing, not for thin lines."""
+    with Daemon("line.write_timeout=600ms") as daemon:
+        publisher, slow = daemon.client(), daemon.client(receive_size=SMALL_BUFFER)
+        slow.subscribe("a", "1")
+        slow.flush()
+        count = 400
+        publisher.out += publish_bytes("a", b"x" * 32768) * count
+        pump([publisher], lambda: not publisher.out, "the publisher's sending", 20 * PATIENCE)
+        end = time.monotonic() + 2
+        while time.monotonic() < end:  # some reads, spread over more than three deadlines
+            slow.wait(lambda start=slow.received_count: slow.received_count > start, "a little", 20 * PATIENCE)
+            time.sleep(0.02)  # the slowness itself, not a wait for anything
+        pump([slow], lambda: slow.received_count == count, "the rest", 30 * PATIENCE)
+        slow.flush()
+
+
+def memory_stays_bounded_with_many_slow_clients():
+    """Twenty clients that never read, each allowed 1 MiB: the daemon cannot hold more than that for long."""
+    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
+        publisher = daemon.client()
+        publisher.flush()
+        before = daemon.memory_bytes()
+        bad = [daemon.client(receive_size=SMALL_BUFFER) for _ in range(20)]
+        for client in bad:
+            client.subscribe("a", "1")
+        flush_all(bad)
+        peak = 0
+        for _ in range(60):
+            publisher.send(publish_bytes("a", b"x" * 65536) * 20)
+            publisher.flush()
+            peak = max(peak, daemon.memory_bytes() - before)
+        for client in bad:
+            client.expect_closed(20 * PATIENCE)
+        # 20 MiB of output, the workers' own buffers, and what passes between workers; a daemon without limits has 1.5 GiB.
+        if peak > 120 * 1024 * 1024:
+            raise AssertionError(f"grew by {peak >> 20} MiB")
+        return f"grew by {peak >> 20} MiB"
+
+
+def a_request_whose_answer_cannot_be_sent_harms_nobody():
+    """A client that publishes to itself and never reads is its own slow consumer."""
+    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
+        other, bad = daemon.client(), daemon.client(receive_size=SMALL_BUFFER)
+        bad.subscribe("me", "1")
+        bad.flush()
+        data = publish_bytes("me", b"x" * 60000) * 400
+        bad.sock.settimeout(20 * PATIENCE)
+        try:
+            bad.sock.sendall(data)
+        except OSError:
+            pass  # closed in the middle of it, as it should be
+        bad.sock.setblocking(False)
+        bad.expect_closed(20 * PATIENCE)
+        other.flush()
+
+
+def pongs_count_as_output_too():
+    """A client that sends PING without end and never reads must not fill the daemon's memory."""
+    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
+        other, bad = daemon.client(), daemon.client(receive_size=SMALL_BUFFER)
+        bad.flush()
+        before = daemon.memory_bytes()
+        bad.sock.settimeout(30 * PATIENCE)
+        try:
+            for _ in range(200):
+                bad.sock.sendall(b"PING\r\n" * 20000)
+        except OSError:
+            pass
+        other.flush()
+        grown = daemon.memory_bytes() - before
+        if grown > 60 * 1024 * 1024:
+            raise AssertionError(f"grew by {grown >> 20} MiB")
+
+
+if __name__ == "__main__":
+    main(slow_consumer_is_closed_while_others_go_on, slow_consumer_is_told_of_in_the_log, messages_before_the_limit_are_whole,
+         write_timeout_closes_a_client_that_takes_nothing, a_client_that_reads_slowly_but_steadily_stays,
+         memory_stays_bounded_with_many_slow_clients, a_request_whose_answer_cannot_be_sent_harms_nobody, pongs_count_as_output_too)
