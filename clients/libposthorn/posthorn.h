@@ -1,21 +1,28 @@
 /*
  * posthorn: client library for posthornd and every other server that speaks the NATS client protocol.
  *
- * What is here, in this order: errors, options, a connection's life, what the server said of itself, messages and their headers,
- * publishing, subscribing, requesting, draining, waiting, life inside an event loop of yours, statistics.
+ * What is here, in this order: errors, events, options, a connection's life, what the server said of itself, messages
+ * and their headers, publishing, subscribing, requesting, draining, waiting, life inside a loop of yours, statistics.
  *
- * Threads.  The library starts none. A connection, with its subscriptions, belongs to one thread at a time; different connections know
- *           nothing of one another and may be used by different threads at once. Handing a connection from one thread to another
- *           needs a lock or a join of yours between the two. ph_interrupt, ph_strerror, ph_version and the functions of a
- *           message or a header builder (one thread at a time for each) may be called by any thread.
- * Waiting.  Two ways of use, which may be mixed. Blocking: ph_connect, ph_flush, ph_next, ph_request, ph_drain, ph_poll and ph_run wait on
- *           the socket themselves and call your callbacks meanwhile. In your loop: ph_start, then ph_fd, ph_events, ph_timeout_ms and
- *           ph_process; nothing waits. (Looking a host's name up is the exception: libc's resolver blocks. Use addresses where that matters.)
- * Callbacks run inside the calls above and no others, in the thread that made the call. In a callback everything may be called but
- *           ph_destroy and the calls that wait, which answer PH_E_BUSY there: use ph_request_start and ph_flush_start instead.
- * Errors.   Every int is PH_OK (0) or a negative enum ph_error. Out-parameters (ret_x) are untouched on failure.
- * Units.    Times are milliseconds; -1 as a time-out waits for ever, 0 does not wait. Sizes are bytes.
- * Growth.   Structs that you fill begin with their size (use the INIT macros); structs that the library fills may grow at their end.
+ * Threads.   The library starts none. A connection, with its subscriptions, belongs to one thread at a time; different
+ *            connections know nothing of one another and may be used by different threads at once. Handing one from
+ *            thread to thread needs a lock or a join of yours between the two. ph_interrupt, ph_strerror, ph_version
+ *            and ph_event_name may be called by any thread, and the functions of a message or a header builder by one
+ *            at a time for each.
+ * Waiting.   Two ways of use, which may be mixed. Blocking: ph_connect, ph_flush, ph_next, ph_request, ph_drain,
+ *            ph_poll and ph_run wait on the socket themselves. In your loop: ph_start, then ph_fd, ph_events,
+ *            ph_timeout_ms and ph_process; nothing waits. (Looking up a host's name is the exception: libc's resolver
+ *            blocks. Use addresses where that matters.)
+ * Callbacks  run in the thread that uses the connection, inside the calls that wait, ph_process, and ph_publish where
+ *            it has to wait; ph_close, ph_destroy and ph_unsubscribe tell what they end.
+ *            In a callback everything is allowed but ph_destroy and what waits, which answers PH_E_BUSY there: use
+ *            ph_request_start and ph_flush_start instead. A subscription must not be destroyed by a callback while
+ *            ph_next waits on it.
+ * Errors.    Every int is PH_OK (0) or a negative enum ph_error. Out-parameters (ret_x) are untouched on failure.
+ * Units.     Times are milliseconds; -1 as a time-out waits for ever, 0 does not wait. Sizes are bytes.
+ * Ownership. Strings and structs given to a function are only read, and copied where they are kept.
+ * Growth.    Structs that you fill begin with their size (use the INIT macros); structs that the library fills may grow
+ *            at their end. Unknown codes, events and states may come with later versions.
  */
 #ifndef POSTHORN_H
 #define POSTHORN_H
@@ -62,18 +69,21 @@ enum ph_error {
     PH_E_ENDED = -22,        /* the subscription has ended, and nothing is left in it */
     PH_E_DRAINING = -23,     /* not while the connection drains */
     PH_E_DROPPED = -24,      /* a pull subscription was full: messages were dropped */
+    PH_E_PERMISSION = -25,   /* the server does not permit us this topic */
 };
 
 /* A sentence without a full stop for any code; never NULL. */
 const char *ph_strerror(int error);
 
 /*
- * The detail of the last failure on a connection, such as "127.0.0.1:4222: Connection refused" or the server's own sentence; "" if there was none.
- * Borrowed until the next call on the connection.
+ * The detail of the last failure on a connection, such as "127.0.0.1:4222: Connection refused" or the server's own
+ * sentence; "" if there was none. Borrowed until the next call on the connection.
  */
 const char *ph_last_error(const struct ph_conn *conn);
 
-/* Version of the library, such as "0.1.0". */
+#define PH_VERSION "0.1.0"
+
+/* The PH_VERSION that the library in use was made with. */
 const char *ph_version(void);
 
 /* ---- events ---- */
@@ -84,7 +94,7 @@ enum ph_event_kind {
     PH_EVENT_RECONNECTED,  /* every subscription stands again; what was published meanwhile is being sent */
     PH_EVENT_CLOSED,       /* for good: by ph_close, at the end of a drain (error PH_OK), or because attempts ran out */
     PH_EVENT_LAME_DUCK,    /* the server asks its clients to leave: it will stop soon */
-    PH_EVENT_ERROR,        /* something went wrong that no call can return: an -ERR of the server, a failed attempt to connect */
+    PH_EVENT_ERROR,        /* what no call can return: an -ERR of the server, a round of attempts that failed */
     PH_EVENT_DROPPED,      /* sub: a pull subscription is full and drops; told once each time that it fills */
     PH_EVENT_ENDED,        /* sub: its max was reached or its drain is done; no callback follows for it */
 };
@@ -107,9 +117,9 @@ typedef void ph_event_fn(struct ph_conn *conn, const struct ph_event *event, voi
 #define PH_URL_DEFAULT "nats://127.0.0.1:4222"
 
 /*
- * How to connect. Begin with PH_OPTIONS_INIT: 0 or NULL in a field means its default, PH_OFF in a number turns the thing off.
- * URLs: nats://[user[:password]@]host[:port], posthorn:// alike, host[:port], [v6]:port, unix:/path. A user without a password is a token.
- * Bytes of user and password that are special in a URL are written %XX.
+ * How to connect. Begin with PH_OPTIONS_INIT: 0 or NULL in a field means its default, PH_OFF in a number turns the
+ * thing off. URLs: nats://[user[:password]@]host[:port], posthorn:// alike, host[:port], [v6]:port, unix:/path. A user
+ * without a password is a token. Bytes of user and password that are special in a URL are written %XX.
  */
 struct ph_options {
     size_t size;               /* sizeof(struct ph_options) */
@@ -123,18 +133,18 @@ struct ph_options {
     int connect_timeout_ms;    /* for one attempt at one address, greeting included; 2000 */
     int ping_interval_ms;      /* a PING after this long; 120000 */
     int pings_outstanding_max; /* unanswered PINGs after which the connection counts as broken; 2 */
-    int write_timeout_ms;      /* how long ph_publish of a connection made by ph_connect waits where output_size_max is reached; 10000 */
+    int write_timeout_ms;      /* how long ph_publish waits for room (see there); PH_OFF: for ever; 10000 */
 
-    int reconnect_max;         /* attempts in a row after a connection broke; for ever; PH_OFF: none */
-    int reconnect_wait_ms;     /* pause before the second attempt; doubles each time; each is cut by chance to between half and whole; 100 */
-    int reconnect_wait_max_ms; /* the longest pause; 5000 */
+    int reconnect_max;         /* rounds over all URLs that may fail in a row; no end; PH_OFF: none, it closes */
+    int reconnect_wait_ms;     /* pause before the first round, cut by chance to between half and whole; 100 */
+    int reconnect_wait_max_ms; /* each pause is twice the one before, up to this; 5000 */
 
-    size_t output_size_max;    /* bytes that may wait for the socket, or for a new connection; 8 MiB */
+    size_t output_size_max;    /* bytes that may wait for the socket or a new connection, one message aside; 8 MiB */
     size_t queue_size_max;     /* payload and header bytes waiting in a pull subscription; 64 MiB */
     size_t queue_length_max;   /* messages waiting in a pull subscription; 65536 */
 
     bool shuffle;              /* start at a random URL and go round, so that clients spread */
-    bool connect_retry;        /* the first connection is retried as a broken one is: ph_connect waits for it (see there) */
+    bool connect_retry;        /* the first connection is tried as often as one that broke */
     bool no_echo;              /* do not deliver to this connection what it publishes itself */
 
     ph_event_fn *on_event;     /* NULL: none */
@@ -146,31 +156,37 @@ struct ph_options {
 /* ---- the life of a connection ---- */
 
 /*
- * Makes a connection that is not connected yet. Copies the options and their strings (NULL: all defaults). PH_E_ARGUMENT, PH_E_MEMORY, PH_E_SYSTEM.
- * Give it back with ph_destroy, whatever ph_connect or ph_start answer.
+ * Makes a connection that is not connected yet. Copies the options and their strings (NULL: all defaults).
+ * PH_E_ARGUMENT, PH_E_MEMORY, PH_E_SYSTEM. Give it back with ph_destroy, whatever ph_connect or ph_start answer.
  */
 int ph_create(const struct ph_options *options, struct ph_conn **ret_conn);
 
 /*
- * Connects and waits for it: tries every address of every URL once, and answers the last failure (PH_E_URL, PH_E_TLS, PH_E_RESOLVE, PH_E_CONNECT,
- * PH_E_AUTH, PH_E_PROTOCOL, PH_E_SERVER, PH_E_INTERRUPTED, ...); after a failure it may be called again. With connect_retry it goes on for
- * reconnect_max attempts. ph_publish on a connection made in this way waits where the output is full.
+ * Connects and waits for it: tries every address of every URL once, and answers the last failure (PH_E_URL, PH_E_TLS,
+ * PH_E_RESOLVE, PH_E_CONNECT, PH_E_AUTH, PH_E_PROTOCOL, PH_E_SERVER, PH_E_INTERRUPTED, ...); after a failure it may be
+ * called again. With connect_retry it goes on for reconnect_max attempts. ph_publish on a connection made in this way
+ * waits where the output is full.
  */
 int ph_connect(struct ph_conn *conn);
 
 /*
- * Begins to connect, for use in your own loop, and does not wait. PH_EVENT_CONNECTED or, when all attempts failed, PH_EVENT_CLOSED tells the outcome.
- * Publishing and subscribing may begin at once. PH_E_URL, PH_E_TLS, PH_E_MEMORY, PH_E_ARGUMENT (already started).
+ * Begins to connect, for use in your own loop, and does not wait. PH_EVENT_CONNECTED or, when all attempts failed,
+ * PH_EVENT_CLOSED tells the outcome. Publishing and subscribing may begin at once. PH_E_URL, PH_E_TLS, PH_E_MEMORY,
+ * PH_E_ARGUMENT (already started).
  */
 int ph_start(struct ph_conn *conn);
 
 /*
- * Ends the connection now: writes what the socket takes at once, then no more. Requests under way fail with PH_E_CLOSED. Messages
- * that wait in pull subscriptions stay readable. Harmless when repeated. To lose nothing, call ph_drain instead.
+ * Ends the connection now: writes what the socket takes at once, then no more. Requests under way fail with
+ * PH_E_CLOSED. Messages that wait in pull subscriptions stay readable. Harmless when repeated. To lose nothing, call
+ * ph_drain instead.
  */
 void ph_close(struct ph_conn *conn);
 
-/* Closes, and frees the connection and its subscriptions (not the messages that ph_next gave). NULL is allowed; not in a callback. */
+/*
+ * Closes, and frees the connection and its subscriptions (not the messages that ph_next gave). NULL is allowed; not in
+ * a callback.
+ */
 void ph_destroy(struct ph_conn *conn);
 
 enum ph_state {
@@ -186,7 +202,9 @@ bool ph_draining(const struct ph_conn *conn);
 
 /* ---- the server ---- */
 
-/* What the server said of itself, and where it is. Strings are never NULL. Filled by the library; may grow at its end. */
+/*
+ * What the server said of itself, and where it is. Strings are never NULL. Filled by the library; may grow at its end.
+ */
 struct ph_server {
     const char *address;     /* "127.0.0.1:4222" or "unix:/path": the one connected to; "" before */
     const char *id;
@@ -200,14 +218,17 @@ struct ph_server {
     bool lame_duck;
 };
 
-/* Never NULL; empty before the first connection, and the last server's while reconnecting. Borrowed until the next call on the connection. */
+/*
+ * Never NULL; empty before the first connection, and the last server's while reconnecting. Borrowed until the next call
+ * on the connection.
+ */
 const struct ph_server *ph_server(const struct ph_conn *conn);
 
 /* ---- messages ---- */
 
 /*
- * A received message. The library alone makes them; it may grow at its end. topic, reply and payload are each followed by a NUL that their size
- * does not count (a payload may hold NULs of its own). None is NULL.
+ * A received message. The library alone makes them; it may grow at its end. topic, reply and payload are each followed
+ * by a NUL that their size does not count (a payload may hold NULs of its own). None is NULL.
  */
 struct ph_message {
     const char *topic;
@@ -230,7 +251,8 @@ struct ph_text {
 bool ph_message_header(const struct ph_message *message, const char *name, struct ph_text *ret_value);
 
 /* Walks the headers: begin with *cursor = 0, ends with false. */
-bool ph_message_header_next(const struct ph_message *message, size_t *cursor, struct ph_text *ret_name, struct ph_text *ret_value);
+bool ph_message_header_next(const struct ph_message *message, size_t *cursor, struct ph_text *ret_name,
+                            struct ph_text *ret_value);
 
 /* The status in the headers, such as 503, or 0; ret_description may be NULL. */
 int ph_message_status(const struct ph_message *message, struct ph_text *ret_description);
@@ -245,7 +267,10 @@ void ph_message_free(struct ph_message *message);
 struct ph_headers *ph_headers_create(void);
 void ph_headers_destroy(struct ph_headers *headers);
 
-/* Adds a header; the same name may be added again. Copies both. PH_E_HEADER (empty name, ':' or blanks in it, CR or LF), PH_E_MEMORY. */
+/*
+ * Adds a header; the same name may be added again. Copies both. PH_E_HEADER (empty name, ':' or blanks in it, CR or
+ * LF), PH_E_MEMORY.
+ */
 int ph_headers_add(struct ph_headers *headers, const char *name, const char *value);
 
 /* Empties the block, for the next message. */
@@ -254,32 +279,43 @@ void ph_headers_clear(struct ph_headers *headers);
 /* ---- publishing ---- */
 
 /*
- * Publishes a message: copies it into the connection's output, which is written when it has grown to some tens of KiB, when a call waits,
- * by ph_process, or by ph_write. Success means "on its way", not "received"; ph_flush tells that the server has it.
- * PH_E_TOPIC, PH_E_PAYLOAD_SIZE, PH_E_MEMORY, PH_E_CLOSED, PH_E_FULL (the output is full: at once with ph_start, in a callback and while disconnected;
- * else after write_timeout_ms, and callbacks may run while it waits).
+ * Publishes a message: copies it into the connection's output, which is written when it has grown to some tens of KiB,
+ * when a call waits, by ph_process, or by ph_write. Success means "on its way", not "received"; ph_flush tells that the
+ * server has it. Where the server does not keep up, a connection made by ph_connect waits here (and callbacks run), for
+ * write_timeout_ms; one made by ph_start, a callback, and a connection that is broken do not wait.
+ * PH_E_TOPIC, PH_E_PAYLOAD_SIZE, PH_E_MEMORY, PH_E_CLOSED, PH_E_FULL (output_size_max is reached), PH_E_INTERRUPTED.
  */
 int ph_publish(struct ph_conn *conn, const char *topic, const void *payload, size_t payload_size);
 
-/* The same with a reply topic (NULL: none) and headers (NULL: none; only read). Also PH_E_HEADER where the server takes no headers. */
-int ph_publish_with(struct ph_conn *conn, const char *topic, const char *reply, const struct ph_headers *headers, const void *payload,
-                    size_t payload_size);
+/*
+ * The same with a reply topic (NULL: none) and headers (NULL: none; only read). Also PH_E_HEADER where the server takes
+ * no headers.
+ */
+int ph_publish_with(struct ph_conn *conn, const char *topic, const char *reply, const struct ph_headers *headers,
+                    const void *payload, size_t payload_size);
 
 /* Publishes to the reply topic of a message. PH_E_NO_REPLY where it has none, else as ph_publish_with. */
-int ph_reply(struct ph_conn *conn, const struct ph_message *message, const struct ph_headers *headers, const void *payload, size_t payload_size);
+int ph_reply(struct ph_conn *conn, const struct ph_message *message, const struct ph_headers *headers,
+             const void *payload, size_t payload_size);
 
-/* Writes as much of the output as the socket takes, without waiting. PH_OK also where some is left; PH_E_DISCONNECTED, PH_E_CLOSED. */
+/*
+ * Writes as much of the output as the socket takes, without waiting. PH_OK also where some is left; PH_E_DISCONNECTED,
+ * PH_E_CLOSED.
+ */
 int ph_write(struct ph_conn *conn);
 
 /*
- * Sends everything and waits until the server has dealt with it (a PING and its PONG). PH_E_TIMEOUT, PH_E_DISCONNECTED (broke meanwhile: what was
- * on its way may be lost), PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY.
+ * Sends everything and waits until the server has dealt with it (a PING and its PONG). PH_E_TIMEOUT, PH_E_DISCONNECTED
+ * (broke meanwhile: what was on its way may be lost), PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY.
  */
 int ph_flush(struct ph_conn *conn, int timeout_ms);
 
 typedef void ph_flush_fn(struct ph_conn *conn, int error, void *arg);
 
-/* The same without waiting: done is called once, with PH_OK, PH_E_DISCONNECTED or PH_E_CLOSED, in a later call. PH_E_MEMORY, PH_E_CLOSED. */
+/*
+ * The same without waiting: done is called once, with PH_OK, PH_E_DISCONNECTED or PH_E_CLOSED, in a later call.
+ * PH_E_MEMORY, PH_E_CLOSED.
+ */
 int ph_flush_start(struct ph_conn *conn, ph_flush_fn *done, void *arg);
 
 /* ---- subscribing ---- */
@@ -288,25 +324,32 @@ int ph_flush_start(struct ph_conn *conn, ph_flush_fn *done, void *arg);
 typedef void ph_message_fn(struct ph_sub *sub, const struct ph_message *message, void *arg);
 
 /*
- * Subscribes to a pattern, in a group or alone (group NULL). With on_message each message is handed to it; without (NULL) messages wait in the
- * subscription for ph_next. Survives reconnection. The connection owns it: ret_sub (may be NULL with on_message) is valid until ph_sub_destroy or
- * ph_destroy. The server knows of it after ph_flush. PH_E_TOPIC, PH_E_MEMORY, PH_E_FULL, PH_E_CLOSED, PH_E_DRAINING.
+ * Subscribes to a pattern, in a group or alone (group NULL). With on_message each message is handed to it; without
+ * (NULL) messages wait in the subscription for ph_next. Survives reconnection. The connection owns it: ret_sub (may be
+ * NULL with on_message) is valid until ph_sub_destroy or ph_destroy. The server knows of it after ph_flush. PH_E_TOPIC,
+ * PH_E_MEMORY, PH_E_FULL, PH_E_CLOSED, PH_E_DRAINING.
  */
-int ph_subscribe(struct ph_conn *conn, const char *pattern, const char *group, ph_message_fn *on_message, void *arg, struct ph_sub **ret_sub);
+int ph_subscribe(struct ph_conn *conn, const char *pattern, const char *group, ph_message_fn *on_message, void *arg,
+                 struct ph_sub **ret_sub);
 
 /*
- * The next message of a pull subscription; yours, free it with ph_message_free. Waits for it if need be. PH_E_TIMEOUT (also while the connection is
- * being made anew), PH_E_ENDED, PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY (it would have to wait), PH_E_ARGUMENT (it has a callback).
+ * The next message of a pull subscription; yours, free it with ph_message_free. Waits for it if need be. PH_E_TIMEOUT
+ * (also while the connection is being made anew), PH_E_ENDED, PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY (it would have
+ * to wait), PH_E_ARGUMENT (it has a callback).
  */
 int ph_next(struct ph_sub *sub, int timeout_ms, struct ph_message **ret_message);
 
 /*
- * max 0: ends the subscription now; what waits in it is discarded. Otherwise it ends by itself once it has been given max messages, counted
- * from its beginning (now, if it has had them). PH_E_MEMORY, PH_E_FULL, PH_E_CLOSED; PH_OK where it had ended.
+ * max 0: ends the subscription now; what waits in it is discarded. Otherwise it ends by itself once it has been given
+ * max messages, counted from its beginning (now, if it has had them). PH_E_MEMORY, PH_E_FULL, PH_E_CLOSED; PH_OK where
+ * it had ended.
  */
 int ph_unsubscribe(struct ph_sub *sub, uint64_t max);
 
-/* Stops new messages and delivers those under way; then PH_EVENT_ENDED, and PH_E_ENDED from ph_next. Does not wait. Errors as ph_unsubscribe. */
+/*
+ * Stops new messages and delivers those under way; then PH_EVENT_ENDED, and PH_E_ENDED from ph_next. Does not wait.
+ * Errors as ph_unsubscribe.
+ */
 int ph_sub_drain(struct ph_sub *sub);
 
 /* Unsubscribes and frees it. NULL is allowed, and its own callback. */
@@ -320,18 +363,25 @@ bool ph_sub_ended(const struct ph_sub *sub);        /* nothing will come any mor
 /* ---- requesting ---- */
 
 /*
- * Publishes with a reply topic of its own and waits for the first answer, which is yours. headers may be NULL. PH_E_NO_RESPONDERS, PH_E_TIMEOUT,
- * PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY, and whatever ph_publish_with answers. A connection that breaks meanwhile costs time, not the request.
+ * Publishes with a reply topic of its own and waits for the first answer, which is yours. headers may be NULL.
+ * PH_E_NO_RESPONDERS, PH_E_TIMEOUT, PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY, and whatever ph_publish_with answers. A
+ * connection that breaks meanwhile costs time, not the request.
  */
-int ph_request(struct ph_conn *conn, const char *topic, const struct ph_headers *headers, const void *payload, size_t payload_size, int timeout_ms,
-               struct ph_message **ret_message);
+int ph_request(struct ph_conn *conn, const char *topic, const struct ph_headers *headers, const void *payload,
+               size_t payload_size, int timeout_ms, struct ph_message **ret_message);
 
-/* error is PH_OK with the answer (borrowed for the call), or PH_E_NO_RESPONDERS, PH_E_TIMEOUT, PH_E_CLOSED with message NULL. */
+/*
+ * error is PH_OK with the answer (borrowed for the call), or PH_E_NO_RESPONDERS, PH_E_TIMEOUT, PH_E_CLOSED with message
+ * NULL.
+ */
 typedef void ph_answer_fn(struct ph_conn *conn, int error, const struct ph_message *message, void *arg);
 
-/* The same without waiting: answer is called exactly once, in a later call, unless this fails. Thousands may be under way at once. */
-int ph_request_start(struct ph_conn *conn, const char *topic, const struct ph_headers *headers, const void *payload, size_t payload_size,
-                     int timeout_ms, ph_answer_fn *answer, void *arg);
+/*
+ * The same without waiting: answer is called exactly once, in a later call, unless this fails. Thousands may be under
+ * way at once.
+ */
+int ph_request_start(struct ph_conn *conn, const char *topic, const struct ph_headers *headers, const void *payload,
+                     size_t payload_size, int timeout_ms, ph_answer_fn *answer, void *arg);
 
 #define PH_INBOX_SIZE 48
 
@@ -341,8 +391,9 @@ void ph_inbox(struct ph_conn *conn, char ret_topic[PH_INBOX_SIZE]);
 /* ---- draining ---- */
 
 /*
- * Ends in good order: no new subscriptions, every subscription drained, what callbacks publish meanwhile sent and flushed, then closed. Messages in
- * pull subscriptions stay readable. PH_E_TIMEOUT and PH_E_DISCONNECTED: closed all the same, some may be lost. PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY.
+ * Ends in good order: no new subscriptions, every subscription drained, what callbacks publish meanwhile sent and
+ * flushed, then closed. Messages in pull subscriptions stay readable. PH_E_TIMEOUT and PH_E_DISCONNECTED: closed all
+ * the same, some may be lost. PH_E_CLOSED, PH_E_INTERRUPTED, PH_E_BUSY.
  */
 int ph_drain(struct ph_conn *conn, int timeout_ms);
 
@@ -351,23 +402,29 @@ int ph_drain_start(struct ph_conn *conn, int timeout_ms);
 
 /* ---- waiting ---- */
 
-/* Waits until something has come in or gone out, deals with it, and returns. PH_OK, PH_E_TIMEOUT, PH_E_INTERRUPTED, PH_E_BUSY, PH_E_CLOSED. */
+/*
+ * Waits until something has come in or gone out, deals with it, and returns. PH_OK, PH_E_TIMEOUT, PH_E_INTERRUPTED,
+ * PH_E_BUSY, PH_E_CLOSED.
+ */
 int ph_poll(struct ph_conn *conn, int timeout_ms);
 
-/* Deals with what comes until the time has passed (PH_OK), ph_interrupt (PH_E_INTERRUPTED), or the connection is closed (PH_E_CLOSED). */
+/*
+ * Deals with what comes until the time has passed (PH_OK), ph_interrupt (PH_E_INTERRUPTED), or the connection is closed
+ * (PH_E_CLOSED).
+ */
 int ph_run(struct ph_conn *conn, int timeout_ms);
 
 /*
- * Makes the call that waits on the connection answer PH_E_INTERRUPTED, or the next that would wait. From any thread, a callback, or a
- * signal handler. A signal alone interrupts nothing.
+ * Makes the call that waits on the connection answer PH_E_INTERRUPTED, or the next that would wait. From any thread, a
+ * callback, or a signal handler. A signal alone interrupts nothing.
  */
 void ph_interrupt(struct ph_conn *conn);
 
 /* ---- inside an event loop of yours ---- */
 
 /*
- * The descriptor to watch, level-triggered; -1: none at present. It changes: ask for all three anew after every call on the connection, or at least
- * once in each turn of your loop.
+ * The descriptor to watch, level-triggered; -1: none at present. It changes: ask for all three anew after every call on
+ * the connection, or at least once in each turn of your loop.
  */
 int ph_fd(const struct ph_conn *conn);
 
@@ -378,8 +435,9 @@ short ph_events(const struct ph_conn *conn);
 int ph_timeout_ms(const struct ph_conn *conn);
 
 /*
- * Does what there is to do: revents as poll(2) gave them (0: only time has passed). Reads at most once, so that other descriptors get their turn, calls
- * callbacks, writes. PH_OK also while reconnecting; PH_E_CLOSED, PH_E_BUSY (in a callback).
+ * Does what there is to do: revents as poll(2) gave them (0: only time has passed). Reads at most once, so that other
+ * descriptors get their turn, calls callbacks, writes. PH_OK also while reconnecting; PH_E_CLOSED, PH_E_BUSY (in a
+ * callback).
  */
 int ph_process(struct ph_conn *conn, short revents);
 

@@ -153,9 +153,17 @@ static const struct {
     const char *name, *value;
     bool valid;
 } candidates[] = {
-    { "A", "", true },           { "X-Request-Id", "a b: c\t", true }, { "Grüße", "x", false }, { "A", "Grüße", true },
-    { "", "x", false },          { "A B", "x", false },                { "A:", "x", false },     { "A\r\n", "x", false },
-    { "A", "x\r\nB: y", false }, { "A", "x\n", false },                { "A\x7f", "x", false },
+    { "A", "", true },
+    { "X-Request-Id", "a b: c\t", true },
+    { "A", "Grüße", true },
+    { "Grüße", "x", false },
+    { "", "x", false },
+    { "A B", "x", false },
+    { "A:", "x", false },
+    { "A\r\n", "x", false },
+    { "A\x7f", "x", false },
+    { "A", "x\r\nB: y", false },
+    { "A", "x\n", false },
 };
 
 START_TEST(valid_tells_what_can_stand_in_a_block)
@@ -167,8 +175,8 @@ END_TEST
 START_TEST(built_block_reads_back_and_has_the_size_foretold)
 {
     char out[128];
-    size_t size = HEADERS_BEGIN_SIZE + headers_add_size(text("A"), text("one")) + headers_add_size(text("B"), text("")) +
-                  HEADERS_END_SIZE;
+    size_t size = HEADERS_BEGIN_SIZE + headers_add_size(text("A"), text("one")) +
+                  headers_add_size(text("B"), text("")) + HEADERS_END_SIZE;
     char *end = headers_begin(out);
     end = headers_add(end, text("A"), text("one"));
     end = headers_add(end, text("B"), text(""));

@@ -1,0 +1,194 @@
+/* sub: what a subscription does: open, deliver, end, drain. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conn.h"
+#include "topic.h"
+
+int ph_sub_open(struct ph_conn *conn, const char *pattern, const char *group, ph_message_fn *on_message, void *arg,
+                struct ph_sub **ret_sub)
+{
+    struct ph_sub *sub = ph_subs_add(&conn->subs, pattern, group);
+    if (!sub)
+        return ph_fail(conn, PH_E_MEMORY, "no memory for a subscription");
+    sub->conn = conn;
+    sub->on_message = on_message;
+    sub->arg = arg;
+    int error = ph_out_subscribe(conn, sub);
+    if (error)
+        ph_subs_remove(&conn->subs, sub);
+    else if (ret_sub)
+        *ret_sub = sub;
+    return error;
+}
+
+int ph_subscribe(struct ph_conn *conn, const char *pattern, const char *group, ph_message_fn *on_message, void *arg,
+                 struct ph_sub **ret_sub)
+{
+    if (!on_message && !ret_sub)
+        return ph_fail(conn, PH_E_ARGUMENT, "a pull subscription needs ret_sub");
+    if (!pattern || ph_pattern_size(pattern) == 0)
+        return ph_fail(conn, PH_E_TOPIC, "not a pattern: '%.100s'", pattern ? pattern : "");
+    if (group && ph_group_size(group) == 0)
+        return ph_fail(conn, PH_E_TOPIC, "not a group's name: '%.100s'", group);
+    if (conn->state == PH_STATE_CLOSED)
+        return PH_E_CLOSED;
+    if (conn->drain != PH_DRAIN_NONE)
+        return PH_E_DRAINING;
+    return ph_sub_open(conn, pattern, group ? group : "", on_message, arg, ret_sub);
+}
+
+/* ---- delivery ---- */
+
+static void end(struct ph_sub *sub)
+{
+    if (sub->ended)
+        return;
+    ph_subs_end(&sub->conn->subs, sub);
+    ph_emit(sub->conn, PH_EVENT_ENDED, PH_OK, sub->pattern, sub);
+}
+
+/* Dropping is told once, when it begins; and again when it begins anew after half of the queue was read. */
+static void drop(struct ph_sub *sub)
+{
+    struct ph_conn *conn = sub->conn;
+    sub->dropped++;
+    conn->statistics.dropped++;
+    if (sub->full)
+        return;
+    sub->full = true;
+    ph_fail(conn, PH_E_DROPPED, "'%.100s' is full with %zu messages of %zu bytes", sub->pattern, sub->queue_length,
+            sub->queue_size);
+    ph_emit(conn, PH_EVENT_DROPPED, PH_E_DROPPED, conn->error_text, sub);
+}
+
+static void enqueue(struct ph_sub *sub, const struct ph_message *message)
+{
+    const struct ph_options *options = &sub->conn->options;
+    bool fits = sub->queue_length < options->queue_length_max &&
+                (sub->queue_length == 0 || sub->queue_size + ph_message_size(message) <= options->queue_size_max);
+    struct ph_stored *stored = fits ? ph_message_store(message) : NULL;
+    if (stored)
+        ph_sub_push(sub, stored);
+    else
+        drop(sub);
+}
+
+void ph_sub_deliver(struct ph_sub *sub, const struct ph_message *message)
+{
+    bool last = ++sub->received == sub->max;
+    sub->busy = true; /* callbacks may destroy it: it is freed when all is done */
+    if (!sub->on_message) {
+        enqueue(sub, message);
+    } else {
+        sub->delivered++;
+        sub->on_message(sub, message, sub->arg);
+    }
+    if (last)
+        end(sub);
+    sub->busy = false;
+    if (sub->doomed)
+        ph_subs_remove(&sub->conn->subs, sub);
+}
+
+/* ---- ending ---- */
+
+int ph_unsubscribe(struct ph_sub *sub, uint64_t max)
+{
+    struct ph_conn *conn = sub->conn;
+    if (max == 0)
+        ph_sub_discard(sub);
+    if (sub->ended || sub->draining)
+        return PH_OK;
+    if (conn->state == PH_STATE_CLOSED)
+        return PH_E_CLOSED;
+    bool now = max == 0 || max <= sub->received;
+    int error = ph_out_unsubscribe(conn, sub, now ? 0 : max);
+    if (error)
+        return error;
+    if (now)
+        end(sub);
+    else
+        sub->max = max;
+    return PH_OK;
+}
+
+static void stopped(struct ph_conn *conn, int error, void *arg)
+{
+    struct ph_sub *sub = ph_subs_find(&conn->subs, (uintptr_t)arg);
+    (void)error;
+    if (sub)
+        end(sub);
+}
+
+int ph_sub_stop(struct ph_sub *sub)
+{
+    if (sub->ended || sub->draining)
+        return PH_OK;
+    int error = ph_out_unsubscribe(sub->conn, sub, 0);
+    sub->draining = !error;
+    return error;
+}
+
+int ph_sub_drain(struct ph_sub *sub)
+{
+    struct ph_conn *conn = sub->conn;
+    if (sub->ended || sub->draining)
+        return PH_OK;
+    if (conn->state == PH_STATE_CLOSED)
+        return PH_E_CLOSED;
+    int error = ph_sub_stop(sub);
+    return error ? error : ph_flush_start(conn, stopped, (void *)sub->sid);
+}
+
+/* Ends one that is stopped, if there is any: its callback may change the list, so the search begins anew after each. */
+static bool end_one_draining(struct ph_conn *conn)
+{
+    for (struct ph_sub *sub = conn->subs.oldest; sub; sub = sub->newer) {
+        if (sub->draining && !sub->ended) {
+            end(sub);
+            return true;
+        }
+    }
+    return false;
+}
+
+void ph_subs_end_draining(struct ph_conn *conn)
+{
+    while (end_one_draining(conn))
+        ;
+}
+
+void ph_sub_destroy(struct ph_sub *sub)
+{
+    if (!sub || sub->doomed)
+        return;
+    struct ph_conn *conn = sub->conn;
+    if (!sub->ended && !sub->draining && conn->state != PH_STATE_CLOSED)
+        ph_out_unsubscribe(conn, sub, 0);
+    ph_subs_end(&conn->subs, sub);
+    if (sub->busy)
+        sub->doomed = true;
+    else
+        ph_subs_remove(&conn->subs, sub);
+}
+
+struct ph_conn *ph_sub_conn(const struct ph_sub *sub)
+{
+    return sub->conn;
+}
+
+const char *ph_sub_pattern(const struct ph_sub *sub)
+{
+    return sub->pattern;
+}
+
+const char *ph_sub_group(const struct ph_sub *sub)
+{
+    return sub->group;
+}
+
+bool ph_sub_ended(const struct ph_sub *sub)
+{
+    return sub->ended || sub->conn->state == PH_STATE_CLOSED;
+}
