@@ -44,9 +44,17 @@ def order_holds_when_topics_alternate():
     _order(lambda source: 50, topics=("a.b", "a.c", "a.d.e", "b.c"))
 
 
-def _order(size, topics=("a.b",)):
+def order_holds_with_sixteen_workers():
+    _order(lambda source: 30, options=("server.workers=16",))
+
+
+def order_holds_when_workers_spin_before_they_sleep():
+    _order(lambda source: 30, options=("server.spin=100us",))
+
+
+def _order(size, topics=("a.b",), options=()):
     source = random.Random(7)
-    with Daemon() as daemon:
+    with Daemon(*options) as daemon:
         publishers, subscribers = daemon.clients(PUBLISHERS), daemon.clients(SUBSCRIBERS)
         checkers = [Checker(client, f"subscriber {i}") for i, client in enumerate(subscribers)]
         for client in subscribers:
@@ -78,4 +86,4 @@ def a_flush_stands_behind_all_that_came_before_it():
 
 if __name__ == "__main__":
     main(each_subscriber_hears_each_publisher_in_order, order_holds_with_sizes_from_small_to_large, order_holds_when_topics_alternate,
-         a_flush_stands_behind_all_that_came_before_it)
+         order_holds_with_sixteen_workers, order_holds_when_workers_spin_before_they_sleep, a_flush_stands_behind_all_that_came_before_it)
