@@ -10,11 +10,11 @@
  * [stream NAME], is the same with an array in place of the struct:
  *
  *     struct config_stream {                          sections[]:
- *         char *name;     first: the NAME               SECTION_ARRAY("stream", streams, "What a [stream NAME] is."),
+ *         char *name;     first: the NAME               { SECTION_ARRAY(stream, streams, stream_count), .help = ... },
  *         uint64_t bytes_max;                         options[]:
- *     };                                                { "stream", "bytes_max", AT(stream, bytes_max), OPTION_SIZE, ... },
- *     struct config_stream *streams;                then run the tests: they say how to write etc/posthornd.ini and
- *     size_t stream_count;                          doc/posthornd.ini.5 anew.
+ *     };                                                { "stream", "bytes_max", AT(stream, bytes_max), ... },
+ *     struct config_stream *streams;                then posthornd --print-sample > etc/posthornd.ini, posthornd
+ *     size_t stream_count;                          --print-man > doc/posthornd.ini.5: the tests compare them.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -31,15 +31,12 @@ struct config_list {
     size_t item_count;
 };
 
-/* In the order of severity, most severe first. */
-enum config_log_level { CONFIG_LOG_ERROR, CONFIG_LOG_WARNING, CONFIG_LOG_INFO, CONFIG_LOG_DEBUG };
-
 struct config_server {
     char *name;                              /* "": the host's name */
     unsigned workers;                        /* 0: one a processor, at most 8 */
     uint64_t spin_ns;                        /* how long a worker polls before it sleeps; 0: not at all */
     char *log;                               /* "stderr" or an absolute path */
-    unsigned log_level;                      /* enum config_log_level */
+    unsigned log_level;                      /* enum log_level of util/log.h */
     uint64_t lame_duck_grace_ms;             /* from SIGUSR2 to the first connection closed */
     uint64_t lame_duck_duration_ms;          /* over which the connections are closed */
     unsigned connections_max;
@@ -78,15 +75,15 @@ struct config {
 
 /*
  * Why a configuration was refused. The sentence is all that a front end needs to print, such as
- * "posthornd.ini:12: [line] ping_intervall: no such option; did you mean ping_interval?"; the rest is what it is made of.
- * Texts are cut where they are too long. A secret is never among them.
+ * "posthornd.ini:12: [line] ping_intervall: no such option; did you mean ping_interval?"; the rest is what it is made
+ * of. Texts are cut where they are too long. A secret is never among them.
  */
 struct config_error {
     char sentence[1024];
     char place[256];                         /* the file as it was named, or "--set" */
     unsigned line;                           /* in the file, from 1; 0: no line is to blame */
     char offending[192];                     /* the text that was refused */
-    char expected[320];                      /* what should have stood there */
+    char expected[320];                      /* what should have stood there; for a file that cannot be read, why */
 };
 
 /*

@@ -1,0 +1,183 @@
+/*
+ * The man page posthornd.ini(5). What it says of each section and option comes from their rows, all else from the texts
+ * below. Every sentence begins a line, as roff likes it.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/option.h"
+#include "config/value.h"
+
+static const char head[] =
+    ".\\\" Written by posthornd --print-man from the table of options; change that, not this.\n"
+    ".TH POSTHORND.INI 5 \"\" posthorn \"posthorn manual\"\n"
+    ".SH NAME\n"
+    "posthornd.ini \\- configuration of the posthorn message broker\n"
+    ".SH SYNOPSIS\n"
+    ".I /etc/posthorn/posthornd.ini\n"
+    ".SH DESCRIPTION\n"
+    "The file says what\n"
+    ".BR posthornd (8)\n"
+    "does.\n"
+    "It is read where\n"
+    ".B \\-\\-config\n"
+    "names it; without a file the defaults hold.\n"
+    "Whatever the file says,\n"
+    ".BI \\-\\-set\\~ section . option = value\n"
+    "on the command line overrides it, written\n"
+    ".BI \\-\\-set\\~ section . NAME . option = value\n"
+    "where the section is repeated.\n"
+    ".PP\n"
+    "A file with a mistake is refused as a whole, with the line, the text and what was expected there.\n"
+    "An unknown option is a mistake.\n"
+    "SIGHUP makes a running daemon read the file again; a file that is refused then changes nothing.\n"
+    "Options that a running daemon cannot change are marked\n"
+    ".I needs a restart\n"
+    "below; their new values wait for it, and the log names them.\n"
+    ".SH FORMAT\n"
+    "The file is UTF-8 text of at most 1\\~MiB.\n"
+    "An option is a line\n"
+    ".IB option\\~ =\\~ value\n"
+    "below the\n"
+    ".BI [ section ]\n"
+    "that it belongs to, and is given once.\n"
+    "A section may be given in several parts; a section that is repeated,\n"
+    ".BI [ section\\~NAME ],\n"
+    "only once for each\n"
+    ".IR NAME .\n"
+    "A\n"
+    ".I NAME\n"
+    "has 1 to 64 letters, digits and any of\n"
+    ".BR \\- \", \" _ \", \" . \", \" @ \" and \" + .\n"
+    ".PP\n"
+    "Empty lines do not matter, nor do lines that begin with\n"
+    ".B ;\n"
+    "or\n"
+    ".BR # .\n"
+    "A\n"
+    ".B ;\n"
+    "at the start of a later word begins a comment as well, but may not stand behind a secret.\n"
+    "Values stand without quotes.\n"
+    ".PP\n"
+    "The kinds of values are these:\n"
+    ".TP\n"
+    ".I number\n"
+    "Digits.\n"
+    ".TP\n"
+    ".I size\n"
+    "A number and one of\n"
+    ".BR B \", \" KiB \", \" MiB \", \" GiB \" and \" TiB ,\n"
+    "multiples of 1024, such as\n"
+    ".BR 64MiB .\n"
+    "A number alone is bytes.\n"
+    ".TP\n"
+    ".I duration\n"
+    "A number and one of\n"
+    ".BR ns \", \" us \", \" ms \", \" s \", \" m \", \" h \" and \" d ,\n"
+    "such as\n"
+    ".BR 10s .\n"
+    "Only 0 may stand alone.\n"
+    ".TP\n"
+    ".I list\n"
+    "Items separated by commas.\n"
+    "A list may go on over lines that begin with a space or a tab.\n";
+
+static const char tail[] =
+    ".SH EXAMPLES\n"
+    "A broker for the local network, for two users:\n"
+    ".PP\n"
+    ".nf\n"
+    ".RS\n"
+    "[line]\n"
+    "listen = 127.0.0.1:4222, 10.0.0.5:4222, unix:/run/posthorn/line.sock\n"
+    "payload_size_max = 256KiB\n"
+    "\n"
+    "[user alice]\n"
+    "password = a-long-secret\n"
+    "\n"
+    "[user meter]\n"
+    "token = another-long-secret\n"
+    ".RE\n"
+    ".fi\n"
+    ".PP\n"
+    "The same limit for a single run, without a file:\n"
+    ".PP\n"
+    ".nf\n"
+    ".RS\n"
+    "posthornd \\-\\-set line.payload_size_max=256KiB\n"
+    ".RE\n"
+    ".fi\n"
+    ".SH FILES\n"
+    ".TP\n"
+    ".I /etc/posthorn/posthornd.ini\n"
+    "The file of the service.\n"
+    "It may hold secrets: let nobody but the daemon read it.\n"
+    ".SH SEE ALSO\n"
+    ".BR posthornd (8),\n"
+    ".BR posthorn (1)\n";
+
+/* Writes text so that roff takes none of it for its own. No text of the tables begins a line with a dot or a quote. */
+static void print_text(const char *text, FILE *out)
+{
+    for (; *text; text++)
+        if (*text == '-')
+            fputs("\\-", out);
+        else if (*text == '\\')
+            fputs("\\e", out);
+        else
+            fputc(*text, out);
+}
+
+/* Writes sentences, each on a line of its own. */
+static void print_sentences(const char *text, FILE *out)
+{
+    for (; *text; text++) {
+        const char end[] = { *text, '\0' };
+        bool ends = *text == '.' && text[1] == ' ';
+        print_text(end, out);
+        if (ends)
+            fputc('\n', out);
+        text += ends;
+    }
+    fputc('\n', out);
+}
+
+static void print_default(const struct option *option, FILE *out)
+{
+    if (!option->fallback)
+        return;
+    bool is_empty = !*option->fallback;
+    fputs(is_empty ? "The default is empty" : "The default is\n.BR \"", out);
+    print_text(option->fallback, out);
+    fputs(is_empty ? ".\n" : "\" .\n", out);
+}
+
+static void print_option(const struct option *option, FILE *out)
+{
+    char described[256];
+    value_describe(option, described, sizeof described);
+    described[0] = (char)toupper((unsigned char)described[0]);
+    fprintf(out, ".TP\n.B %s\n", option->key);
+    print_sentences(option->help, out);
+    print_text(described, out);
+    fputs(option->flags & OPTION_RELOAD ? ".\n" : "; needs a restart.\n", out);
+    print_default(option, out);
+}
+
+static void print_section(const struct section *section, FILE *out)
+{
+    fprintf(out, ".SS [%s%s]\n", section->name, section->repeated ? "\\~NAME" : "");
+    print_sentences(section->help, out);
+    for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
+        print_option(option, out);
+}
+
+void config_print_man(FILE *out)
+{
+    fputs(head, out);
+    fputs(".SH OPTIONS\n", out);
+    for (size_t i = 0; i < config_section_count; i++)
+        print_section(&config_sections[i], out);
+    fputs(tail, out);
+}

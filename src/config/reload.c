@@ -1,0 +1,71 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "config/config.h"
+#include "config/option.h"
+#include "config/value.h"
+
+/* Sections that are repeated reload as a whole, and have no part in this. */
+static bool is_fixed(const struct section *section, const struct option *option)
+{
+    return !section->repeated && !(option->flags & OPTION_RELOAD);
+}
+
+/* Is told of an option, and of its value in either configuration. */
+struct visitor {
+    void (*visit)(const struct option *option, void *old_value, void *new_value, FILE *out);
+    FILE *out;
+};
+
+/* Tells the visitor of every option that a reload cannot change. */
+static void visit_section(const struct section *section, const struct config *old_config,
+                          const struct config *new_config, const struct visitor *visitor)
+{
+    void *old_instance = section_instance(section, old_config, 0);
+    void *new_instance = section_instance(section, new_config, 0);
+    for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
+        if (is_fixed(section, option))
+            visitor->visit(option, option_value(option, old_instance), option_value(option, new_instance),
+                           visitor->out);
+}
+
+static void visit_all(const struct config *old_config, const struct config *new_config, const struct visitor *visitor)
+{
+    for (size_t i = 0; i < config_section_count; i++)
+        visit_section(&config_sections[i], old_config, new_config, visitor);
+}
+
+static void name_change(const struct option *option, void *old_value, void *new_value, FILE *out)
+{
+    if (!value_equal(option, old_value, new_value))
+        fprintf(out, "%s%s.%s", ftell(out) > 0 ? ", " : "", option->section, option->key);
+}
+
+int config_changes_needing_restart(const struct config *old_config, const struct config *new_config, char **ret_names)
+{
+    char *names = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&names, &size);
+    if (!out)
+        return -ENOMEM;
+    visit_all(old_config, new_config, &(struct visitor){ name_change, out });
+    bool failed = fclose(out) != 0;
+    if (failed || size == 0) {
+        free(names);
+        names = NULL;
+    }
+    if (!failed)
+        *ret_names = names;
+    return failed ? -ENOMEM : 0;
+}
+
+static void carry_over(const struct option *option, void *old_value, void *new_value, FILE *out)
+{
+    (void)out;
+    value_exchange(option, old_value, new_value);
+}
+
+void config_carry_over(struct config *old_config, struct config *new_config)
+{
+    visit_all(old_config, new_config, &(struct visitor){ carry_over, NULL });
+}

@@ -1,0 +1,433 @@
+/* Loading: what holds without a file, what a file and --set change, and the sentence for every mistake. */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "util/log.h"
+
+#define COUNT(list) (int)(sizeof(list) / sizeof *(list))
+#define OVERRIDES_MAX 4
+
+static struct config_error error;
+
+static size_t count_texts(const char *const *texts)
+{
+    size_t count = 0;
+    while (count < OVERRIDES_MAX && texts[count])
+        count++;
+    return count;
+}
+
+/* Loads what must be sound. */
+static struct config *load(const char *text, const char *const *overrides, size_t override_count)
+{
+    struct config *config = NULL;
+    int rc = config_parse("x.ini", slice_of(text), overrides, override_count, &config, &error);
+    ck_assert_msg(rc == 0, "%s", error.sentence);
+    return config;
+}
+
+START_TEST(without_a_file_the_defaults_hold)
+{
+    struct config *config;
+    ck_assert_int_eq(config_load(NULL, NULL, 0, &config, &error), 0);
+    ck_assert_str_eq(config->server.name, "");
+    ck_assert_uint_eq(config->server.workers, 0);
+    ck_assert_uint_eq(config->server.spin_ns, 0);
+    ck_assert_str_eq(config->server.log, "stderr");
+    ck_assert_uint_eq(config->server.log_level, LOG_LEVEL_INFO);
+    ck_assert_uint_eq(config->server.lame_duck_grace_ms, 10000);
+    ck_assert_uint_eq(config->server.lame_duck_duration_ms, 120000);
+    ck_assert_uint_eq(config->server.connections_max, 65536);
+    ck_assert_uint_eq(config->server.connections_per_address_max, 0);
+    ck_assert_uint_eq(config->line.listen.item_count, 2);
+    ck_assert_str_eq(config->line.listen.items[0], "127.0.0.1:4222");
+    ck_assert_str_eq(config->line.listen.items[1], "[::1]:4222");
+    ck_assert_uint_eq(config->line.unix_mode, 0660);
+    ck_assert_uint_eq(config->line.payload_size_max, 1024 * 1024);
+    ck_assert_uint_eq(config->line.pending_size_max, 64 * 1024 * 1024);
+    ck_assert_uint_eq(config->line.control_size_max, 4096);
+    ck_assert_uint_eq(config->line.subscriptions_max, 0);
+    ck_assert_uint_eq(config->line.topic_size_max, 1024);
+    ck_assert_uint_eq(config->line.topic_depth_max, 64);
+    ck_assert_uint_eq(config->line.auth_timeout_ms, 2000);
+    ck_assert_uint_eq(config->line.hello_timeout_ms, 30000);
+    ck_assert_uint_eq(config->line.write_timeout_ms, 10000);
+    ck_assert_uint_eq(config->line.ping_interval_ms, 120000);
+    ck_assert_uint_eq(config->line.pings_outstanding_max, 2);
+    ck_assert_uint_eq(config->user_count, 0);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(file_sets_every_option)
+{
+    struct config *config = load(
+        "[server]\nname = north\nworkers = 3\nspin = 20us\nlog = /var/log/posthornd.log\n"
+        "log_level = debug\nlame_duck_grace = 1s\nlame_duck_duration = 3m\nconnections_max = 10\n"
+        "connections_per_address_max = 5\n"
+        "[line]\nlisten = 10.0.0.5:4222,\n    unix:/run/line.sock ; for those here\n"
+        "unix_mode = 0600\npayload_size_max = 2MiB\npending_size_max = 8MiB\ncontrol_size_max = 8KiB\n"
+        "subscriptions_max = 7\ntopic_size_max = 4KiB\ntopic_depth_max = 16\n"
+        "auth_timeout = 1s\nhello_timeout = 5s\nwrite_timeout = 250ms\n"
+        "ping_interval = 30s\npings_outstanding_max = 3\n",
+        NULL, 0);
+    ck_assert_str_eq(config->server.name, "north");
+    ck_assert_uint_eq(config->server.workers, 3);
+    ck_assert_uint_eq(config->server.spin_ns, 20000);
+    ck_assert_str_eq(config->server.log, "/var/log/posthornd.log");
+    ck_assert_uint_eq(config->server.log_level, LOG_LEVEL_DEBUG);
+    ck_assert_uint_eq(config->server.lame_duck_grace_ms, 1000);
+    ck_assert_uint_eq(config->server.lame_duck_duration_ms, 180000);
+    ck_assert_uint_eq(config->server.connections_max, 10);
+    ck_assert_uint_eq(config->server.connections_per_address_max, 5);
+    ck_assert_uint_eq(config->line.listen.item_count, 2);
+    ck_assert_str_eq(config->line.listen.items[0], "10.0.0.5:4222");
+    ck_assert_str_eq(config->line.listen.items[1], "unix:/run/line.sock");
+    ck_assert_uint_eq(config->line.unix_mode, 0600);
+    ck_assert_uint_eq(config->line.payload_size_max, 2 * 1024 * 1024);
+    ck_assert_uint_eq(config->line.pending_size_max, 8 * 1024 * 1024);
+    ck_assert_uint_eq(config->line.control_size_max, 8192);
+    ck_assert_uint_eq(config->line.subscriptions_max, 7);
+    ck_assert_uint_eq(config->line.topic_size_max, 4096);
+    ck_assert_uint_eq(config->line.topic_depth_max, 16);
+    ck_assert_uint_eq(config->line.auth_timeout_ms, 1000);
+    ck_assert_uint_eq(config->line.hello_timeout_ms, 5000);
+    ck_assert_uint_eq(config->line.write_timeout_ms, 250);
+    ck_assert_uint_eq(config->line.ping_interval_ms, 30000);
+    ck_assert_uint_eq(config->line.pings_outstanding_max, 3);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(users_stand_in_the_order_of_the_file)
+{
+    struct config *config = load("[user zoe]\npassword = z\n[user bob.smith@example]\ntoken = b # no comment\n"
+                                 "[user  alice ]\ntoken = a\npassword = \"quoted\"\n[user dan]\npassword = d\n"
+                                 "[user eve]\ntoken = e\n",
+                                 NULL, 0);
+    ck_assert_uint_eq(config->user_count, 5);
+    ck_assert_str_eq(config->users[0].name, "zoe");
+    ck_assert_str_eq(config->users[0].password, "z");
+    ck_assert_ptr_null(config->users[0].token);
+    ck_assert_str_eq(config->users[1].name, "bob.smith@example");
+    ck_assert_str_eq(config->users[1].token, "b # no comment");
+    ck_assert_ptr_null(config->users[1].password);
+    ck_assert_str_eq(config->users[2].name, "alice");
+    ck_assert_str_eq(config->users[2].token, "a");
+    ck_assert_str_eq(config->users[2].password, "\"quoted\"");
+    ck_assert_str_eq(config->users[4].name, "eve");
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(override_outweighs_the_file_and_the_last_of_equals_wins)
+{
+    static const char *const overrides[] = {
+        "line.listen=127.0.0.1:0", "server.workers=2", "server.workers=4", "server.name=a=b.c",
+    };
+    struct config *config = load("[server]\nworkers = 1\n[line]\nlisten = 10.0.0.1:1, 10.0.0.2:2\n", overrides,
+                                 COUNT(overrides));
+    ck_assert_uint_eq(config->server.workers, 4);
+    ck_assert_str_eq(config->server.name, "a=b.c");
+    ck_assert_uint_eq(config->line.listen.item_count, 1);
+    ck_assert_str_eq(config->line.listen.items[0], "127.0.0.1:0");
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(override_reaches_users_old_and_new)
+{
+    static const char *const overrides[] = { "user.alice.token=t", "user.b.c@d.password=p" };
+    struct config *config = load("[user alice]\n", overrides, COUNT(overrides));
+    ck_assert_uint_eq(config->user_count, 2);
+    ck_assert_str_eq(config->users[0].name, "alice");
+    ck_assert_str_eq(config->users[0].token, "t");
+    ck_assert_ptr_null(config->users[0].password);
+    ck_assert_str_eq(config->users[1].name, "b.c@d");
+    ck_assert_str_eq(config->users[1].password, "p");
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(section_may_come_in_parts_and_be_empty)
+{
+    struct config *config = load("[server]\n[line]\n[server]\nworkers = 1\n[line]\n[server]\nspin = 1us\n", NULL, 0);
+    ck_assert_uint_eq(config->server.workers, 1);
+    ck_assert_uint_eq(config->server.spin_ns, 1000);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(many_users_are_kept)
+{
+    enum { USER_COUNT = 1000 };
+    char *text = malloc(USER_COUNT * 64);
+    size_t used = 0;
+    for (int i = 0; i < USER_COUNT; i++)
+        used += (size_t)sprintf(text + used, "[user u%d]\ntoken = t%d\n", i, i);
+    struct config *config = load(text, NULL, 0);
+    ck_assert_uint_eq(config->user_count, USER_COUNT);
+    for (int i = 0; i < USER_COUNT; i++) {
+        char name[16];
+        sprintf(name, "u%d", i);
+        ck_assert_str_eq(config->users[i].name, name);
+    }
+    config_destroy(config);
+    free(text);
+}
+END_TEST
+
+struct mistake {
+    const char *text;
+    const char *overrides[OVERRIDES_MAX];
+    const char *sentence;
+};
+
+static const struct mistake mistakes[] = {
+    /* names */
+    { "[line]\nping_intervall = 2m\n", { NULL },
+      "x.ini:2: [line] ping_intervall: no such option; did you mean ping_interval?" },
+    { "[line]\nworkers = 2\n", { NULL }, "x.ini:2: [line] workers: no such option; posthornd.ini(5) has them all" },
+    { "[line]\nLISTEN = 127.0.0.1:1\n", { NULL },
+      "x.ini:2: [line] LISTEN: no such option; posthornd.ini(5) has them all" },
+    { "\n[lines]\n", { NULL }, "x.ini:2: [lines]: no such section; did you mean [line]?" },
+    { "[cluster]\na = 1\n", { NULL }, "x.ini:1: [cluster]: no such section; posthornd.ini(5) has them all" },
+    { "[]\n", { NULL }, "x.ini:1: []: no such section; posthornd.ini(5) has them all" },
+    { "workers = 2\n[server]\n", { NULL }, "x.ini:1: workers: expected a [section] before the first option" },
+    { "[a-section-whose-name-is-longer-than-any-name-of-the-table-and-is-cut-to-be-shown-not-to-be-found-"
+      "0123456789012345678901234567890123456789012345678901234567890123456789]\n", { NULL },
+      "x.ini:1: [a-section-whose-name-is-longer-than-any-name-of-the-table-and-is-cut-to-be-shown-not-to-be-found-"
+      "01234567890123456789012345678901234567890123456789012345678...]: no such section; posthornd.ini(5) has them "
+      "all" },
+    { "[server x]\n", { NULL }, "x.ini:1: [server x]: expected [server] without a name" },
+    { "[user]\n", { NULL }, "x.ini:1: [user]: expected [user NAME], NAME being 1 to 64 letters, digits and -_.@+" },
+    { "[user a b]\n", { NULL },
+      "x.ini:1: [user a b]: expected [user NAME], NAME being 1 to 64 letters, digits and -_.@+" },
+    { "[user a;]\n", { NULL },
+      "x.ini:1: [user a;]: expected [user NAME], NAME being 1 to 64 letters, digits and -_.@+" },
+    { "[user a]\ntoken = t\n[line]\n[user a]\npassword = p\n", { NULL },
+      "x.ini:4: [user a]: given twice; first on line 1" },
+    { "[line]\nlisten = 127.0.0.1:1\n\nlisten = 127.0.0.1:2\n", { NULL },
+      "x.ini:4: [line] listen: given twice; first on line 2" },
+    { "[server]\nworkers = 1\n[line]\n[server]\nworkers = 1\n", { NULL },
+      "x.ini:5: [server] workers: given twice; first on line 2" },
+    /* values */
+    { "[line]\npayload_size_max = 1GB\n", { NULL },
+      "x.ini:2: [line] payload_size_max = 1GB: expected a size between 1 and 64MiB, such as 1MiB" },
+    { "[server]\nworkers = 65 ; too many\n", { NULL },
+      "x.ini:2: [server] workers = 65: expected a number between 1 and 64, or auto" },
+    { "[server]\nworkers =\n", { NULL }, "x.ini:2: [server] workers = : expected a number between 1 and 64, or auto" },
+    { "[server]\nspin = 2ms\n", { NULL },
+      "x.ini:2: [server] spin = 2ms: expected a duration between 1us and 1ms, or off" },
+    { "[server]\nlog = posthornd.log\n", { NULL },
+      "x.ini:2: [server] log = posthornd.log: expected the word stderr, or the absolute path of a file" },
+    { "[server]\nlog_level = loud\n", { NULL },
+      "x.ini:2: [server] log_level = loud: expected one of error, warning, info or debug" },
+    { "[line]\nunix_mode = rw\n", { NULL },
+      "x.ini:2: [line] unix_mode = rw: expected octal permissions between 0 and 0777, such as 0660" },
+    { "[line]\nauth_timeout = 2\n", { NULL },
+      "x.ini:2: [line] auth_timeout = 2: expected a duration in whole milliseconds between 1ms and 1h, such as 2s" },
+    { "[line]\nlisten = 4222\n", { NULL },
+      "x.ini:2: [line] listen = 4222: expected a list of 1 to 64 items, each HOST:PORT, [IPV6]:PORT or unix:/PATH" },
+    { "[line]\nlisten = 127.0.0.1:1,\n", { NULL },
+      "x.ini:2: [line] listen = 127.0.0.1:1,: expected a list of 1 to 64 items, each HOST:PORT, [IPV6]:PORT or "
+      "unix:/PATH" },
+    { "[server]\nname=;x\n", { NULL },
+      "x.ini:2: [server] name = ;x: expected UTF-8 without control characters, space at its ends, or a word that "
+      "begins with ';'" },
+    { "[server]\nworkers = 1\n  spin = 1us\n", { NULL },
+      "x.ini:3: [server] workers: goes on over an indented line, which only a list may do" },
+    /* form */
+    { "[server]\nworkers\n", { NULL }, "x.ini:2: workers: expected option = value" },
+    { "[server\n", { NULL }, "x.ini:1: [server: expected [section] and nothing else" },
+    { "[server]\nname = \x1b[2J\n", { NULL }, "x.ini:2: name: expected text in UTF-8 without control characters" },
+    /* secrets are shown by none of them */
+    { "[user a]\n", { NULL }, "x.ini:1: [user a]: expected a password or a token" },
+    { "[user a]\ntoken = t\n\n[user b]\n[user c]\ntoken = u\n", { NULL },
+      "x.ini:4: [user b]: expected a password or a token" },
+    { "[user a]\npassword =\n", { NULL }, "x.ini:2: [user a] password: expected a text of 1 to 256 bytes" },
+    { "[user a]\npassword = hush ;hush\n", { NULL },
+      "x.ini:2: [user a] password: expected no comment behind a secret, nor a word of it that begins with ';'" },
+    { "[user a]\npassword=;hush\n", { NULL },
+      "x.ini:2: [user a] password: expected UTF-8 without control characters, space at its ends, or a word that begins "
+      "with ';'" },
+    { "[user a]\npasword = hush\n", { NULL }, "x.ini:2: [user a] pasword: no such option; did you mean password?" },
+    { "[user a]\npassword hush\n", { NULL }, "x.ini:2: password: expected option = value" },
+    { "[user a]\ntoken = hush\ntoken = hush\n", { NULL }, "x.ini:3: [user a] token: given twice; first on line 2" },
+    { "[user a]\ntoken = hush\n  hush\n", { NULL },
+      "x.ini:3: [user a] token: goes on over an indented line, which only a list may do" },
+    { "[user a]\ntoken = hush\n[user b]\npassword = p\n[user c]\ntoken = hush\n", { NULL },
+      "x.ini:5: [user c]: expected a token that no other user has" },
+    /* one against another: whichever was given last is to blame */
+    { "[line]\ntopic_size_max = 4KiB\n", { NULL },
+      "x.ini:2: [line] topic_size_max = 4KiB: expected less than control_size_max, which is 4KiB" },
+    { "[line]\ncontrol_size_max = 1024\n", { NULL },
+      "x.ini:2: [line] control_size_max = 1KiB: expected more than topic_size_max, which is 1KiB" },
+    { "[line]\ncontrol_size_max = 1000\ntopic_size_max = 1001\n", { NULL },
+      "x.ini:3: [line] topic_size_max = 1001: expected less than control_size_max, which is 1000" },
+    { "[line]\npending_size_max = 1000KiB\n", { NULL },
+      "x.ini:2: [line] pending_size_max = 1000KiB: expected at least payload_size_max, which is 1MiB" },
+    { "[line]\npending_size_max = 2MiB\n", { "line.payload_size_max=3MiB" },
+      "--set: [line] payload_size_max = 3MiB: expected at most pending_size_max, which is 2MiB" },
+    /* --set */
+    { "", { "" }, "--set: : expected section.option=value" },
+    { "", { "workers=1" }, "--set: workers: expected section.option=value" },
+    { "", { "server.workers" }, "--set: server.workers: expected section.option=value" },
+    { "", { "=server.workers" }, "--set: : expected section.option=value" },
+    { "", { "server.workrs=1" }, "--set: [server] workrs: no such option; did you mean workers?" },
+    { "", { "server.=1" }, "--set: [server] : no such option; posthornd.ini(5) has them all" },
+    { "", { "servr.workers=1" }, "--set: [servr]: no such section; did you mean [server]?" },
+    { "", { ".workers=1" }, "--set: []: no such section; posthornd.ini(5) has them all" },
+    { "", { "server.x.workers=1" }, "--set: [server x]: expected [server] without a name" },
+    { "", { "server.workers=1", "server.workers=many" },
+      "--set: [server] workers = many: expected a number between 1 and 64, or auto" },
+    { "", { "server.name= x" },
+      "--set: [server] name =  x: expected UTF-8 without control characters, space at its ends, or a word that "
+      "begins with ';'" },
+    { "", { "user.token=t" }, "--set: [user]: expected [user NAME], NAME being 1 to 64 letters, digits and -_.@+" },
+    { "", { "user.a.token=" }, "--set: [user a] token: expected a text of 1 to 1024 bytes" },
+    { "", { "user.a.token=t", "user.b.token=t" }, "--set: [user b]: expected a token that no other user has" },
+};
+
+START_TEST(mistake_is_told_in_a_sentence_and_nothing_is_returned)
+{
+    const struct mistake *mistake = &mistakes[_i];
+    struct config untouched, *config = &untouched;
+    int rc = config_parse("x.ini", slice_of(mistake->text), mistake->overrides, count_texts(mistake->overrides),
+                          &config, &error);
+    ck_assert_msg(rc == -EINVAL, "accepted: %s", mistake->text);
+    ck_assert_str_eq(error.sentence, mistake->sentence);
+    ck_assert_ptr_eq(config, &untouched);
+}
+END_TEST
+
+START_TEST(error_carries_the_parts_of_its_sentence)
+{
+    struct config *config;
+    ck_assert_int_eq(config_parse("dir/x.ini", slice_of("[line]\n\nlistn = 1\n"), NULL, 0, &config, &error), -EINVAL);
+    ck_assert_str_eq(error.place, "dir/x.ini");
+    ck_assert_uint_eq(error.line, 3);
+    ck_assert_str_eq(error.offending, "[line] listn");
+    ck_assert_str_eq(error.expected, "no such option; did you mean listen?");
+    static const char *const overrides[] = { "line.listen=1" };
+    ck_assert_int_eq(config_parse("dir/x.ini", slice_of(""), overrides, 1, &config, &error), -EINVAL);
+    ck_assert_str_eq(error.place, "--set");
+    ck_assert_uint_eq(error.line, 0);
+}
+END_TEST
+
+START_TEST(long_text_is_cut_in_the_sentence)
+{
+    char text[4000] = "[server]\nname = ";
+    memset(text + strlen(text), 'x', 3000);
+    struct config *config;
+    ck_assert_int_eq(config_parse("x.ini", slice_of(text), NULL, 0, &config, &error), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error.sentence, "xxx...: expected a text of at most 64 bytes"));
+}
+END_TEST
+
+/* A file of its own for each test, beside the program that runs. */
+static char path[] = "test_config-XXXXXX";
+
+static void write_file(const char *data, size_t size)
+{
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(write(fd, data, size), (ssize_t)size);
+    close(fd);
+}
+
+START_TEST(file_is_read)
+{
+    static const char text[] = "[server]\nworkers = 5\n";
+    struct config *config;
+    write_file(text, sizeof text - 1);
+    int rc = config_load(path, NULL, 0, &config, &error);
+    unlink(path);
+    ck_assert_int_eq(rc, 0);
+    ck_assert_uint_eq(config->server.workers, 5);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(file_that_holds_a_nul_is_refused)
+{
+    static const char text[] = "[server]\nworkers = 5\0 4\n";
+    struct config *config;
+    write_file(text, sizeof text - 1);
+    int rc = config_load(path, NULL, 0, &config, &error);
+    unlink(path);
+    ck_assert_int_eq(rc, -EINVAL);
+    ck_assert_uint_eq(error.line, 2);
+    ck_assert_str_eq(error.expected, "expected text in UTF-8 without control characters");
+}
+END_TEST
+
+START_TEST(file_of_the_greatest_size_is_read_and_a_larger_one_refused)
+{
+    enum { GREATEST = 1024 * 1024 };
+    char *text = malloc(GREATEST + 1);
+    memset(text, '\n', GREATEST + 1);
+    memcpy(text + GREATEST - 24, "[server]\nworkers = 5    ", 24);
+    struct config *config;
+    write_file(text, GREATEST);
+    int rc = config_load(path, NULL, 0, &config, &error);
+    ck_assert_msg(rc == 0, "%s", error.sentence);
+    ck_assert_uint_eq(config->server.workers, 5);
+    config_destroy(config);
+    ck_assert_int_eq(truncate(path, GREATEST + 1), 0);
+    rc = config_load(path, NULL, 0, &config, &error);
+    unlink(path);
+    free(text);
+    ck_assert_int_eq(rc, -EINVAL);
+    ck_assert_str_eq(error.expected, "expected at most 1MiB");
+}
+END_TEST
+
+START_TEST(file_that_cannot_be_read_is_told_with_the_reason)
+{
+    struct config *config;
+    ck_assert_int_eq(config_load("/nonexistent/posthornd.ini", NULL, 0, &config, &error), -ENOENT);
+    ck_assert_str_eq(error.sentence, "/nonexistent/posthornd.ini: No such file or directory");
+    ck_assert_int_eq(config_load("/", NULL, 0, &config, &error), -EISDIR);
+    ck_assert_str_eq(error.sentence, "/: Is a directory");
+}
+END_TEST
+
+START_TEST(destroying_nothing_is_fine)
+{
+    config_destroy(NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("config");
+    TCase *loading = tcase_create("loading"), *refusing = tcase_create("refusing"), *files = tcase_create("files");
+    tcase_add_test(loading, without_a_file_the_defaults_hold);
+    tcase_add_test(loading, file_sets_every_option);
+    tcase_add_test(loading, users_stand_in_the_order_of_the_file);
+    tcase_add_test(loading, override_outweighs_the_file_and_the_last_of_equals_wins);
+    tcase_add_test(loading, override_reaches_users_old_and_new);
+    tcase_add_test(loading, section_may_come_in_parts_and_be_empty);
+    tcase_add_test(loading, many_users_are_kept);
+    tcase_add_test(loading, destroying_nothing_is_fine);
+    tcase_add_loop_test(refusing, mistake_is_told_in_a_sentence_and_nothing_is_returned, 0, COUNT(mistakes));
+    tcase_add_test(refusing, error_carries_the_parts_of_its_sentence);
+    tcase_add_test(refusing, long_text_is_cut_in_the_sentence);
+    tcase_add_test(files, file_is_read);
+    tcase_add_test(files, file_that_holds_a_nul_is_refused);
+    tcase_add_test(files, file_of_the_greatest_size_is_read_and_a_larger_one_refused);
+    tcase_add_test(files, file_that_cannot_be_read_is_told_with_the_reason);
+    suite_add_tcase(suite, loading);
+    suite_add_tcase(suite, refusing);
+    suite_add_tcase(suite, files);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
