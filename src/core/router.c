@@ -435,7 +435,6 @@ static unsigned offer_around(const struct match_group *group, unsigned first, st
         struct sink *member = group->members[member_in_turn(group, first, turn, near_first)];
         rest.messages = batch->messages + taken;
         rest.count = batch->count - taken;
-        rest.serial = taken ? 0 : batch->serial;
         taken += member->ops->deliver(member, &rest);
     }
     return taken;

@@ -250,6 +250,27 @@ START_TEST(what_a_member_leaves_without_warning_goes_to_others)
 }
 END_TEST
 
+START_TEST(the_count_ends_at_the_first_message_that_nobody_took)
+{
+    struct random random;
+    random_init(&random, unit_seed("the_count_ends_at_the_first_message_that_nobody_took"));
+    for (unsigned round = 0; round < 200; round++) {
+        struct scene scene = { .router = stub_router(round), .count = 3 };
+        for (unsigned i = 0; i < scene.count; i++) {
+            stub_init_abrupt(&scene.members[i]);
+            scene.members[i].left = random_below(&random, 30);
+            add(scene.router, &scene.members[i], "a", "g");
+        }
+        stub_init(&scene.peer);
+        unsigned taken = publish_from(&scene, 0, 100, 0);
+        for (unsigned i = 0; i < taken; i++)
+            unit_assert(owner_count(&scene, i) == 1);
+        unit_assert(owner_count(&scene, taken) == 0);
+        scene_finish(&scene);
+    }
+}
+END_TEST
+
 START_TEST(a_group_that_takes_nothing_counts_for_nothing)
 {
     struct scene scene;
@@ -346,6 +367,7 @@ int main(void)
         the_next_member_gets_what_one_refuses,
         a_member_takes_no_more_than_it_wants,
         what_a_member_leaves_without_warning_goes_to_others,
+        the_count_ends_at_the_first_message_that_nobody_took,
         a_group_that_takes_nothing_counts_for_nothing,
         messages_from_another_worker_stay_with_near_members,
         they_go_on_only_where_no_near_member_takes_them,

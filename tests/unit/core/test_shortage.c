@@ -151,6 +151,17 @@ static void scene_check(struct scene *scene)
     unit_assert(named_count(scene->router, "a.b.c") == shared);
 }
 
+/* Additions that failed half-way have left no nodes behind. */
+static void scene_empty(struct scene *scene)
+{
+    struct router_stats stats;
+    for (unsigned i = 0; i < SINKS; i++)
+        if (scene->added[i])
+            router_remove(scene->router, &scene->stubs[i].sink);
+    router_stats(scene->router, &stats);
+    unit_assert(stats.node_count == 0);
+}
+
 /* Returns false where there was no such allocation. */
 static bool fails_at(unsigned allocation, bool for_good)
 {
@@ -165,6 +176,7 @@ static bool fails_at(unsigned allocation, bool for_good)
         scene_play(&scene);
         memory.until_failure = NEVER;
         scene_check(&scene);
+        scene_empty(&scene);
     }
     memory.until_failure = NEVER;
     router_destroy(scene.router);
