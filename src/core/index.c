@@ -94,7 +94,8 @@ struct index *index_create(uint64_t seed)
 
 /* The edge table. */
 
-static size_t edge_slot_of(const struct index *index, const struct index_node *parent, uint32_t hash, struct slice token)
+static size_t edge_slot_of(const struct index *index, const struct index_node *parent, uint32_t hash,
+                           struct slice token)
 {
     size_t mask = index->slot_count - 1, at = hash & mask;
     for (; index->slots[at].node; at = (at + 1) & mask) {

@@ -7,8 +7,8 @@
  * the turn, is the last call, and is where the client frees itself.
  *
  *   reading:  [bytes of a message begun, kept in `in`] + recv -> loop's read buffer -> ops->input -> rest to `in`
- *   writing:  conn_write -> `out`, borrowed from the loop's pool -> flushed at the end of the turn, or when it has grown;
- *             large writes go straight to the socket while nothing waits
+ *   writing:  conn_write -> `out`, borrowed from the loop's pool -> flushed at the end of the turn, or when it has
+ *             grown; large writes go straight to the socket while nothing waits
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -69,7 +69,7 @@ struct conn_limits {
 enum conn_state {
     CONN_OPEN,
     CONN_FINISHING, /* reads no more; closes when its output is written */
-    CONN_LINGERING, /* output is written and the end said; waits for the peer to close, so that it sees the last words */
+    CONN_LINGERING, /* output is written and the end said; waits for the peer to close: it sees the last words */
     CONN_CLOSING,   /* to be freed at the end of the turn */
 };
 

@@ -4,9 +4,9 @@
  *     log_info("listener_opened", "address=%s protocol=line", text);
  *
  * Lines go to standard error or to a file, each by one write(2), so that threads and processes do not mix them. Where
- * standard error is the journal, a line begins with "<3>" and the like, as sd-daemon(3) has it; elsewhere with the time.
- * Front ends and mains log; lower floors return errors. Values with blanks are to be quoted by the caller ("%s" in
- * quotes); bytes that a peer chose go through log_quote. Any thread; log_open and log_set_level from one.
+ * standard error is the journal, a line begins with "<3>" and the like, as sd-daemon(3) has it; elsewhere with the
+ * time. Front ends and mains log; lower floors return errors. Values with blanks are to be quoted by the caller ("%s"
+ * in quotes); bytes that a peer chose go through log_quote. Any thread; log_open and log_set_level from one.
  */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H

@@ -8,7 +8,7 @@
 
 #include "util/slice.h"
 
-/* Walks a block. Start with *cursor = 0; returns false at the end, or where the block is malformed. Values are trimmed. */
+/* Walks a block, from *cursor = 0; returns false at the end, or where the block is malformed. Values are trimmed. */
 bool headers_next(struct slice block, size_t *cursor, struct slice *ret_name, struct slice *ret_value);
 
 /* The first value of a header. False where there is none. */
@@ -17,7 +17,7 @@ bool headers_find(struct slice block, const char *name, struct slice *ret_value)
 /* The status of a block such as "NATS/1.0 503", with its description; 0: none. ret_description may be NULL. */
 int headers_status(struct slice block, struct slice *ret_description);
 
-/* True where a name and a value can stand in a block: name of token characters without ':', no CR, LF or NUL in either. */
+/* True where both can stand in a block: the name of token characters without ':', no CR, LF or NUL in either. */
 bool headers_valid(struct slice name, struct slice value);
 
 /* Bytes that headers_begin, one headers_add a header, and headers_end write. */

@@ -5,9 +5,11 @@
  * send (INFO, MSG, HMSG, PING, PONG, +OK, -ERR). It keeps no state and does no I/O: the caller holds the bytes and
  * asks again, from the same start, when more have come. Every slice of an op borrows the caller's bytes.
  *
- *   PUB   topic [reply] size CRLF body CRLF              MSG   topic sid [reply] size CRLF body CRLF
- *   HPUB  topic [reply] head_size body_size CRLF body CRLF      HMSG  topic sid [reply] head_size body_size CRLF body CRLF
- *   SUB   topic [group] sid CRLF                         UNSUB sid [max] CRLF
+ *   PUB   topic [reply] size CRLF body CRLF
+ *   HPUB  topic [reply] head_size body_size CRLF body CRLF
+ *   MSG   topic sid [reply] size CRLF body CRLF
+ *   HMSG  topic sid [reply] head_size body_size CRLF body CRLF
+ *   SUB   topic [group] sid CRLF    UNSUB sid [max] CRLF
  *   CONNECT json CRLF    INFO json CRLF    PING CRLF    PONG CRLF    +OK CRLF    -ERR 'text' CRLF
  *
  * Verbs are read in any case; fields are parted by runs of spaces and tabs; a control line may end in a bare LF,

@@ -84,7 +84,8 @@ static bool next_is(natsSubscription *sub, const char *text)
     natsMsg *msg = NULL;
 
     EXPECT_OK(natsSubscription_NextMsg(&msg, sub, WAIT_MS));
-    bool same = (size_t)natsMsg_GetDataLength(msg) == strlen(text) && memcmp(natsMsg_GetData(msg), text, strlen(text)) == 0;
+    size_t size = strlen(text);
+    bool same = (size_t)natsMsg_GetDataLength(msg) == size && memcmp(natsMsg_GetData(msg), text, size) == 0;
     if (!same)
         fprintf(stderr, "got '%.*s' instead of '%s'\n", natsMsg_GetDataLength(msg), natsMsg_GetData(msg), text);
     natsMsg_Destroy(msg);

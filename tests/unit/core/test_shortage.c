@@ -74,7 +74,7 @@ void __wrap_free(void *block)
     __real_free(block);
 }
 
-/* Every other sink has a topic of its own; the rest stand under patterns that meet in "a.b.c". Every third is a member. */
+/* Every other sink has its own topic; the rest stand under patterns that meet in "a.b.c". Every third is a member. */
 struct scene {
     struct router *router;
     struct stub stubs[SINKS];
