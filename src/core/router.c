@@ -1,6 +1,6 @@
 #include "core/router.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <stdlib.h>
 
 #include "core/index.h"
@@ -357,20 +357,21 @@ int router_add(struct router *router, struct sink *sink, struct slice pattern, s
 
 void router_remove(struct router *router, struct sink *sink)
 {
-    char small[256], *pattern = small;
-    size_t size = index_pattern(sink, small, sizeof small);
-    if (!size) { /* long: patterns are bounded by the line, so this is rare */
-        size_t room = 1 << 16;
-        pattern = malloc(room);
-        size = pattern ? index_pattern(sink, pattern, room) : 0;
-    }
+    char pattern[UINT16_MAX];
+    size_t size = index_pattern(sink, pattern, sizeof pattern);
+    assert(size);
     index_remove(router->index, sink);
-    if (size)
-        cache_invalidate(router, slice_make(pattern, size));
-    else
-        cache_clear(router);
-    if (pattern != small)
-        free(pattern);
+    cache_invalidate(router, slice_make(pattern, size));
+}
+
+size_t router_pattern(const struct sink *sink, char *out, size_t size)
+{
+    return index_pattern(sink, out, size);
+}
+
+struct slice router_group(const struct sink *sink)
+{
+    return sink->group ? slice_make(sink->group->name, sink->group->name_size) : slice_make(NULL, 0);
 }
 
 struct sink *router_find(struct router *router, struct slice pattern, struct slice group,

@@ -48,6 +48,10 @@ void router_set_limits(struct router *router, const struct topic_limits *limits)
 int router_add(struct router *router, struct sink *sink, struct slice pattern, struct slice group);
 void router_remove(struct router *router, struct sink *sink);
 
+/* Where a sink stands: its pattern, written at out (0: no room), and its group, borrowed until the sink is removed. */
+size_t router_pattern(const struct sink *sink, char *out, size_t size);
+struct slice router_group(const struct sink *sink);
+
 /* The sink under exactly this pattern and group for which is_it says yes; NULL: none. */
 struct sink *router_find(struct router *router, struct slice pattern, struct slice group,
                          bool (*is_it)(const struct sink *sink, const void *arg), const void *arg);

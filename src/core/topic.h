@@ -16,7 +16,7 @@
 #define TOPIC_DEPTH_LIMIT 1024u
 
 struct topic_limits {
-    uint32_t size_max;  /* bytes */
+    uint32_t size_max;  /* bytes, below 64 KiB */
     uint32_t depth_max; /* tokens, at most TOPIC_DEPTH_LIMIT */
 };
 

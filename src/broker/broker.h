@@ -1,0 +1,74 @@
+/*
+ * broker: what one worker serves: its router, its sessions, who may enter, and its ties to other workers. Front ends
+ * reach it through broker/session.h; only the worker sees this side.
+ *
+ * Belongs to the worker's thread.
+ */
+#ifndef BROKER_BROKER_H
+#define BROKER_BROKER_H
+
+#include "core/router.h"
+#include "metrics/counters.h"
+
+struct session;
+struct user;
+struct users;
+
+/* Ties to the other workers; all NULL where there are none. */
+struct broker_hooks {
+    void *arg;
+    /* A local sink has come (+1) to a pattern, or gone (-1). */
+    void (*interest)(void *arg, struct slice pattern, struct slice group, int delta);
+    /* True while mail for another worker waits for room: whoever publishes, or answers for what was published, waits. */
+    bool (*parked)(void *arg);
+};
+
+struct broker_limits {
+    struct topic_limits topic;
+    unsigned subscriptions_max; /* of one session; 0: no limit */
+};
+
+struct broker {
+    struct router *router;
+    struct counters *counters;   /* the loop's */
+    const struct users *users;
+    struct broker_limits limits;
+    struct broker_hooks hooks;
+    struct session *sessions;
+    uint64_t batch_serial;
+    bool crowded; /* set by a sink whose output is nearly full; whoever publishes slows down, and clears it */
+};
+
+/* What all sessions are told; see struct session_ops. */
+enum broker_notice {
+    NOTICE_REVOKED,   /* this session's rights are gone */
+    NOTICE_LAME_DUCK, /* the server will stop; clients had better go elsewhere */
+    NOTICE_SHUTDOWN,  /* the server stops */
+};
+
+/* 0 or -ENOMEM. Borrows counters and users. */
+int broker_init(struct broker *broker, struct counters *counters, const struct users *users,
+                const struct broker_limits *limits);
+
+/* After the last session is closed. */
+void broker_finish(struct broker *broker);
+
+/* Tells every session, which may close. */
+void broker_notify(struct broker *broker, enum broker_notice notice);
+
+/* Other users and limits from now on. Sessions of users who are no longer there, or whose secrets changed, are told
+ * that they are revoked. No session refers to the old users afterwards. */
+void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits);
+
+/* A new serial for struct batch. */
+static inline uint64_t broker_next_serial(struct broker *broker)
+{
+    return ++broker->batch_serial;
+}
+
+static inline bool broker_is_parked(const struct broker *broker)
+{
+    return broker->hooks.parked && broker->hooks.parked(broker->hooks.arg);
+}
+
+#endif

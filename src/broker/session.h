@@ -1,0 +1,57 @@
+/*
+ * session: one client's standing with the broker, and THE door: whatever the protocol, entering, publishing and
+ * subscribing go through here, so that rights and limits are looked at in one place.
+ *
+ * A front end embeds struct session in its client. Belongs to the worker's thread.
+ */
+#ifndef BROKER_SESSION_H
+#define BROKER_SESSION_H
+
+#include "auth/users.h"
+#include "broker/broker.h"
+
+struct session_ops {
+    /* May close the session's client, at the end of the turn at the earliest. */
+    void (*notice)(struct session *session, enum broker_notice notice);
+};
+
+struct session {
+    struct broker *broker;
+    const struct session_ops *ops;
+    const struct user *user; /* NULL: nobody in particular */
+    struct session *next, **link;
+    uint32_t subscription_count;
+};
+
+/* Enters as nobody in particular. */
+void session_open(struct session *session, struct broker *broker, const struct session_ops *ops);
+
+/* Leaves. Every sink of the session has been unsubscribed. */
+void session_close(struct session *session);
+
+/* True where the session must identify itself before it may do anything. */
+bool session_needs_user(const struct session *session);
+
+/* 0, or -EACCES where the credentials prove nobody. Where anybody may enter, they are not looked at. */
+int session_identify(struct session *session, const struct credentials *credentials);
+
+/*
+ * Who wants a topic, for session_publish. 0, or -ENAMETOOLONG where the topic is over a limit. A malformed topic is
+ * wanted by nobody. The answer is borrowed until the next call at this door.
+ */
+int session_route(struct session *session, struct slice topic, const struct match **ret_match);
+
+/*
+ * Publishes a batch to those who want it; fills in its serial and origin. Returns how many of its messages, from the
+ * first on, somebody took.
+ */
+unsigned session_publish(struct session *session, const struct match *match, struct batch *batch);
+
+/*
+ * Puts a sink of the session under a pattern; group empty: plain. Borrows the slices for the call and the sink until
+ * session_unsubscribe. 0, -EINVAL: no valid pattern, -EDQUOT: too many subscriptions, -ENOMEM.
+ */
+int session_subscribe(struct session *session, struct sink *sink, struct slice pattern, struct slice group);
+void session_unsubscribe(struct session *session, struct sink *sink);
+
+#endif

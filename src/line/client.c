@@ -1,0 +1,277 @@
+#include "line/client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/config.h"
+#include "line/subscription.h"
+#include "util/log.h"
+#include "util/random.h"
+
+/* Saying things. */
+
+void client_error(struct client *client, const char *format, ...)
+{
+    char text[512] = "-ERR '";
+    size_t room = sizeof text - 4;
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(text + 6, room - 6, format, args);
+    va_end(args);
+    if (size < 0)
+        return;
+    size_t end = 6 + ((size_t)size < room - 6 ? (size_t)size : room - 7);
+    memcpy(text + end, "'\r\n", 3);
+    conn_write(&client->conn, text, end + 3);
+}
+
+void client_fail(struct client *client, enum conn_reason reason, const char *text)
+{
+    if (text)
+        client_error(client, "%s", text);
+    conn_finish(&client->conn, reason);
+}
+
+void client_ok(struct client *client)
+{
+    if (client->verbose)
+        conn_write(&client->conn, "+OK\r\n", 5);
+}
+
+/* Time. */
+
+/* Nothing has come for a whole interval: asks whether it is still there, a few times. */
+static void ping(struct client *client, uint64_t now_ms)
+{
+    struct line *line = client->line;
+    if (client->conn.input_ms > client->ping_ms)
+        client->pings_outstanding = 0;
+    if (client->pings_outstanding >= line->pings_outstanding_max) {
+        line->loop->counters.stale_connections++;
+        client_fail(client, CONN_STALE, "Stale Connection");
+        return;
+    }
+    client->pings_outstanding++;
+    client->ping_ms = now_ms;
+    conn_write(&client->conn, "PING\r\n", 6);
+    conn_set_deadline(&client->conn, now_ms + line->ping_interval_ms);
+}
+
+static void client_deadline(struct conn *conn, uint64_t now_ms)
+{
+    struct client *client = client_of_conn(conn);
+    uint64_t quiet_until = conn->input_ms + client->line->ping_interval_ms;
+    if (!client->greeted || session_needs_user(&client->session)) {
+        client->conn.loop->counters.auth_failures++;
+        client_fail(client, CONN_AUTH_TIMEOUT, "Authentication Timeout");
+    } else if (quiet_until > now_ms) {
+        conn_set_deadline(conn, quiet_until);
+    } else {
+        ping(client, now_ms);
+    }
+}
+
+/* The first operation, or the proof of who it is, ends the time for that; from then on it is pinged. */
+static void client_greeted(struct client *client)
+{
+    client->greeted = true;
+    conn_set_deadline(&client->conn, client->line->loop->now_ms + client->line->ping_interval_ms);
+}
+
+/* Input. */
+
+static void refuse_input(struct client *client, long error)
+{
+    struct counters *counters = &client->conn.loop->counters;
+    switch (error) {
+    case WIRE_E_LINE:
+        counters->limit_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, "maximum control line exceeded");
+        break;
+    case WIRE_E_BODY:
+        counters->limit_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, "Maximum Payload Violation");
+        break;
+    case WIRE_E_ARGS:
+        counters->protocol_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, NULL);
+        break;
+    default:
+        counters->protocol_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, "Unknown Protocol Operation");
+    }
+}
+
+/* Until it has proved who it is, a client may say CONNECT and nothing else, not even the beginning of it. */
+static bool may_speak(struct client *client, char first)
+{
+    if (!session_needs_user(&client->session) || (first | 0x20) == 'c')
+        return true;
+    client->conn.loop->counters.auth_failures++;
+    client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
+    return false;
+}
+
+static void client_run(struct client *client, const struct wire_op *op)
+{
+    if (op->verb == WIRE_PUB || (op->verb == WIRE_HPUB && client->headers)) {
+        publish_gather(client, op);
+        return;
+    }
+    publish_flush(client);
+    if (op->verb == WIRE_HPUB) {
+        client->conn.loop->counters.protocol_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, "message headers not supported");
+    } else {
+        verb_run(client, op);
+    }
+}
+
+/*
+ * While mail for another worker waits for room, a client is not listened to: it must neither add to what waits nor be
+ * given an answer, such as PONG, which would say that all before it has arrived.
+ */
+static bool must_wait(struct client *client)
+{
+    if (client->conn.paused)
+        return true;
+    if (!broker_is_parked(client->line->broker))
+        return false;
+    client->conn.loop->counters.mailbox_parks++;
+    conn_stall(&client->conn);
+    return true;
+}
+
+static size_t client_input(struct conn *conn, const char *data, size_t size)
+{
+    struct client *client = client_of_conn(conn);
+    const struct wire_limits *limits = &client->line->wire_limits;
+    size_t at = 0;
+    while (at < size && conn_is_open(conn) && !must_wait(client)) {
+        struct wire_op op;
+        if (!may_speak(client, data[at]))
+            break;
+        long taken = wire_parse(data + at, size - at, limits, &op, &conn->in_need);
+        if (taken == 0)
+            break;
+        if (taken < 0) {
+            publish_flush(client);
+            refuse_input(client, taken);
+            break;
+        }
+        client_run(client, &op);
+        at += (size_t)taken;
+        if (!client->greeted && conn_is_open(conn) && !session_needs_user(&client->session))
+            client_greeted(client);
+    }
+    publish_flush(client);
+    return at;
+}
+
+/* Life. */
+
+static void client_closed(struct conn *conn)
+{
+    struct client *client = client_of_conn(conn);
+    struct line *line = client->line;
+    char text[ADDRESS_TEXT_SIZE];
+    log_debug("client_closed", "client=%llu address=%s reason=%s", (unsigned long long)client->id,
+              address_text(&conn->peer, text), conn_reason_name(conn->reason));
+    if (conn->reason == CONN_SLOW_CONSUMER || conn->reason == CONN_WRITE_TIMEOUT)
+        log_warning("slow_consumer", "client=%llu address=%s reason=%s", (unsigned long long)client->id,
+                    address_text(&conn->peer, text), conn_reason_name(conn->reason));
+    subscriptions_clear(client);
+    session_close(&client->session);
+    if (line->closed)
+        line->closed(line->closed_arg, &conn->peer);
+    free(client);
+}
+
+static const struct conn_ops client_conn_ops = { client_input, client_deadline, client_closed };
+
+static void client_notice(struct session *session, enum broker_notice notice)
+{
+    struct client *client = client_of_session(session);
+    switch (notice) {
+    case NOTICE_REVOKED:
+        client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
+        break;
+    case NOTICE_LAME_DUCK:
+        if (client->knows_info)
+            hello_send_info(client);
+        break;
+    case NOTICE_SHUTDOWN:
+        client_fail(client, CONN_SHUTDOWN, NULL);
+        break;
+    }
+}
+
+static const struct session_ops client_session_ops = { client_notice };
+
+int line_accept(struct line *line, int fd, const struct address *peer, uint64_t client_id)
+{
+    struct client *client = malloc(sizeof *client);
+    if (!client)
+        return -ENOMEM;
+    *client = (struct client){ .line = line, .id = client_id, .verbose = true, .pedantic = true, .echo = true };
+    int error = conn_init(&client->conn, line->loop, fd, peer, &client_conn_ops, &line->conn_limits);
+    if (error) {
+        free(client);
+        return error;
+    }
+    session_open(&client->session, line->broker, &client_session_ops);
+    uint64_t patience_ms = users_open(line->broker->users) ? line->hello_timeout_ms : line->auth_timeout_ms;
+    conn_set_deadline(&client->conn, line->loop->now_ms + patience_ms);
+    hello_send_info(client);
+    return 0;
+}
+
+void line_set_lame_duck(struct line *line)
+{
+    line->lame_duck = true;
+    broker_notify(line->broker, NOTICE_LAME_DUCK);
+}
+
+void line_turn_end(struct line *line)
+{
+    if (line->spent)
+        subscriptions_reap(line);
+}
+
+void line_reconfigure(struct line *line, const struct config *config)
+{
+    const struct config_line *from = &config->line;
+    line->conn_limits = (struct conn_limits){ from->pending_size_max, from->write_timeout_ms };
+    line->wire_limits = (struct wire_limits){ (uint32_t)from->control_size_max, (uint32_t)from->payload_size_max };
+    line->auth_timeout_ms = from->auth_timeout_ms;
+    line->hello_timeout_ms = from->hello_timeout_ms;
+    line->ping_interval_ms = from->ping_interval_ms;
+    line->pings_outstanding_max = from->pings_outstanding_max;
+}
+
+struct line *line_create(struct loop *loop, struct broker *broker, const struct line_identity *identity,
+                         const struct config *config)
+{
+    struct line *line = calloc(1, sizeof *line);
+    if (!line)
+        return NULL;
+    line->loop = loop;
+    line->broker = broker;
+    line->identity = identity;
+    random_bytes(&line->hash_seed, sizeof line->hash_seed);
+    line_reconfigure(line, config);
+    return line;
+}
+
+void line_on_closed(struct line *line, void (*closed)(void *arg, const struct address *peer), void *arg)
+{
+    line->closed = closed;
+    line->closed_arg = arg;
+}
+
+void line_destroy(struct line *line)
+{
+    free(line);
+}

@@ -1,0 +1,115 @@
+/* client: what the files of this room share: one client of the line protocol, and the line that serves it. */
+#ifndef LINE_CLIENT_H
+#define LINE_CLIENT_H
+
+#include "broker/session.h"
+#include "line/line.h"
+#include "net/conn.h"
+#include "wire/op.h"
+
+enum {
+    BATCH_MESSAGES_MAX = 512,
+    BATCH_SIZE_MAX = 48 << 10, /* a batch larger than this is handed over: it should stay in the processor's cache */
+    SCRATCH_SIZE = 192 << 10,  /* holds the longest head that two control lines of 64 KiB can make */
+    FRAME_PARTS_MAX = 2 * BATCH_MESSAGES_MAX + 1,
+};
+
+/* Messages formatted for one subscription, which serve the next one if it has the same sid. */
+struct frame {
+    uint64_t serial; /* of the batch; 0: not to be used again */
+    char sid[23];    /* that they carry */
+    uint8_t sid_size;
+    bool headers;
+    unsigned part_count;
+    size_t total;
+    struct iovec parts[FRAME_PARTS_MAX];
+};
+
+struct subscription;
+
+/* The room's state, one for each worker. */
+struct line {
+    struct loop *loop;
+    struct broker *broker;
+    const struct line_identity *identity;
+    void (*closed)(void *arg, const struct address *peer);
+    void *closed_arg;
+    uint64_t hash_seed;
+    bool lame_duck;
+
+    /* Options. */
+    struct conn_limits conn_limits;
+    struct wire_limits wire_limits;
+    uint64_t auth_timeout_ms, hello_timeout_ms, ping_interval_ms;
+    unsigned pings_outstanding_max;
+
+    /* The batch that is being gathered, from the client whose input is being read. */
+    struct batch batch;
+    const struct match *match;
+    size_t batch_size;
+    struct message messages[BATCH_MESSAGES_MAX];
+
+    struct subscription *spent; /* have had their last message */
+    struct frame frame;
+    char scratch[SCRATCH_SIZE];
+};
+
+/* Subscriptions by sid: open addressing, linear probing, a power of two. Zero is the empty table. */
+struct sid_table {
+    struct subscription **slots;
+    uint32_t slot_count, count;
+};
+
+struct client {
+    struct conn conn; /* first: a conn of ours is a client */
+    struct session session;
+    struct line *line;
+    uint64_t id;
+    struct sid_table sids;
+    uint8_t pings_outstanding;
+    bool greeted; /* it has sent an operation */
+    bool verbose : 1, pedantic : 1, echo : 1, headers : 1, no_responders : 1, knows_info : 1;
+    uint64_t ping_ms; /* when it was last pinged */
+};
+
+static inline struct client *client_of_conn(struct conn *conn)
+{
+    return (struct client *)conn;
+}
+
+static inline struct client *client_of_session(struct session *session)
+{
+    return (struct client *)(void *)((char *)session - offsetof(struct client, session));
+}
+
+/* Says -ERR 'text'; the connection stays. */
+void client_error(struct client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says -ERR 'text', unless text is NULL, and closes. */
+void client_fail(struct client *client, enum conn_reason reason, const char *text);
+
+/* Says +OK where the client wants to hear it. */
+void client_ok(struct client *client);
+
+/* hello.c */
+
+/* Sends INFO. */
+void hello_send_info(struct client *client);
+
+/* CONNECT: reads the client's wishes and identifies it. */
+void hello_connect(struct client *client, struct slice json);
+
+/* publish.c */
+
+/* Adds a PUB or HPUB to the batch. */
+void publish_gather(struct client *client, const struct wire_op *op);
+
+/* Hands the batch over. Comes before anything else that the client says takes effect, and before its bytes go. */
+void publish_flush(struct client *client);
+
+/* verbs.c */
+
+/* Does what a client said, but for PUB and HPUB. */
+void verb_run(struct client *client, const struct wire_op *op);
+
+#endif

@@ -1,0 +1,142 @@
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "line/client.h"
+#include "util/log.h"
+
+/*
+ * Clients switch features on by the server's version, so this is the level of the protocol that is served: headers and
+ * no responders came with 2.2.0. Streams are not claimed: the field "jetstream" is left out.
+ */
+#define PROTOCOL_VERSION "2.2.0"
+
+/* The INFO line of a client; freed by the caller, NULL: out of memory. */
+static char *info_print(const struct client *client)
+{
+    const struct line_identity *identity = client->line->identity;
+    char ip[ADDRESS_TEXT_SIZE];
+    cJSON *info = cJSON_CreateObject();
+    cJSON_AddStringToObject(info, "server_id", identity->server_id);
+    cJSON_AddStringToObject(info, "server_name", identity->server_name);
+    cJSON_AddStringToObject(info, "version", PROTOCOL_VERSION);
+    cJSON_AddNumberToObject(info, "proto", 1);
+    cJSON_AddStringToObject(info, "host", identity->host);
+    cJSON_AddNumberToObject(info, "port", identity->port);
+    cJSON_AddTrueToObject(info, "headers");
+    cJSON_AddNumberToObject(info, "max_payload", client->line->wire_limits.body_size_max);
+    cJSON_AddNumberToObject(info, "client_id", (double)client->id);
+    cJSON_AddStringToObject(info, "client_ip", address_host(&client->conn.peer, ip));
+    if (!users_open(client->line->broker->users))
+        cJSON_AddTrueToObject(info, "auth_required");
+    if (client->line->lame_duck)
+        cJSON_AddTrueToObject(info, "ldm");
+    char *text = cJSON_PrintUnformatted(info);
+    cJSON_Delete(info);
+    return text;
+}
+
+void hello_send_info(struct client *client)
+{
+    char *info = info_print(client);
+    if (!info) {
+        conn_drop(&client->conn, CONN_OUT_OF_MEMORY);
+        return;
+    }
+    struct iovec parts[] = { { (char *)"INFO ", 5 }, { info, strlen(info) }, { (char *)"\r\n", 2 } };
+    conn_write_parts(&client->conn, parts, 3, parts[1].iov_len + 7);
+    free(info);
+}
+
+/* A member that is there must be a truth value. */
+static bool read_bool(const cJSON *json, const char *name, bool fallback, bool *bad)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    if (!item || cJSON_IsNull(item))
+        return fallback;
+    *bad |= !cJSON_IsBool(item);
+    return cJSON_IsTrue(item);
+}
+
+static struct slice read_text(const cJSON *json, const char *name, bool *bad)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    if (!item || cJSON_IsNull(item))
+        return slice_make(NULL, 0);
+    *bad |= !cJSON_IsString(item);
+    return slice_of(cJSON_GetStringValue(item));
+}
+
+static int read_protocol(const cJSON *json, bool *bad)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "protocol");
+    if (!item || cJSON_IsNull(item))
+        return 0;
+    *bad |= !cJSON_IsNumber(item);
+    return item->valueint;
+}
+
+static void identify(struct client *client, const struct credentials *credentials)
+{
+    if (session_identify(&client->session, credentials) == 0)
+        return;
+    char name[LOG_QUOTE_SIZE], peer[ADDRESS_TEXT_SIZE];
+    log_warning("client_refused", "client=%llu address=%s user=%s", (unsigned long long)client->id,
+                address_text(&client->conn.peer, peer), log_quote(credentials->name, name));
+    client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
+}
+
+static void log_connect(const struct client *client, const cJSON *json)
+{
+    char name[LOG_QUOTE_SIZE], lang[LOG_QUOTE_SIZE], version[LOG_QUOTE_SIZE];
+    bool bad = false;
+    if (!log_enabled(LOG_LEVEL_DEBUG))
+        return;
+    log_debug("client_identified", "client=%llu user=%s name=%s lang=%s version=%s", (unsigned long long)client->id,
+              client->session.user ? client->session.user->name : "-", log_quote(read_text(json, "name", &bad), name),
+              log_quote(read_text(json, "lang", &bad), lang), log_quote(read_text(json, "version", &bad), version));
+}
+
+static void take_wishes(struct client *client, const cJSON *json)
+{
+    bool bad = false;
+    struct credentials credentials = {
+        .name = read_text(json, "user", &bad),
+        .password = read_text(json, "pass", &bad),
+        .token = read_text(json, "auth_token", &bad),
+    };
+    struct slice account = read_text(json, "account", &bad);
+    int protocol = read_protocol(json, &bad);
+    client->verbose = read_bool(json, "verbose", true, &bad);
+    client->pedantic = read_bool(json, "pedantic", true, &bad);
+    client->echo = read_bool(json, "echo", true, &bad);
+    client->headers = read_bool(json, "headers", false, &bad);
+    client->no_responders = read_bool(json, "no_responders", false, &bad);
+    client->knows_info = protocol >= 1;
+    if (bad) {
+        client->conn.loop->counters.protocol_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, NULL);
+    } else if (account.size) {
+        client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
+    } else if (protocol < 0 || protocol > 1) {
+        client_fail(client, CONN_PROTOCOL_ERROR, "invalid client protocol");
+    } else if (client->no_responders && !client->headers) {
+        client_fail(client, CONN_PROTOCOL_ERROR, "no responders requires headers support");
+    } else {
+        identify(client, &credentials);
+        log_connect(client, json);
+    }
+}
+
+void hello_connect(struct client *client, struct slice text)
+{
+    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
+    if (cJSON_IsObject(json)) {
+        take_wishes(client, json);
+    } else {
+        client->conn.loop->counters.protocol_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, NULL);
+    }
+    cJSON_Delete(json);
+    client_ok(client);
+}

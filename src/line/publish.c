@@ -1,0 +1,88 @@
+#include "line/subscription.h"
+
+#include "core/topic.h"
+
+static void batch_deliver(struct client *client)
+{
+    struct line *line = client->line;
+    struct batch *batch = &line->batch;
+    unsigned taken = session_publish(&client->session, line->match, batch);
+    if (taken == batch->count || !client->no_responders)
+        return;
+    for (unsigned i = taken; i < batch->count; i++)
+        if (batch->messages[i].reply_size)
+            subscription_no_responders(client, slice_make(batch->messages[i].reply, batch->messages[i].reply_size));
+}
+
+void publish_flush(struct client *client)
+{
+    struct line *line = client->line;
+    if (line->batch.count) {
+        batch_deliver(client);
+        if (line->spent)
+            subscriptions_reap(line);
+    }
+    line->batch.count = 0;
+    line->batch.topic.size = 0;
+    line->match = NULL;
+    line->batch_size = 0;
+    if (line->broker->crowded || broker_is_parked(line->broker)) {
+        line->broker->crowded = false;
+        conn_stall(&client->conn);
+    }
+}
+
+/* Begins a batch for another topic. False where there will be none. */
+static bool batch_begin(struct client *client, struct slice topic)
+{
+    struct line *line = client->line;
+    publish_flush(client);
+    if (session_route(&client->session, topic, &line->match) != 0) {
+        client_error(client, "Invalid Publish Subject");
+        return false;
+    }
+    line->batch.topic = topic;
+    line->batch.messages = line->messages;
+    return true;
+}
+
+/* Topics that answers to the server's own questions go to; clients are not to have replies sent there. */
+static bool reply_reserved(struct slice reply)
+{
+    return slice_starts_with(reply, slice_of("$JS.ACK.")) || slice_starts_with(reply, slice_of("_R_."));
+}
+
+/* What pedantic clients want to be told of; the message is delivered all the same. */
+static void check_pedantic(struct client *client, struct slice topic)
+{
+    if (!topic_valid(topic, &client->line->broker->limits.topic) || pattern_has_wildcard(topic))
+        client_error(client, "Invalid Publish Subject");
+}
+
+void publish_gather(struct client *client, const struct wire_op *op)
+{
+    struct line *line = client->line;
+    line->loop->counters.messages_in++;
+    if (client->pedantic)
+        check_pedantic(client, op->topic);
+    if (op->reply.size && reply_reserved(op->reply)) {
+        client_error(client, "Permissions Violation for Publish with Reply of \"%.*s\"", SLICE_ARGS(op->reply));
+        return;
+    }
+    client_ok(client);
+    if (!line->match || !slice_equal(line->batch.topic, op->topic))
+        if (!batch_begin(client, op->topic))
+            return;
+    if (match_is_empty(line->match) && !op->reply.size)
+        return;
+    line->messages[line->batch.count++] = (struct message){
+        .body = op->body,
+        .reply = op->reply.data,
+        .head_size = op->head_size,
+        .body_size = op->body_size,
+        .reply_size = (uint32_t)op->reply.size,
+    };
+    line->batch_size += op->body_size;
+    if (line->batch.count == BATCH_MESSAGES_MAX || line->batch_size >= BATCH_SIZE_MAX)
+        publish_flush(client);
+}

@@ -1,0 +1,87 @@
+/*
+ * mail: what threads write to one another: the records that lie in mailboxes. A record begins with struct mail, whose
+ * kind says what follows; the bytes of names and messages stand right behind the struct.
+ */
+#ifndef SERVER_MAIL_H
+#define SERVER_MAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "net/address.h"
+
+struct config;
+struct shared_message;
+struct users;
+
+enum mail_kind {
+    /* Between workers. */
+    MAIL_BATCH,    /* messages to deliver */
+    MAIL_INTEREST, /* a subscription has come or gone */
+    /* From the supervisor to a worker. */
+    MAIL_CONNECTION, /* a connection to serve */
+    MAIL_CONFIGURE,  /* another configuration; answered by MAIL_CONFIGURED */
+    MAIL_ALIVE,      /* are you? answered by MAIL_ALIVE */
+    MAIL_LAME_DUCK,  /* tell the clients */
+    MAIL_DISMISS,    /* close the clients, spread over a time */
+    MAIL_QUIESCE,    /* read no more; answered by MAIL_QUIET, behind all mail to the other workers */
+    MAIL_STOP,       /* deliver what is there, close, and end */
+    /* From a worker to the supervisor. */
+    MAIL_CONFIGURED,
+    MAIL_CLOSED, /* a connection is gone */
+    MAIL_QUIET,
+    MAIL_STOPPED,
+};
+
+struct mail {
+    uint32_t kind;
+};
+
+/* topic, group, then each message: struct mail_message, reply, and the body with CR LF unless it is shared; each
+ * message begins at a multiple of 8. */
+struct mail_batch {
+    struct mail mail;
+    uint16_t topic_size;
+    uint16_t group_size; /* 0: for plain subscriptions */
+    uint16_t count;
+    uint16_t hops; /* workers passed */
+};
+
+struct mail_message {
+    struct shared_message *shared; /* the body; NULL: it stands behind the reply. The record holds a reference. */
+    uint32_t head_size, body_size, reply_size;
+};
+
+/* pattern, then group */
+struct mail_interest {
+    struct mail mail;
+    int32_t delta;
+    uint16_t pattern_size, group_size;
+};
+
+struct mail_connection {
+    struct mail mail;
+    int fd;
+    uint64_t id;
+    struct address peer;
+    bool refused; /* there are too many: tell it so */
+};
+
+/* Both outlive the answer that comes for the next configuration. */
+struct mail_configure {
+    struct mail mail;
+    const struct config *config;
+    const struct users *users;
+};
+
+struct mail_dismiss {
+    struct mail mail;
+    uint64_t duration_ms;
+};
+
+struct mail_closed {
+    struct mail mail;
+    struct address peer;
+};
+
+#endif

@@ -1,0 +1,302 @@
+#include "server/peer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "broker/broker.h"
+#include "core/message.h"
+#include "server/mail.h"
+#include "server/mailbox.h"
+
+enum {
+    INLINE_SIZE_MAX = 16 << 10, /* larger bodies are shared, not copied into the ring */
+    COUNT_MAX = 512,            /* messages of one record */
+    HOPS_MAX = 3,               /* a group's message is passed on so often when its member has just left */
+};
+
+/* The sink that stands for all subscriptions of a peer to one pattern and group; weight counts them. */
+struct interest {
+    struct sink sink; /* first */
+    struct peer *peer;
+    struct interest *next, **link;
+};
+
+static size_t padded(size_t size)
+{
+    return (size + 7) & ~(size_t)7;
+}
+
+/* Writing batches. */
+
+static bool is_large(const struct message *message)
+{
+    return message->body_size > INLINE_SIZE_MAX;
+}
+
+static size_t message_mail_size(const struct message *message)
+{
+    size_t body = is_large(message) ? 0 : message->body_size + 2;
+    return padded(sizeof(struct mail_message) + message->reply_size + body);
+}
+
+void peer_copies_clear(struct peer_copies *copies)
+{
+    for (unsigned i = 0; i < copies->count; i++)
+        shared_message_unref(copies->shared[i]);
+    copies->count = 0;
+}
+
+/* A reference to a shared copy of the message, made now or for the peer before. NULL: out of memory. */
+static struct shared_message *share(struct peer_copies *copies, const struct batch *batch,
+                                    const struct message *message)
+{
+    if (copies->serial != batch->serial || !batch->serial || copies->count == PEER_SHARED_COUNT) {
+        peer_copies_clear(copies);
+        copies->serial = batch->serial;
+    }
+    for (unsigned i = 0; i < copies->count; i++)
+        if (copies->bodies[i] == message->body)
+            return shared_message_ref(copies->shared[i]);
+    struct shared_message *shared = shared_message_create(message);
+    if (!shared)
+        return NULL;
+    copies->bodies[copies->count] = message->body;
+    copies->shared[copies->count++] = shared;
+    return shared_message_ref(shared);
+}
+
+static char *append(char *at, const void *data, size_t size)
+{
+    memcpy(at, data, size);
+    return at + size;
+}
+
+static char *write_message(char *at, const struct message *message, struct shared_message *shared)
+{
+    char *start = at;
+    struct mail_message head = { shared, message->head_size, message->body_size, message->reply_size };
+    at = append(at, &head, sizeof head);
+    if (message->reply_size)
+        at = append(at, message->reply, message->reply_size);
+    if (!shared)
+        append(at, message->body, message->body_size + 2);
+    return start + message_mail_size(message);
+}
+
+/* Large messages need their shared copies before the record is begun. */
+static unsigned share_large(struct peer *peer, const struct batch *batch, unsigned first, unsigned count,
+                            struct shared_message **shared)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct message *message = &batch->messages[first + i];
+        shared[i] = is_large(message) ? share(peer->copies, batch, message) : NULL;
+        if (is_large(message) && !shared[i])
+            return i;
+    }
+    return count;
+}
+
+/* How many messages from first on go into one record, and its size. */
+static unsigned measure(const struct batch *batch, unsigned first, size_t *size)
+{
+    unsigned count = 0;
+    *size = padded(sizeof(struct mail_batch) + batch->topic.size + batch->group.size);
+    while (first + count < batch->count && count < COUNT_MAX) {
+        size_t more = message_mail_size(&batch->messages[first + count]);
+        if (*size + more > MAILBOX_RECORD_MAX)
+            break;
+        *size += more;
+        count++;
+    }
+    return count;
+}
+
+static bool write_record(struct peer *peer, const struct batch *batch, unsigned first, unsigned count, size_t size)
+{
+    struct shared_message *shared[COUNT_MAX];
+    if (share_large(peer, batch, first, count, shared) < count)
+        return false;
+    char *record = mailbox_begin(peer->out, size);
+    if (!record)
+        return false;
+    struct mail_batch head = {
+        .mail.kind = MAIL_BATCH,
+        .topic_size = (uint16_t)batch->topic.size,
+        .group_size = (uint16_t)batch->group.size,
+        .count = (uint16_t)count,
+        .hops = (uint16_t)(batch->hops + 1),
+    };
+    char *at = append(record, &head, sizeof head);
+    at = append(at, batch->topic.data, batch->topic.size);
+    if (batch->group.size)
+        append(at, batch->group.data, batch->group.size);
+    at = record + padded(sizeof head + batch->topic.size + batch->group.size);
+    for (unsigned i = 0; i < count; i++)
+        at = write_message(at, &batch->messages[first + i], shared[i]);
+    mailbox_end(peer->out);
+    peer->broker->counters->messages_mailed += count;
+    return true;
+}
+
+/* Mails the batch. Where memory runs out, the rest is not taken, and the publisher learns of it as of no responders. */
+static unsigned mail_batch(struct peer *peer, const struct batch *batch)
+{
+    unsigned done = 0;
+    while (done < batch->count) {
+        size_t size;
+        unsigned count = measure(batch, done, &size);
+        if (!count || !write_record(peer, batch, done, count, size))
+            break;
+        done += count;
+    }
+    return done;
+}
+
+/* What came from another worker is for our own subscriptions alone. */
+static unsigned deliver_plain(struct sink *sink, const struct batch *batch)
+{
+    return batch->hops ? 0 : mail_batch((struct peer *)sink, batch);
+}
+
+static unsigned deliver_to_member(struct sink *sink, const struct batch *batch)
+{
+    struct interest *interest = (struct interest *)sink;
+    return batch->hops >= HOPS_MAX ? 0 : mail_batch(interest->peer, batch);
+}
+
+static const struct sink_ops peer_ops = { deliver_plain };
+static const struct sink_ops interest_ops = { deliver_to_member };
+
+/* Interest. */
+
+void peer_announce(struct peer *peer, struct slice pattern, struct slice group, int delta)
+{
+    struct mail_interest head = {
+        .mail.kind = MAIL_INTEREST,
+        .delta = delta,
+        .pattern_size = (uint16_t)pattern.size,
+        .group_size = (uint16_t)group.size,
+    };
+    char *record = mailbox_begin(peer->out, sizeof head + pattern.size + group.size);
+    if (!record)
+        return;
+    char *at = append(record, &head, sizeof head);
+    at = append(at, pattern.data, pattern.size);
+    if (group.size)
+        append(at, group.data, group.size);
+    mailbox_end(peer->out);
+}
+
+static bool is_interest_of(const struct sink *sink, const void *peer)
+{
+    return sink->ops == &interest_ops && ((const struct interest *)sink)->peer == peer;
+}
+
+static void interest_remove(struct interest *interest)
+{
+    router_remove(interest->peer->broker->router, &interest->sink);
+    *interest->link = interest->next;
+    if (interest->next)
+        interest->next->link = interest->link;
+    free(interest);
+}
+
+static int interest_add(struct peer *peer, struct slice pattern, struct slice group)
+{
+    struct interest *interest = calloc(1, sizeof *interest);
+    if (!interest)
+        return -ENOMEM;
+    *interest = (struct interest){
+        .sink = { .ops = &interest_ops, .target = &peer->sink, .weight = 1 },
+        .peer = peer,
+        .next = peer->interests,
+        .link = &peer->interests,
+    };
+    int error = router_add(peer->broker->router, &interest->sink, pattern, group);
+    if (error) {
+        free(interest);
+        return error;
+    }
+    if (interest->next)
+        interest->next->link = &interest->next;
+    peer->interests = interest;
+    return 0;
+}
+
+int peer_read_interest(struct peer *peer, const struct mail_interest *mail)
+{
+    const char *text = (const char *)(mail + 1);
+    struct slice pattern = slice_make(text, mail->pattern_size);
+    struct slice group = slice_make(text + mail->pattern_size, mail->group_size);
+    struct sink *sink = router_find(peer->broker->router, pattern, group, is_interest_of, peer);
+    if (!sink)
+        return mail->delta > 0 ? interest_add(peer, pattern, group) : 0;
+    if (mail->delta < 0 && sink->weight <= (uint32_t)-mail->delta)
+        interest_remove((struct interest *)sink);
+    else
+        sink->weight += (uint32_t)mail->delta;
+    return 0;
+}
+
+/* Reading batches. */
+
+/* Makes messages of a record's; they borrow its bytes. */
+static void read_messages(const struct mail_batch *mail, struct message *messages)
+{
+    const char *at = (const char *)mail + padded(sizeof *mail + mail->topic_size + mail->group_size);
+    for (unsigned i = 0; i < mail->count; i++) {
+        const struct mail_message *head = (const struct mail_message *)(const void *)at;
+        const char *reply = (const char *)(head + 1);
+        messages[i] = (struct message){
+            .body = head->shared ? shared_message_body(head->shared) : reply + head->reply_size,
+            .reply = reply,
+            .head_size = head->head_size,
+            .body_size = head->body_size,
+            .reply_size = head->reply_size,
+        };
+        at += message_mail_size(&messages[i]);
+    }
+}
+
+static void release_messages(const struct mail_batch *mail)
+{
+    const char *at = (const char *)mail + padded(sizeof *mail + mail->topic_size + mail->group_size);
+    for (unsigned i = 0; i < mail->count; i++) {
+        const struct mail_message *head = (const struct mail_message *)(const void *)at;
+        const struct message sizes = { .body_size = head->body_size, .reply_size = head->reply_size };
+        shared_message_unref(head->shared);
+        at += message_mail_size(&sizes);
+    }
+}
+
+void peer_read_batch(struct peer *peer, const struct mail_batch *mail)
+{
+    struct message messages[COUNT_MAX];
+    struct router *router = peer->broker->router;
+    const char *text = (const char *)(mail + 1);
+    struct batch batch = {
+        .topic = slice_make(text, mail->topic_size),
+        .messages = messages,
+        .count = mail->count,
+        .hops = mail->hops,
+        .serial = broker_next_serial(peer->broker),
+    };
+    read_messages(mail, messages);
+    const struct match *match = router_match(router, batch.topic);
+    if (mail->group_size)
+        router_deliver_group(router, match, slice_make(text + mail->topic_size, mail->group_size), &batch);
+    else
+        router_deliver_plain(router, match, &batch);
+    release_messages(mail);
+}
+
+void peer_init(struct peer *peer, struct broker *broker, struct mailbox *out, struct peer_copies *copies)
+{
+    *peer = (struct peer){ .sink = { .ops = &peer_ops }, .broker = broker, .out = out, .copies = copies };
+}
+
+void peer_finish(struct peer *peer)
+{
+    while (peer->interests)
+        interest_remove(peer->interests);
+}
