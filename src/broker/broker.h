@@ -43,7 +43,9 @@ struct broker {
 enum broker_notice {
     NOTICE_REVOKED,   /* this session's rights are gone */
     NOTICE_LAME_DUCK, /* the server will stop; clients had better go elsewhere */
-    NOTICE_SHUTDOWN,  /* the server stops */
+    NOTICE_QUIESCE,   /* the server is about to stop: take nothing more in */
+    NOTICE_SHUTDOWN,  /* the server stops: close when what waits has been written */
+    NOTICE_ABANDON,   /* it has waited long enough: close at once */
 };
 
 /* 0 or -ENOMEM. Borrows counters and users. */

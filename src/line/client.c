@@ -202,15 +202,21 @@ static void client_notice(struct session *session, enum broker_notice notice)
         if (client->knows_info)
             hello_send_info(client);
         break;
+    case NOTICE_QUIESCE:
+        conn_pause(&client->conn, CONN_PAUSE_OWNER);
+        break;
     case NOTICE_SHUTDOWN:
         client_fail(client, CONN_SHUTDOWN, NULL);
+        break;
+    case NOTICE_ABANDON:
+        conn_drop(&client->conn, CONN_SHUTDOWN);
         break;
     }
 }
 
 static const struct session_ops client_session_ops = { client_notice };
 
-int line_accept(struct line *line, int fd, const struct address *peer, uint64_t client_id)
+int line_accept(struct line *line, int fd, const struct address *peer, uint64_t client_id, bool refused)
 {
     struct client *client = malloc(sizeof *client);
     if (!client)
@@ -225,6 +231,10 @@ int line_accept(struct line *line, int fd, const struct address *peer, uint64_t 
     uint64_t patience_ms = users_open(line->broker->users) ? line->hello_timeout_ms : line->auth_timeout_ms;
     conn_set_deadline(&client->conn, line->loop->now_ms + patience_ms);
     hello_send_info(client);
+    if (refused) {
+        line->loop->counters.limit_errors++;
+        client_fail(client, CONN_LIMIT, "maximum connections exceeded");
+    }
     return 0;
 }
 

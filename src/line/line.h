@@ -12,6 +12,7 @@
 #ifndef LINE_LINE_H
 #define LINE_LINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct address;
@@ -44,8 +45,9 @@ void line_set_lame_duck(struct line *line);
 /* Ends the subscriptions that had their last message in deliveries from other workers. The end of every turn. */
 void line_turn_end(struct line *line);
 
-/* Takes an accepted connection. 0, or -errno and the descriptor is still the caller's. */
-int line_accept(struct line *line, int fd, const struct address *peer, uint64_t client_id);
+/* Takes an accepted connection; one that is refused is only told that there are too many. 0, or -errno and the
+ * descriptor is still the caller's. */
+int line_accept(struct line *line, int fd, const struct address *peer, uint64_t client_id, bool refused);
 
 /* Called with the peer of every client that is gone. */
 void line_on_closed(struct line *line, void (*closed)(void *arg, const struct address *peer), void *arg);

@@ -12,7 +12,7 @@ enum {
     DIRECT_SIZE = 16 << 10, /* from here on a write goes straight to the socket */
     FLUSH_SIZE = 64 << 10,  /* so much output is not kept until the end of the turn */
     STALL_MS = 2,
-    LINGER_MS = 1000, /* for the peer to read our last words */
+    LINGER_MS = 300,  /* for the peer to read our last words */
     PARTS_MAX = 64,   /* parts of one send */
 };
 

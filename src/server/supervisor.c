@@ -1,0 +1,620 @@
+#include "server/supervisor.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "auth/users.h"
+#include "config/config.h"
+#include "net/listener.h"
+#include "net/loop.h"
+#include "server/admission.h"
+#include "server/mail.h"
+#include "server/mailbox.h"
+#include "server/notify.h"
+#include "server/worker.h"
+#include "util/clock.h"
+#include "util/log.h"
+#include "util/random.h"
+
+enum {
+    WORKERS_AUTO_MAX = 8,
+    SERVER_ID_SIZE = 56, /* as long as the public keys that others use here */
+    READY_SIZE = 4096,
+};
+
+enum phase {
+    PHASE_SERVING,
+    PHASE_LAME_DUCK,  /* the clients have been told */
+    PHASE_DISMISSING, /* they are being closed */
+    PHASE_QUIESCING,  /* workers finish what they have read */
+    PHASE_STOPPING,
+};
+
+struct supervisor {
+    struct config *config;
+    const struct supervisor_source *source;
+    struct users *users;
+    enum phase phase;
+    struct loop loop;
+    struct bell *bell;
+    struct post post;
+    unsigned worker_count;
+    struct worker **workers;
+    struct admission *admission;
+    struct listener **listeners;
+    size_t listener_count;
+    uint64_t last_client_id;
+    struct line_identity identity;
+    char server_id[SERVER_ID_SIZE + 1];
+    char server_name[256];
+    char ready[READY_SIZE];
+
+    /* Answers that are awaited from the workers. */
+    unsigned quiet_left, stopped_left, configured_left, alive_left;
+    bool reload_again; /* SIGHUP came while one was under way */
+    struct config *old_config;
+    struct users *old_users;
+
+    struct timer phase_timer, watchdog_timer;
+    struct event *signals[5];
+};
+
+/* Mail. */
+
+static unsigned own_number(const struct supervisor *supervisor)
+{
+    return supervisor->worker_count;
+}
+
+static struct mailbox *outbox(const struct supervisor *supervisor, unsigned worker)
+{
+    return post_mailbox(&supervisor->post, own_number(supervisor), worker);
+}
+
+/* Copies a record into a worker's mailbox. Where there is no memory even for that, the worker is told later. */
+static bool tell(struct supervisor *supervisor, unsigned worker, const void *record, size_t size)
+{
+    void *room = mailbox_begin(outbox(supervisor, worker), size);
+    if (!room) {
+        log_error("mail_lost", "worker=%u error=\"out of memory\"", worker);
+        return false;
+    }
+    memcpy(room, record, size);
+    mailbox_end(outbox(supervisor, worker));
+    return true;
+}
+
+static unsigned tell_all(struct supervisor *supervisor, const void *record, size_t size)
+{
+    unsigned told = 0;
+    for (unsigned i = 0; i < supervisor->worker_count; i++)
+        told += tell(supervisor, i, record, size);
+    return told;
+}
+
+static unsigned tell_all_kind(struct supervisor *supervisor, enum mail_kind kind)
+{
+    const struct mail mail = { kind };
+    return tell_all(supervisor, &mail, sizeof mail);
+}
+
+static void post_mail(void *arg)
+{
+    struct supervisor *supervisor = arg;
+    for (unsigned i = 0; i < supervisor->worker_count; i++)
+        mailbox_post(outbox(supervisor, i));
+}
+
+/* Admission. */
+
+static void on_accepted(void *arg, int fd, const struct address *peer)
+{
+    struct supervisor *supervisor = arg;
+    unsigned worker;
+    enum admission_verdict verdict = admission_enter(supervisor->admission, peer, &worker);
+    if (verdict == ADMISSION_IGNORED) {
+        close(fd);
+        return;
+    }
+    const struct mail_connection mail = {
+        .mail.kind = MAIL_CONNECTION,
+        .fd = fd,
+        .id = ++supervisor->last_client_id,
+        .peer = *peer,
+        .refused = verdict == ADMISSION_REFUSED,
+    };
+    if (!tell(supervisor, worker, &mail, sizeof mail)) {
+        admission_leave(supervisor->admission, peer, worker);
+        close(fd);
+    }
+}
+
+static void stop_listening(struct supervisor *supervisor)
+{
+    for (size_t i = 0; i < supervisor->listener_count; i++)
+        listener_close(supervisor->listeners[i]);
+    supervisor->listener_count = 0;
+}
+
+/* Stopping. */
+
+static void begin_stop(struct supervisor *supervisor)
+{
+    if (supervisor->phase >= PHASE_QUIESCING)
+        return;
+    supervisor->phase = PHASE_QUIESCING;
+    log_info("stopping", "connections=%u", admission_count(supervisor->admission));
+    notify_stopping();
+    stop_listening(supervisor);
+    timer_clear(&supervisor->loop.timers, &supervisor->phase_timer);
+    supervisor->quiet_left = tell_all_kind(supervisor, MAIL_QUIESCE);
+}
+
+static void on_quiet(struct supervisor *supervisor)
+{
+    if (--supervisor->quiet_left)
+        return;
+    supervisor->phase = PHASE_STOPPING;
+    supervisor->stopped_left = tell_all_kind(supervisor, MAIL_STOP);
+}
+
+static void on_stopped(struct supervisor *supervisor)
+{
+    if (--supervisor->stopped_left == 0)
+        loop_stop(&supervisor->loop);
+}
+
+static void begin_lame_duck(struct supervisor *supervisor)
+{
+    if (supervisor->phase != PHASE_SERVING)
+        return;
+    uint64_t grace_ms = supervisor->config->server.lame_duck_grace_ms;
+    supervisor->phase = PHASE_LAME_DUCK;
+    log_info("lame_duck", "connections=%u grace_ms=%" PRIu64, admission_count(supervisor->admission), grace_ms);
+    stop_listening(supervisor);
+    tell_all_kind(supervisor, MAIL_LAME_DUCK);
+    timer_set(&supervisor->loop.timers, &supervisor->phase_timer, supervisor->loop.now_ms + grace_ms);
+}
+
+static void stop_when_empty(struct supervisor *supervisor)
+{
+    if (supervisor->phase == PHASE_DISMISSING && admission_count(supervisor->admission) == 0)
+        begin_stop(supervisor);
+}
+
+/* The grace of a lame duck is over. */
+static void on_phase_timer(struct timer *timer, uint64_t now_ms)
+{
+    struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, phase_timer));
+    const struct mail_dismiss mail = { { MAIL_DISMISS }, supervisor->config->server.lame_duck_duration_ms };
+    (void)now_ms;
+    supervisor->phase = PHASE_DISMISSING;
+    tell_all(supervisor, &mail, sizeof mail);
+    stop_when_empty(supervisor);
+}
+
+/* Reloading. */
+
+static struct admission_limits admission_limits_of(const struct config *config)
+{
+    return (struct admission_limits){ config->server.connections_max, config->server.connections_per_address_max };
+}
+
+static void apply_log(const struct config *config)
+{
+    int error = log_open(config->server.log);
+    if (error)
+        log_error("log_failed", "path=%s error=\"%s\"", config->server.log, strerror(-error));
+    log_set_level((enum log_level)config->server.log_level);
+}
+
+static void warn_of_restart(const struct config *old_config, const struct config *new_config)
+{
+    char *names = NULL;
+    if (config_changes_needing_restart(old_config, new_config, &names) == 0 && names)
+        log_warning("reload_incomplete", "options=\"%s\" action=\"restart to change them\"", names);
+    free(names);
+}
+
+/* The old configuration lives until every worker has let go of it. */
+static void install(struct supervisor *supervisor, struct config *config, struct users *users)
+{
+    const struct mail_configure mail = { { MAIL_CONFIGURE }, config, users };
+    const struct admission_limits limits = admission_limits_of(config);
+    warn_of_restart(supervisor->config, config);
+    config_carry_over(supervisor->config, config);
+    supervisor->old_config = supervisor->config;
+    supervisor->old_users = supervisor->users;
+    supervisor->config = config;
+    supervisor->users = users;
+    apply_log(config);
+    admission_set_limits(supervisor->admission, &limits);
+    supervisor->configured_left = tell_all(supervisor, &mail, sizeof mail);
+}
+
+static void reload_failed(const char *why)
+{
+    log_error("reload_failed", "error=\"%s\" action=\"nothing has changed\"", why);
+    notify_ready("serving; the last reload failed, nothing has changed");
+}
+
+static void reload(struct supervisor *supervisor)
+{
+    const struct supervisor_source *source = supervisor->source;
+    struct config_error why = { .sentence = "out of memory" };
+    struct config *config = NULL;
+    if (supervisor->configured_left) {
+        supervisor->reload_again = true;
+        return;
+    }
+    notify_reloading(clock_monotonic_ns());
+    int error = config_load(source->path, source->overrides, source->override_count, &config, &why);
+    struct users *users = error ? NULL : users_create(config);
+    if (error || !users) {
+        config_destroy(config);
+        reload_failed(why.sentence);
+        return;
+    }
+    install(supervisor, config, users);
+}
+
+static void on_configured(struct supervisor *supervisor)
+{
+    if (--supervisor->configured_left)
+        return;
+    config_destroy(supervisor->old_config);
+    users_destroy(supervisor->old_users);
+    supervisor->old_config = NULL;
+    supervisor->old_users = NULL;
+    log_info("reloaded", "file=%s", supervisor->source->path ? supervisor->source->path : "-");
+    notify_ready("serving");
+    if (supervisor->reload_again) {
+        supervisor->reload_again = false;
+        reload(supervisor);
+    }
+}
+
+/* Being alive. */
+
+static void on_watchdog(struct timer *timer, uint64_t now_ms)
+{
+    struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, watchdog_timer));
+    if (supervisor->alive_left)
+        log_warning("worker_busy", "count=%u", supervisor->alive_left);
+    else
+        supervisor->alive_left = tell_all_kind(supervisor, MAIL_ALIVE);
+    timer_set(&supervisor->loop.timers, timer, now_ms + notify_watchdog_ms() / 3);
+}
+
+static void on_alive(struct supervisor *supervisor)
+{
+    if (supervisor->alive_left && --supervisor->alive_left == 0)
+        notify_alive();
+}
+
+/* Reading mail. */
+
+static void read_worker_mail(struct supervisor *supervisor, unsigned worker, const struct mail *mail)
+{
+    switch ((enum mail_kind)mail->kind) {
+    case MAIL_CLOSED:
+        admission_leave(supervisor->admission, &((const struct mail_closed *)mail)->peer, worker);
+        stop_when_empty(supervisor);
+        break;
+    case MAIL_CONFIGURED:
+        on_configured(supervisor);
+        break;
+    case MAIL_ALIVE:
+        on_alive(supervisor);
+        break;
+    case MAIL_QUIET:
+        on_quiet(supervisor);
+        break;
+    case MAIL_STOPPED:
+        on_stopped(supervisor);
+        break;
+    default:
+        break;
+    }
+}
+
+static void on_woken(void *arg)
+{
+    struct supervisor *supervisor = arg;
+    bell_woke(supervisor->bell);
+    if (!bell_rung(supervisor->bell))
+        return;
+    for (unsigned i = 0; i < supervisor->worker_count; i++) {
+        struct mailbox *inbox = post_mailbox(&supervisor->post, i, own_number(supervisor));
+        const struct mail *mail;
+        while ((mail = mailbox_next(inbox))) {
+            read_worker_mail(supervisor, i, mail);
+            mailbox_done(inbox);
+        }
+    }
+}
+
+static bool before_sleep(void *arg)
+{
+    struct supervisor *supervisor = arg;
+    return !supervisor->loop.stopping && bell_may_sleep(supervisor->bell);
+}
+
+/* Signals. */
+
+static void on_signal(evutil_socket_t number, short what, void *arg)
+{
+    struct supervisor *supervisor = arg;
+    (void)what;
+    switch (number) {
+    case SIGHUP:
+        reload(supervisor);
+        break;
+    case SIGUSR2:
+        begin_lame_duck(supervisor);
+        break;
+    default:
+        begin_stop(supervisor);
+    }
+}
+
+static int take_signals(struct supervisor *supervisor)
+{
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        supervisor->signals[i] = evsignal_new(supervisor->loop.base, numbers[i], on_signal, supervisor);
+        if (!supervisor->signals[i] || event_add(supervisor->signals[i], NULL) != 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+/* Starting. */
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static unsigned count_workers(const struct config *config)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (config->server.workers)
+        return config->server.workers;
+    return processors < 1 ? 1 : processors > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : (unsigned)processors;
+}
+
+static void set_identity(struct supervisor *supervisor)
+{
+    const char *name = supervisor->config->server.name;
+    random_name(supervisor->server_id, SERVER_ID_SIZE);
+    if (name && *name)
+        snprintf(supervisor->server_name, sizeof supervisor->server_name, "%s", name);
+    else if (gethostname(supervisor->server_name, sizeof supervisor->server_name - 1) != 0)
+        strcpy(supervisor->server_name, "posthorn");
+    supervisor->identity = (struct line_identity){
+        .server_id = supervisor->server_id,
+        .server_name = supervisor->server_name,
+        .host = supervisor->listener_count ? listener_host(supervisor->listeners[0]) : "",
+        .port = supervisor->listener_count ? listener_port(supervisor->listeners[0]) : 0,
+    };
+}
+
+/* A machine without IPv6, say, still serves the rest. */
+static bool may_skip(int error, const struct config_list *addresses)
+{
+    return (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL) && addresses->item_count > 1;
+}
+
+static int open_listeners(struct supervisor *supervisor)
+{
+    const struct config_line *line = &supervisor->config->line;
+    int error = -EADDRNOTAVAIL;
+    supervisor->listeners = calloc(line->listen.item_count, sizeof(struct listener *));
+    if (!supervisor->listeners)
+        return -ENOMEM;
+    for (size_t i = 0; i < line->listen.item_count; i++) {
+        const char *where = line->listen.items[i];
+        struct listener **place = &supervisor->listeners[supervisor->listener_count];
+        error = listener_open(&supervisor->loop, where, line->unix_mode, on_accepted, supervisor, place);
+        if (!error) {
+            supervisor->listener_count++;
+        } else if (may_skip(error, &line->listen)) {
+            log_warning("listener_skipped", "address=%s error=\"%s\"", where, strerror(-error));
+        } else {
+            log_error("listen_failed", "address=%s error=\"%s\"", where, strerror(-error));
+            return error;
+        }
+    }
+    return supervisor->listener_count ? 0 : error;
+}
+
+static int make_post(struct supervisor *supervisor)
+{
+    struct post *post = &supervisor->post;
+    post->member_count = supervisor->worker_count + 1;
+    post->bells = calloc(post->member_count, sizeof(struct bell *));
+    post->mailboxes = calloc(post->member_count * post->member_count, sizeof(struct mailbox *));
+    return post->bells && post->mailboxes ? 0 : -ENOMEM;
+}
+
+static int make_mailboxes(struct supervisor *supervisor)
+{
+    struct post *post = &supervisor->post;
+    for (unsigned from = 0; from < post->member_count; from++)
+        for (unsigned to = 0; to < post->member_count; to++) {
+            if (from == to)
+                continue;
+            struct mailbox *mailbox = mailbox_create(post->bells[to], post->bells[from]);
+            if (!mailbox)
+                return -ENOMEM;
+            post->mailboxes[from * post->member_count + to] = mailbox;
+        }
+    return 0;
+}
+
+static int make_workers(struct supervisor *supervisor)
+{
+    supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
+    supervisor->bell = bell_create(&supervisor->loop);
+    if (!supervisor->workers || !supervisor->bell)
+        return -ENOMEM;
+    supervisor->post.bells[own_number(supervisor)] = supervisor->bell;
+    for (unsigned i = 0; i < supervisor->worker_count; i++) {
+        int error = worker_create(i, &supervisor->post, &supervisor->identity, supervisor->config, supervisor->users,
+                                  &supervisor->workers[i]);
+        if (error)
+            return error;
+    }
+    return make_mailboxes(supervisor);
+}
+
+/* Signals are the supervisor's: the workers' threads begin with all of them blocked. */
+static int start_workers(struct supervisor *supervisor)
+{
+    sigset_t all, old;
+    int error = 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (unsigned i = 0; i < supervisor->worker_count && !error; i++)
+        error = worker_start(supervisor->workers[i]);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return error;
+}
+
+static int start_listeners(struct supervisor *supervisor)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < supervisor->listener_count; i++) {
+        const char *where = listener_where(supervisor->listeners[i]);
+        if (listener_start(supervisor->listeners[i]) != 0)
+            return -ENOMEM;
+        log_info("listening", "protocol=line address=%s", where);
+        size += (size_t)snprintf(supervisor->ready + size, READY_SIZE - size, "%s%s", i ? "," : "ready line=", where);
+        if (size >= READY_SIZE)
+            size = READY_SIZE - 1;
+    }
+    return 0;
+}
+
+static void say_ready(struct supervisor *supervisor)
+{
+    log_info("ready", "name=%s workers=%u", supervisor->server_name, supervisor->worker_count);
+    puts(supervisor->ready);
+    fflush(stdout);
+    notify_ready("serving");
+    if (notify_watchdog_ms())
+        on_watchdog(&supervisor->watchdog_timer, supervisor->loop.now_ms);
+}
+
+static int supervisor_init(struct supervisor *supervisor, bool *ret_unbound)
+{
+    const struct admission_limits limits = admission_limits_of(supervisor->config);
+    int error = loop_init(&supervisor->loop);
+    if (error)
+        return error;
+    supervisor->users = users_create(supervisor->config);
+    supervisor->worker_count = count_workers(supervisor->config);
+    supervisor->admission = admission_create(supervisor->worker_count, &limits);
+    if (!supervisor->users || !supervisor->admission)
+        return -ENOMEM;
+    error = open_listeners(supervisor);
+    *ret_unbound = error && error != -ENOMEM;
+    if (error)
+        return error;
+    set_identity(supervisor);
+    if ((error = make_post(supervisor)) != 0 || (error = make_workers(supervisor)) != 0)
+        return error;
+    supervisor->loop.hooks = (struct loop_hooks){
+        .arg = supervisor,
+        .turn_end = post_mail,
+        .before_sleep = before_sleep,
+        .woken = on_woken,
+    };
+    supervisor->phase_timer.fire = on_phase_timer;
+    supervisor->watchdog_timer.fire = on_watchdog;
+    return take_signals(supervisor);
+}
+
+/* The end. */
+
+static void log_counters(const struct supervisor *supervisor)
+{
+    struct counters sum = { 0 };
+    for (unsigned i = 0; i < supervisor->worker_count; i++)
+        counters_add(&sum, worker_counters(supervisor->workers[i]));
+    log_info("stopped", "connections=%" PRIu64 " messages_in=%" PRIu64 " messages_out=%" PRIu64
+             " slow_consumers=%" PRIu64, sum.connections_opened, sum.messages_in, sum.messages_out,
+             sum.slow_consumers);
+}
+
+static void destroy_post(struct post *post)
+{
+    for (unsigned i = 0; post->mailboxes && i < post->member_count * post->member_count; i++)
+        mailbox_destroy(post->mailboxes[i]);
+    free(post->mailboxes);
+    free(post->bells);
+}
+
+static void supervisor_finish(struct supervisor *supervisor)
+{
+    stop_listening(supervisor);
+    for (unsigned i = 0; supervisor->workers && i < supervisor->worker_count; i++)
+        worker_destroy(supervisor->workers[i]);
+    for (size_t i = 0; i < sizeof supervisor->signals / sizeof supervisor->signals[0]; i++)
+        if (supervisor->signals[i])
+            event_free(supervisor->signals[i]);
+    destroy_post(&supervisor->post);
+    bell_destroy(supervisor->bell);
+    admission_destroy(supervisor->admission);
+    loop_finish(&supervisor->loop);
+    users_destroy(supervisor->users);
+    users_destroy(supervisor->old_users);
+    config_destroy(supervisor->config);
+    config_destroy(supervisor->old_config);
+    free(supervisor->workers);
+    free(supervisor->listeners);
+    free(supervisor);
+}
+
+int supervisor_run(struct config *config, const struct supervisor_source *source, bool *ret_unbound)
+{
+    struct supervisor *supervisor = calloc(1, sizeof *supervisor);
+    *ret_unbound = false;
+    if (!supervisor) {
+        config_destroy(config);
+        return -ENOMEM;
+    }
+    supervisor->config = config;
+    supervisor->source = source;
+    supervisor->loop.wake_fd = -1;
+    apply_log(config);
+    raise_descriptor_limit();
+    int error = supervisor_init(supervisor, ret_unbound);
+    if (!error)
+        error = start_workers(supervisor);
+    if (!error && (error = start_listeners(supervisor)) == 0) {
+        say_ready(supervisor);
+        error = loop_run(&supervisor->loop);
+        for (unsigned i = 0; i < supervisor->worker_count; i++)
+            worker_join(supervisor->workers[i]);
+        log_counters(supervisor);
+    }
+    if (error && !*ret_unbound)
+        log_error("failed", "error=\"%s\"", strerror(-error));
+    supervisor_finish(supervisor);
+    return error;
+}

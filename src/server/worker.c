@@ -1,0 +1,399 @@
+#include "server/worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "broker/broker.h"
+#include "broker/session.h"
+#include "config/config.h"
+#include "net/conn.h"
+#include "net/loop.h"
+#include "server/mail.h"
+#include "server/mailbox.h"
+#include "server/peer.h"
+#include "util/log.h"
+
+enum {
+    DISMISS_TICK_MS = 20,
+    STOP_GRACE_MS = 5000, /* for output that waits, when stopping */
+};
+
+struct worker {
+    unsigned number;
+    struct post *post;
+    struct bell *bell;
+    struct loop loop;
+    struct broker broker;
+    struct line *line;
+    struct peer_copies copies;
+    struct peer *peers; /* one a member; our own place is not used */
+    pthread_t thread;
+    bool was_parked; /* at the end of the last turn */
+    bool quiescing;  /* asked to be quiet; answers when nothing is parked */
+
+    /* Closing the clients of a lame duck, spread over a time. */
+    struct timer dismiss_timer;
+    uint64_t dismiss_end_ms;
+
+    /* Stopping. */
+    bool stopping;
+    struct timer stop_timer;
+};
+
+static unsigned supervisor_number(const struct worker *worker)
+{
+    return worker->post->member_count - 1;
+}
+
+static struct mailbox *inbox(const struct worker *worker, unsigned from)
+{
+    return post_mailbox(worker->post, from, worker->number);
+}
+
+static struct mailbox *outbox(const struct worker *worker, unsigned to)
+{
+    return post_mailbox(worker->post, worker->number, to);
+}
+
+/* Writing to the supervisor. */
+
+static void tell_supervisor(struct worker *worker, enum mail_kind kind)
+{
+    struct mailbox *to = outbox(worker, supervisor_number(worker));
+    struct mail *mail = mailbox_begin(to, sizeof *mail);
+    if (!mail)
+        return;
+    mail->kind = kind;
+    mailbox_end(to);
+}
+
+static void on_client_closed(void *arg, const struct address *peer)
+{
+    struct worker *worker = arg;
+    struct mailbox *to = outbox(worker, supervisor_number(worker));
+    struct mail_closed *mail = mailbox_begin(to, sizeof *mail);
+    if (!mail)
+        return;
+    *mail = (struct mail_closed){ .mail.kind = MAIL_CLOSED, .peer = *peer };
+    mailbox_end(to);
+}
+
+/* Ties to the other workers. */
+
+static void announce_interest(void *arg, struct slice pattern, struct slice group, int delta)
+{
+    struct worker *worker = arg;
+    for (unsigned i = 0; i < supervisor_number(worker); i++)
+        if (i != worker->number)
+            peer_announce(&worker->peers[i], pattern, group, delta);
+}
+
+static bool is_parked(void *arg)
+{
+    struct worker *worker = arg;
+    for (unsigned i = 0; i < supervisor_number(worker); i++)
+        if (i != worker->number && mailbox_is_parked(outbox(worker, i)))
+            return true;
+    return false;
+}
+
+/* Before a byte leaves by any socket, all that its receiver may come to know of is in the mailboxes. */
+static void post_mail(void *arg)
+{
+    struct worker *worker = arg;
+    for (unsigned i = 0; i < worker->post->member_count; i++)
+        if (i != worker->number)
+            mailbox_post(outbox(worker, i));
+}
+
+/* Reading mail. */
+
+static struct session *any_session(struct worker *worker)
+{
+    return worker->broker.sessions;
+}
+
+static void accept_connection(struct worker *worker, const struct mail_connection *mail)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    int error = line_accept(worker->line, mail->fd, &mail->peer, mail->id, mail->refused);
+    if (error) {
+        log_error("accept_failed", "address=%s error=\"%s\"", address_text(&mail->peer, text), strerror(-error));
+        close(mail->fd);
+        on_client_closed(worker, &mail->peer);
+        return;
+    }
+    log_debug("client_connected", "client=%llu address=%s worker=%u", (unsigned long long)mail->id,
+              address_text(&mail->peer, text), worker->number);
+}
+
+static struct broker_limits limits_of(const struct config *config)
+{
+    return (struct broker_limits){
+        .topic = { (uint32_t)config->line.topic_size_max, config->line.topic_depth_max },
+        .subscriptions_max = config->line.subscriptions_max,
+    };
+}
+
+static void configure(struct worker *worker, const struct mail_configure *mail)
+{
+    struct broker_limits limits = limits_of(mail->config);
+    broker_reconfigure(&worker->broker, mail->users, &limits);
+    line_reconfigure(worker->line, mail->config);
+    tell_supervisor(worker, MAIL_CONFIGURED);
+}
+
+/* Closes its share of those that are left, so that the last goes when the time is over. */
+static void dismiss_some(struct timer *timer, uint64_t now_ms)
+{
+    struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, dismiss_timer));
+    size_t left = 0;
+    for (struct session *session = any_session(worker); session; session = session->next)
+        left++;
+    uint64_t ticks = worker->dismiss_end_ms > now_ms ? (worker->dismiss_end_ms - now_ms) / DISMISS_TICK_MS + 1 : 1;
+    size_t share = (left + ticks - 1) / ticks;
+    for (struct session *session = any_session(worker); session && share; session = session->next, share--)
+        session->ops->notice(session, NOTICE_SHUTDOWN);
+    timer_set(&worker->loop.timers, timer, now_ms + DISMISS_TICK_MS);
+}
+
+static void dismiss(struct worker *worker, const struct mail_dismiss *mail)
+{
+    worker->dismiss_end_ms = worker->loop.now_ms + mail->duration_ms;
+    dismiss_some(&worker->dismiss_timer, worker->loop.now_ms);
+}
+
+static void drop_all(struct timer *timer, uint64_t now_ms)
+{
+    struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, stop_timer));
+    (void)now_ms;
+    log_warning("stop_forced", "worker=%u", worker->number);
+    broker_notify(&worker->broker, NOTICE_ABANDON);
+}
+
+static void stop(struct worker *worker)
+{
+    worker->stopping = true;
+    timer_clear(&worker->loop.timers, &worker->dismiss_timer);
+    timer_set(&worker->loop.timers, &worker->stop_timer, worker->loop.now_ms + STOP_GRACE_MS);
+    broker_notify(&worker->broker, NOTICE_SHUTDOWN);
+}
+
+static bool read_peers(struct worker *worker);
+
+static void read_supervisor_mail(struct worker *worker, const struct mail *mail)
+{
+    switch ((enum mail_kind)mail->kind) {
+    case MAIL_CONNECTION:
+        accept_connection(worker, (const struct mail_connection *)mail);
+        break;
+    case MAIL_CONFIGURE:
+        configure(worker, (const struct mail_configure *)mail);
+        break;
+    case MAIL_ALIVE:
+        tell_supervisor(worker, MAIL_ALIVE);
+        break;
+    case MAIL_LAME_DUCK:
+        line_set_lame_duck(worker->line);
+        break;
+    case MAIL_DISMISS:
+        dismiss(worker, (const struct mail_dismiss *)mail);
+        break;
+    case MAIL_QUIESCE:
+        broker_notify(&worker->broker, NOTICE_QUIESCE);
+        worker->quiescing = true;
+        break;
+    case MAIL_STOP:
+        read_peers(worker); /* all were quiet before this was written, so here is the last that they mailed */
+        stop(worker);
+        break;
+    default:
+        break;
+    }
+}
+
+static void read_peer_mail(struct worker *worker, unsigned from, const struct mail *mail)
+{
+    if (mail->kind == MAIL_BATCH)
+        peer_read_batch(&worker->peers[from], (const struct mail_batch *)mail);
+    else if (mail->kind == MAIL_INTEREST && peer_read_interest(&worker->peers[from], (const void *)mail) != 0)
+        log_error("interest_lost", "worker=%u peer=%u error=\"out of memory\"", worker->number, from);
+}
+
+static bool read_peers(struct worker *worker)
+{
+    bool any = false;
+    for (unsigned from = 0; from < supervisor_number(worker); from++) {
+        const struct mail *mail;
+        while (from != worker->number && (mail = mailbox_next(inbox(worker, from)))) {
+            read_peer_mail(worker, from, mail);
+            mailbox_done(inbox(worker, from));
+            any = true;
+        }
+    }
+    worker->broker.crowded = false; /* a publisher elsewhere cannot be held back from here; its own worker's bound does */
+    return any;
+}
+
+static void read_mail(struct worker *worker)
+{
+    const struct mail *mail;
+    struct mailbox *supervisor = inbox(worker, supervisor_number(worker));
+    worker->loop.event_count += read_peers(worker);
+    while ((mail = mailbox_next(supervisor))) {
+        read_supervisor_mail(worker, mail);
+        mailbox_done(supervisor);
+        worker->loop.event_count++;
+    }
+}
+
+/* Mail is read between a recv and the look at its bytes: what their sender could have known of has then happened. */
+static void on_received(void *arg)
+{
+    struct worker *worker = arg;
+    if (bell_rung(worker->bell))
+        read_mail(worker);
+}
+
+static void on_woken(void *arg)
+{
+    struct worker *worker = arg;
+    bell_woke(worker->bell);
+    if (bell_rung(worker->bell))
+        read_mail(worker);
+}
+
+/* When no mail is parked any more, those who waited for that go on; and a worker that was asked to be quiet is. */
+static void on_turn_end(void *arg)
+{
+    struct worker *worker = arg;
+    line_turn_end(worker->line);
+    peer_copies_clear(&worker->copies);
+    post_mail(worker);
+    if (!is_parked(worker)) {
+        if (worker->loop.stalled && worker->was_parked)
+            loop_resume_stalled(&worker->loop);
+        if (worker->quiescing) {
+            worker->quiescing = false;
+            tell_supervisor(worker, MAIL_QUIET);
+            post_mail(worker);
+        }
+    }
+    worker->was_parked = is_parked(worker);
+    if (worker->stopping && !any_session(worker))
+        loop_stop(&worker->loop);
+}
+
+static bool before_sleep(void *arg)
+{
+    struct worker *worker = arg;
+    return !worker->loop.stopping && bell_may_sleep(worker->bell);
+}
+
+/* Life. */
+
+static void *run(void *arg)
+{
+    struct worker *worker = arg;
+    char name[16];
+    snprintf(name, sizeof name, "worker-%u", worker->number);
+    pthread_setname_np(pthread_self(), name);
+    int error = loop_run(&worker->loop);
+    if (error)
+        log_error("worker_failed", "worker=%u error=\"%s\"", worker->number, strerror(-error));
+    tell_supervisor(worker, MAIL_STOPPED);
+    post_mail(worker);
+    return NULL;
+}
+
+static int worker_init(struct worker *worker, const struct line_identity *identity, const struct config *config,
+                       const struct users *users)
+{
+    struct broker_limits limits = limits_of(config);
+    int error = loop_init(&worker->loop);
+    if (error)
+        return error;
+    error = broker_init(&worker->broker, &worker->loop.counters, users, &limits);
+    if (error)
+        return error;
+    worker->loop.spin_ns = config->server.spin_ns;
+    worker->line = line_create(&worker->loop, &worker->broker, identity, config);
+    worker->bell = bell_create(&worker->loop);
+    worker->peers = calloc(worker->post->member_count, sizeof *worker->peers);
+    if (!worker->line || !worker->bell || !worker->peers)
+        return -ENOMEM;
+    line_on_closed(worker->line, on_client_closed, worker);
+    worker->post->bells[worker->number] = worker->bell;
+    return 0;
+}
+
+int worker_create(unsigned number, struct post *post, const struct line_identity *identity,
+                  const struct config *config, const struct users *users, struct worker **ret_worker)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker)
+        return -ENOMEM;
+    worker->number = number;
+    worker->post = post;
+    worker->loop.wake_fd = -1;
+    worker->dismiss_timer.fire = dismiss_some;
+    worker->stop_timer.fire = drop_all;
+    int error = worker_init(worker, identity, config, users);
+    if (error) {
+        worker_destroy(worker);
+        return error;
+    }
+    *ret_worker = worker;
+    return 0;
+}
+
+static void tie(struct worker *worker)
+{
+    worker->loop.hooks = (struct loop_hooks){
+        .arg = worker,
+        .received = on_received,
+        .before_send = post_mail,
+        .turn_end = on_turn_end,
+        .before_sleep = before_sleep,
+        .woken = on_woken,
+    };
+    for (unsigned i = 0; i < supervisor_number(worker); i++)
+        if (i != worker->number)
+            peer_init(&worker->peers[i], &worker->broker, outbox(worker, i), &worker->copies);
+    if (supervisor_number(worker) > 1)
+        worker->broker.hooks = (struct broker_hooks){ worker, announce_interest, is_parked };
+}
+
+int worker_start(struct worker *worker)
+{
+    tie(worker);
+    return -pthread_create(&worker->thread, NULL, run, worker);
+}
+
+void worker_join(struct worker *worker)
+{
+    pthread_join(worker->thread, NULL);
+}
+
+const struct counters *worker_counters(const struct worker *worker)
+{
+    return &worker->loop.counters;
+}
+
+void worker_destroy(struct worker *worker)
+{
+    if (!worker)
+        return;
+    peer_copies_clear(&worker->copies);
+    for (unsigned i = 0; worker->peers && i < supervisor_number(worker); i++)
+        peer_finish(&worker->peers[i]);
+    broker_finish(&worker->broker);
+    line_destroy(worker->line);
+    loop_finish(&worker->loop);
+    bell_destroy(worker->bell);
+    free(worker->peers);
+    free(worker);
+}
