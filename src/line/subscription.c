@@ -216,19 +216,26 @@ static void spend(struct subscription *subscription)
     line->spent = subscription;
 }
 
+/* How much of the batch it takes: nothing while it closes, nor its own client's without echo, nor more than its max. */
+static unsigned subscription_room(const struct sink *sink, const struct batch *batch)
+{
+    const struct subscription *subscription = (const struct subscription *)sink;
+    const struct client *client = subscription->client;
+    if (!conn_is_open(&client->conn) || (batch->origin == &client->session && !client->echo))
+        return 0;
+    if (!subscription->max)
+        return batch->count;
+    uint64_t left = subscription->max - subscription->delivered;
+    return left < batch->count ? (unsigned)left : batch->count;
+}
+
 static unsigned subscription_deliver(struct sink *sink, const struct batch *batch)
 {
     struct subscription *subscription = (struct subscription *)sink;
     struct client *client = subscription->client;
-    unsigned count = batch->count;
-    if (!conn_is_open(&client->conn) || (batch->origin == &client->session && !client->echo))
+    unsigned count = subscription_room(sink, batch);
+    if (!count)
         return 0;
-    if (subscription->max) {
-        uint64_t left = subscription->max - subscription->delivered;
-        if (left == 0)
-            return 0;
-        count = count < left ? count : (unsigned)left;
-    }
     subscription->delivered += count;
     client->line->loop->counters.messages_out += count;
     write_batch(subscription, batch, count);
@@ -239,7 +246,7 @@ static unsigned subscription_deliver(struct sink *sink, const struct batch *batc
     return count;
 }
 
-static const struct sink_ops subscription_ops = { subscription_deliver };
+static const struct sink_ops subscription_ops = { subscription_deliver, subscription_room };
 
 /* Life. */
 

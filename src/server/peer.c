@@ -164,8 +164,8 @@ static unsigned deliver_to_member(struct sink *sink, const struct batch *batch)
     return batch->hops >= HOPS_MAX ? 0 : mail_batch(interest->peer, batch);
 }
 
-static const struct sink_ops peer_ops = { deliver_plain };
-static const struct sink_ops interest_ops = { deliver_to_member };
+static const struct sink_ops peer_ops = { deliver_plain, NULL };
+static const struct sink_ops interest_ops = { deliver_to_member, NULL };
 
 /* Interest. */
 
