@@ -14,13 +14,11 @@ struct session;
 struct user;
 struct users;
 
-/* Ties to the other workers; all NULL where there are none. */
+/* Ties to the other workers; NULL where there are none. */
 struct broker_hooks {
     void *arg;
     /* A local sink has come (+1) to a pattern, or gone (-1). */
     void (*interest)(void *arg, struct slice pattern, struct slice group, int delta);
-    /* True while mail for another worker waits for room: whoever publishes, or answers for what was published, waits. */
-    bool (*parked)(void *arg);
 };
 
 struct broker_limits {
@@ -37,6 +35,7 @@ struct broker {
     struct session *sessions;
     uint64_t batch_serial;
     bool crowded; /* set by a sink whose output is nearly full; whoever publishes slows down, and clears it */
+    bool parked;  /* mail for another worker waits for room: whoever publishes, or answers for what was, waits too */
 };
 
 /* What all sessions are told; see struct session_ops. */
@@ -66,11 +65,6 @@ void broker_reconfigure(struct broker *broker, const struct users *users, const 
 static inline uint64_t broker_next_serial(struct broker *broker)
 {
     return ++broker->batch_serial;
-}
-
-static inline bool broker_is_parked(const struct broker *broker)
-{
-    return broker->hooks.parked && broker->hooks.parked(broker->hooks.arg);
 }
 
 #endif

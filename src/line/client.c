@@ -107,7 +107,7 @@ static void refuse_input(struct client *client, long error)
 /* Until it has proved who it is, a client may say CONNECT and nothing else, not even the beginning of it. */
 static bool may_speak(struct client *client, char first)
 {
-    if (!session_needs_user(&client->session) || (first | 0x20) == 'c')
+    if (client->greeted || (first | 0x20) == 'c' || !session_needs_user(&client->session))
         return true;
     client->conn.loop->counters.auth_failures++;
     client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
@@ -137,7 +137,7 @@ static bool must_wait(struct client *client)
 {
     if (client->conn.paused)
         return true;
-    if (!broker_is_parked(client->line->broker))
+    if (!client->line->broker->parked)
         return false;
     client->conn.loop->counters.mailbox_parks++;
     conn_stall(&client->conn);

@@ -26,7 +26,7 @@ void publish_flush(struct client *client)
     line->batch.topic.size = 0;
     line->match = NULL;
     line->batch_size = 0;
-    if (line->broker->crowded || broker_is_parked(line->broker)) {
+    if (line->broker->crowded || line->broker->parked) {
         line->broker->crowded = false;
         conn_stall(&client->conn);
     }

@@ -135,6 +135,7 @@ static bool write_record(struct peer *peer, const struct batch *batch, unsigned 
         at = write_message(at, &batch->messages[first + i], shared[i]);
     mailbox_end(peer->out);
     peer->broker->counters->messages_mailed += count;
+    peer->broker->parked |= mailbox_is_parked(peer->out);
     return true;
 }
 
@@ -185,6 +186,7 @@ void peer_announce(struct peer *peer, struct slice pattern, struct slice group, 
     if (group.size)
         append(at, group.data, group.size);
     mailbox_end(peer->out);
+    peer->broker->parked |= mailbox_is_parked(peer->out);
 }
 
 static bool is_interest_of(const struct sink *sink, const void *peer)

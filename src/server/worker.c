@@ -31,7 +31,6 @@ struct worker {
     struct peer_copies copies;
     struct peer *peers; /* one a member; our own place is not used */
     pthread_t thread;
-    bool was_parked; /* at the end of the last turn */
     bool quiescing;  /* asked to be quiet; answers when nothing is parked */
 
     /* Closing the clients of a lame duck, spread over a time. */
@@ -91,9 +90,8 @@ static void announce_interest(void *arg, struct slice pattern, struct slice grou
             peer_announce(&worker->peers[i], pattern, group, delta);
 }
 
-static bool is_parked(void *arg)
+static bool any_parked(const struct worker *worker)
 {
-    struct worker *worker = arg;
     for (unsigned i = 0; i < supervisor_number(worker); i++)
         if (i != worker->number && mailbox_is_parked(outbox(worker, i)))
             return true;
@@ -266,23 +264,26 @@ static void on_woken(void *arg)
         read_mail(worker);
 }
 
-/* When no mail is parked any more, those who waited for that go on; and a worker that was asked to be quiet is. */
+/* The parked mail has found room: those who waited for that go on. */
+static void unpark(struct worker *worker)
+{
+    worker->broker.parked = false;
+    loop_resume_stalled(&worker->loop);
+}
+
 static void on_turn_end(void *arg)
 {
     struct worker *worker = arg;
     line_turn_end(worker->line);
     peer_copies_clear(&worker->copies);
     post_mail(worker);
-    if (!is_parked(worker)) {
-        if (worker->loop.stalled && worker->was_parked)
-            loop_resume_stalled(&worker->loop);
-        if (worker->quiescing) {
-            worker->quiescing = false;
-            tell_supervisor(worker, MAIL_QUIET);
-            post_mail(worker);
-        }
+    if (worker->broker.parked && !any_parked(worker))
+        unpark(worker);
+    if (worker->quiescing && !worker->broker.parked) {
+        worker->quiescing = false;
+        tell_supervisor(worker, MAIL_QUIET);
+        post_mail(worker);
     }
-    worker->was_parked = is_parked(worker);
     if (worker->stopping && !any_session(worker))
         loop_stop(&worker->loop);
 }
@@ -364,7 +365,7 @@ static void tie(struct worker *worker)
         if (i != worker->number)
             peer_init(&worker->peers[i], &worker->broker, outbox(worker, i), &worker->copies);
     if (supervisor_number(worker) > 1)
-        worker->broker.hooks = (struct broker_hooks){ worker, announce_interest, is_parked };
+        worker->broker.hooks = (struct broker_hooks){ worker, announce_interest };
 }
 
 int worker_start(struct worker *worker)
