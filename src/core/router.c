@@ -36,7 +36,7 @@ struct gather {
     struct gather_member *members;
     struct match_group *groups;
     size_t sink_room, member_room, group_room;
-    unsigned sink_count, member_count, group_count;
+    unsigned sink_count, target_count, member_count, group_count;
     bool short_of_memory;
 };
 
@@ -206,17 +206,28 @@ static void *grow(struct gather *gather, void *array, size_t *room, size_t count
     return grown;
 }
 
+static void gather_sink_at(struct gather *gather, struct sink *sink, unsigned place)
+{
+    gather->sinks = grow(gather, gather->sinks, &gather->sink_room, gather->sink_count, sizeof *gather->sinks);
+    if (gather->sink_count == gather->sink_room)
+        return;
+    if (place < gather->sink_count)
+        gather->sinks[gather->sink_count] = gather->sinks[place];
+    gather->sinks[place] = sink;
+    gather->sink_count++;
+}
+
+/* Targets stand first: whoever is near may tell others of a message, so it is to be under way to those before. */
 static void gather_plain(struct gather *gather, struct sink *sink)
 {
-    if (sink->target) {
-        sink = sink->target;
-        for (unsigned i = 0; i < gather->sink_count; i++)
-            if (gather->sinks[i] == sink)
-                return;
+    if (!sink->target) {
+        gather_sink_at(gather, sink, gather->sink_count);
+        return;
     }
-    gather->sinks = grow(gather, gather->sinks, &gather->sink_room, gather->sink_count, sizeof *gather->sinks);
-    if (gather->sink_count < gather->sink_room)
-        gather->sinks[gather->sink_count++] = sink;
+    for (unsigned i = 0; i < gather->target_count; i++)
+        if (gather->sinks[i] == sink->target)
+            return;
+    gather_sink_at(gather, sink->target, gather->target_count++);
 }
 
 /* One group may have members under several patterns that all name the topic: it is still one group. */
@@ -258,7 +269,7 @@ static void gather_sink(void *arg, struct sink *sink, struct slice group)
 
 static void gather_begin(struct gather *gather)
 {
-    gather->sink_count = gather->member_count = gather->group_count = 0;
+    gather->sink_count = gather->target_count = gather->member_count = gather->group_count = 0;
     gather->short_of_memory = false;
 }
 

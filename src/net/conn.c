@@ -212,8 +212,6 @@ static void unblock(struct conn *conn)
 static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_count, size_t total)
 {
     struct loop *loop = conn->loop;
-    if (loop->hooks.before_send)
-        loop->hooks.before_send(loop->hooks.arg);
     ssize_t sent = conn->transport->send(conn, parts, part_count);
     if (sent < 0 && !would_block(errno)) {
         conn_drop(conn, CONN_WRITE_ERROR);
@@ -233,6 +231,10 @@ void conn_flush(struct conn *conn)
     size_t pending = conn_pending(conn);
     if (conn->state == CONN_CLOSING || conn->state == CONN_LINGERING || conn->blocked)
         return;
+    if (pending && !loop_may_send(conn->loop)) {
+        mark_dirty(conn);
+        return;
+    }
     if (pending) {
         struct iovec part = { conn->out + conn->out_head, pending };
         size_t sent = send_parts(conn, &part, 1, pending);
@@ -340,7 +342,7 @@ void conn_write_parts(struct conn *conn, struct iovec *parts, unsigned part_coun
 {
     if (conn->state != CONN_OPEN)
         return;
-    if (total >= DIRECT_SIZE && !conn_pending(conn) && !conn->blocked) {
+    if (total >= DIRECT_SIZE && !conn_pending(conn) && !conn->blocked && loop_may_send(conn->loop)) {
         unsigned first = 0;
         while (first < part_count) {
             unsigned count = part_count - first < PARTS_MAX ? part_count - first : PARTS_MAX;

@@ -107,9 +107,18 @@ void loop_stop(struct loop *loop)
     loop->stopping = true;
 }
 
+bool loop_may_send(struct loop *loop)
+{
+    loop->held = loop->hooks.before_send && !loop->hooks.before_send(loop->hooks.arg);
+    return !loop->held;
+}
+
+/* Where the owner holds back what is to be sent, the connections stay in the list for a later turn. */
 static void flush_dirty(struct loop *loop)
 {
-    while (loop->dirty) {
+    if (loop->dirty)
+        loop_may_send(loop);
+    while (loop->dirty && !loop->held) {
         struct conn *conn = loop->dirty;
         loop->dirty = conn->next_dirty;
         conn->dirty = false;
@@ -158,7 +167,7 @@ static void turn_finish(struct loop *loop)
     do {
         flush_dirty(loop);
         loop_reap(loop);
-    } while (loop->dirty);
+    } while (loop->dirty && !loop->held);
     if (loop->hooks.turn_end)
         loop->hooks.turn_end(loop->hooks.arg);
 }
@@ -166,7 +175,7 @@ static void turn_finish(struct loop *loop)
 /* May it sleep, or is there more to do, or is it still in its time of spinning? */
 static int wait_flags(struct loop *loop, uint64_t *busy_ns, uint64_t *busy_count)
 {
-    if (loop->dirty || loop->closing)
+    if ((loop->dirty && !loop->held) || loop->closing)
         return EVLOOP_ONCE | EVLOOP_NONBLOCK;
     if (loop->spin_ns) {
         uint64_t now_ns = clock_monotonic_ns();

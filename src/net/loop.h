@@ -23,7 +23,7 @@ struct event_base;
 struct loop_hooks {
     void *arg;
     void (*received)(void *arg);     /* after bytes were read from a socket, before they are looked at */
-    void (*before_send)(void *arg);  /* before bytes are written to a socket */
+    bool (*before_send)(void *arg);  /* before bytes are written to a socket; false: not now, they wait */
     void (*turn_end)(void *arg);     /* when all is handled, flushed and freed */
     bool (*before_sleep)(void *arg); /* when nothing is left to do; false: there is, do not sleep */
     void (*woken)(void *arg);        /* at the start of a turn, after the wait */
@@ -50,6 +50,7 @@ struct loop {
     struct event *wake_event, *timer_event;
     uint64_t timer_due_ms; /* for which timer_event is set */
     uint64_t event_count;  /* handled so far: tells whether a turn was idle */
+    bool held;             /* before_send has said no: nothing is written until it says yes */
     int wake_fd;
     bool stopping;
 };
@@ -64,6 +65,9 @@ void loop_stop(struct loop *loop);
 
 /* Makes the loop turn soon. Any thread. */
 void loop_wake(const struct loop *loop);
+
+/* Asks hooks.before_send; conn does, before it writes to its socket. */
+bool loop_may_send(struct loop *loop);
 
 /* Lets the connections that conn_stall holds back read on, before their time. */
 void loop_resume_stalled(struct loop *loop);

@@ -6,7 +6,7 @@
 #include "broker/broker.h"
 #include "core/message.h"
 #include "server/mail.h"
-#include "server/mailbox.h"
+#include "server/post.h"
 
 enum {
     INLINE_SIZE_MAX = 16 << 10, /* larger bodies are shared, not copied into the ring */
@@ -116,7 +116,7 @@ static bool write_record(struct peer *peer, const struct batch *batch, unsigned 
     struct shared_message *shared[COUNT_MAX];
     if (share_large(peer, batch, first, count, shared) < count)
         return false;
-    char *record = mailbox_begin(peer->out, size);
+    char *record = post_begin(peer->office, peer->number, size);
     if (!record)
         return false;
     struct mail_batch head = {
@@ -133,9 +133,9 @@ static bool write_record(struct peer *peer, const struct batch *batch, unsigned 
     at = record + padded(sizeof head + batch->topic.size + batch->group.size);
     for (unsigned i = 0; i < count; i++)
         at = write_message(at, &batch->messages[first + i], shared[i]);
-    mailbox_end(peer->out);
+    post_end(peer->office);
     peer->broker->counters->messages_mailed += count;
-    peer->broker->parked |= mailbox_is_parked(peer->out);
+    peer->broker->parked = post_is_parked(peer->office);
     return true;
 }
 
@@ -178,15 +178,15 @@ void peer_announce(struct peer *peer, struct slice pattern, struct slice group, 
         .pattern_size = (uint16_t)pattern.size,
         .group_size = (uint16_t)group.size,
     };
-    char *record = mailbox_begin(peer->out, sizeof head + pattern.size + group.size);
+    char *record = post_begin(peer->office, peer->number, sizeof head + pattern.size + group.size);
     if (!record)
         return;
     char *at = append(record, &head, sizeof head);
     at = append(at, pattern.data, pattern.size);
     if (group.size)
         append(at, group.data, group.size);
-    mailbox_end(peer->out);
-    peer->broker->parked |= mailbox_is_parked(peer->out);
+    post_end(peer->office);
+    peer->broker->parked = post_is_parked(peer->office);
 }
 
 static bool is_interest_of(const struct sink *sink, const void *peer)
@@ -292,9 +292,16 @@ void peer_read_batch(struct peer *peer, const struct mail_batch *mail)
     release_messages(mail);
 }
 
-void peer_init(struct peer *peer, struct broker *broker, struct mailbox *out, struct peer_copies *copies)
+void peer_init(struct peer *peer, unsigned number, struct broker *broker, struct post_office *office,
+               struct peer_copies *copies)
 {
-    *peer = (struct peer){ .sink = { .ops = &peer_ops }, .broker = broker, .out = out, .copies = copies };
+    *peer = (struct peer){
+        .sink = { .ops = &peer_ops },
+        .number = number,
+        .broker = broker,
+        .office = office,
+        .copies = copies,
+    };
 }
 
 void peer_finish(struct peer *peer)

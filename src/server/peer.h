@@ -1,9 +1,9 @@
 /*
- * peer: another worker, as this one sees it: a mailbox to write to, one to read from, and sinks in the local router
- * that stand for the other's subscriptions. To the router a peer is a sink like any other; what it is given it mails.
+ * peer: another worker, as this one sees it: sinks in the local router that stand for the other's subscriptions. To the
+ * router a peer is a sink like any other; what it is given it mails.
  *
- *   worker A: a publisher's batch -> router -> peer B's sink -> mailbox A to B
- *   worker B: mailbox -> its own router -> its own subscriptions, but never on to other peers
+ *   worker A: a publisher's batch -> router -> peer B's sink -> post
+ *   worker B: post -> its own router -> its own subscriptions, but never on to other peers
  *
  * For a group the publishing worker picks: a member of its own, or another worker by the number of members there, which
  * then picks among its own. Belongs to the thread of the worker that sees it.
@@ -16,7 +16,7 @@
 struct broker;
 struct mail_batch;
 struct mail_interest;
-struct mailbox;
+struct post_office;
 struct shared_message;
 
 enum { PEER_SHARED_COUNT = 8 };
@@ -31,13 +31,16 @@ struct peer_copies {
 
 struct peer {
     struct sink sink; /* the target of all interests of this peer */
+    unsigned number;
     struct broker *broker;
-    struct mailbox *out;
+    struct post_office *office;
     struct peer_copies *copies;
     struct interest *interests; /* a list, for the end */
 };
 
-void peer_init(struct peer *peer, struct broker *broker, struct mailbox *out, struct peer_copies *copies);
+/* The peer of that number. Borrows the others. */
+void peer_init(struct peer *peer, unsigned number, struct broker *broker, struct post_office *office,
+               struct peer_copies *copies);
 
 /* Takes the peer's sinks out of the router. */
 void peer_finish(struct peer *peer);

@@ -17,8 +17,8 @@
 #include "net/loop.h"
 #include "server/admission.h"
 #include "server/mail.h"
-#include "server/mailbox.h"
 #include "server/notify.h"
+#include "server/post.h"
 #include "server/worker.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -44,9 +44,9 @@ struct supervisor {
     struct users *users;
     enum phase phase;
     struct loop loop;
-    struct bell *bell;
-    struct post post;
-    unsigned worker_count;
+    struct post *post;
+    struct post_office *office;
+    unsigned worker_count; /* and our own number in the post */
     struct worker **workers;
     struct admission *admission;
     struct listener **listeners;
@@ -69,26 +69,16 @@ struct supervisor {
 
 /* Mail. */
 
-static unsigned own_number(const struct supervisor *supervisor)
-{
-    return supervisor->worker_count;
-}
-
-static struct mailbox *outbox(const struct supervisor *supervisor, unsigned worker)
-{
-    return post_mailbox(&supervisor->post, own_number(supervisor), worker);
-}
-
-/* Copies a record into a worker's mailbox. Where there is no memory even for that, the worker is told later. */
+/* Copies a record to a worker. False where there is no memory even for that. */
 static bool tell(struct supervisor *supervisor, unsigned worker, const void *record, size_t size)
 {
-    void *room = mailbox_begin(outbox(supervisor, worker), size);
+    void *room = post_begin(supervisor->office, worker, size);
     if (!room) {
         log_error("mail_lost", "worker=%u error=\"out of memory\"", worker);
         return false;
     }
     memcpy(room, record, size);
-    mailbox_end(outbox(supervisor, worker));
+    post_end(supervisor->office);
     return true;
 }
 
@@ -106,11 +96,10 @@ static unsigned tell_all_kind(struct supervisor *supervisor, enum mail_kind kind
     return tell_all(supervisor, &mail, sizeof mail);
 }
 
-static void post_mail(void *arg)
+static void send_mail(void *arg)
 {
     struct supervisor *supervisor = arg;
-    for (unsigned i = 0; i < supervisor->worker_count; i++)
-        mailbox_post(outbox(supervisor, i));
+    post_send(supervisor->office);
 }
 
 /* Admission. */
@@ -302,8 +291,10 @@ static void on_alive(struct supervisor *supervisor)
 
 /* Reading mail. */
 
-static void read_worker_mail(struct supervisor *supervisor, unsigned worker, const struct mail *mail)
+static void read_record(void *arg, unsigned worker, const void *record)
 {
+    struct supervisor *supervisor = arg;
+    const struct mail *mail = record;
     switch ((enum mail_kind)mail->kind) {
     case MAIL_CLOSED:
         admission_leave(supervisor->admission, &((const struct mail_closed *)mail)->peer, worker);
@@ -329,23 +320,15 @@ static void read_worker_mail(struct supervisor *supervisor, unsigned worker, con
 static void on_woken(void *arg)
 {
     struct supervisor *supervisor = arg;
-    bell_woke(supervisor->bell);
-    if (!bell_rung(supervisor->bell))
-        return;
-    for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        struct mailbox *inbox = post_mailbox(&supervisor->post, i, own_number(supervisor));
-        const struct mail *mail;
-        while ((mail = mailbox_next(inbox))) {
-            read_worker_mail(supervisor, i, mail);
-            mailbox_done(inbox);
-        }
-    }
+    post_woke(supervisor->office);
+    if (post_has_mail(supervisor->office))
+        post_read(supervisor->office, read_record, supervisor);
 }
 
 static bool before_sleep(void *arg)
 {
     struct supervisor *supervisor = arg;
-    return !supervisor->loop.stopping && bell_may_sleep(supervisor->bell);
+    return !supervisor->loop.stopping && post_may_sleep(supervisor->office);
 }
 
 /* Signals. */
@@ -442,44 +425,20 @@ static int open_listeners(struct supervisor *supervisor)
     return supervisor->listener_count ? 0 : error;
 }
 
-static int make_post(struct supervisor *supervisor)
-{
-    struct post *post = &supervisor->post;
-    post->member_count = supervisor->worker_count + 1;
-    post->bells = calloc(post->member_count, sizeof(struct bell *));
-    post->mailboxes = calloc(post->member_count * post->member_count, sizeof(struct mailbox *));
-    return post->bells && post->mailboxes ? 0 : -ENOMEM;
-}
-
-static int make_mailboxes(struct supervisor *supervisor)
-{
-    struct post *post = &supervisor->post;
-    for (unsigned from = 0; from < post->member_count; from++)
-        for (unsigned to = 0; to < post->member_count; to++) {
-            if (from == to)
-                continue;
-            struct mailbox *mailbox = mailbox_create(post->bells[to], post->bells[from]);
-            if (!mailbox)
-                return -ENOMEM;
-            post->mailboxes[from * post->member_count + to] = mailbox;
-        }
-    return 0;
-}
-
 static int make_workers(struct supervisor *supervisor)
 {
+    supervisor->post = post_create(supervisor->worker_count + 1);
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
-    supervisor->bell = bell_create(&supervisor->loop);
-    if (!supervisor->workers || !supervisor->bell)
+    if (!supervisor->post || !supervisor->workers)
         return -ENOMEM;
-    supervisor->post.bells[own_number(supervisor)] = supervisor->bell;
+    supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        int error = worker_create(i, &supervisor->post, &supervisor->identity, supervisor->config, supervisor->users,
-                                  &supervisor->workers[i]);
+        int error = worker_create(i, supervisor->worker_count, supervisor->post, &supervisor->identity,
+                                  supervisor->config, supervisor->users, &supervisor->workers[i]);
         if (error)
             return error;
     }
-    return make_mailboxes(supervisor);
+    return 0;
 }
 
 /* Signals are the supervisor's: the workers' threads begin with all of them blocked. */
@@ -536,11 +495,11 @@ static int supervisor_init(struct supervisor *supervisor, bool *ret_unbound)
     if (error)
         return error;
     set_identity(supervisor);
-    if ((error = make_post(supervisor)) != 0 || (error = make_workers(supervisor)) != 0)
+    if ((error = make_workers(supervisor)) != 0)
         return error;
     supervisor->loop.hooks = (struct loop_hooks){
         .arg = supervisor,
-        .turn_end = post_mail,
+        .turn_end = send_mail,
         .before_sleep = before_sleep,
         .woken = on_woken,
     };
@@ -561,14 +520,6 @@ static void log_counters(const struct supervisor *supervisor)
              sum.slow_consumers);
 }
 
-static void destroy_post(struct post *post)
-{
-    for (unsigned i = 0; post->mailboxes && i < post->member_count * post->member_count; i++)
-        mailbox_destroy(post->mailboxes[i]);
-    free(post->mailboxes);
-    free(post->bells);
-}
-
 static void supervisor_finish(struct supervisor *supervisor)
 {
     stop_listening(supervisor);
@@ -577,8 +528,7 @@ static void supervisor_finish(struct supervisor *supervisor)
     for (size_t i = 0; i < sizeof supervisor->signals / sizeof supervisor->signals[0]; i++)
         if (supervisor->signals[i])
             event_free(supervisor->signals[i]);
-    destroy_post(&supervisor->post);
-    bell_destroy(supervisor->bell);
+    post_destroy(supervisor->post);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
     users_destroy(supervisor->users);

@@ -12,8 +12,8 @@
 #include "net/conn.h"
 #include "net/loop.h"
 #include "server/mail.h"
-#include "server/mailbox.h"
 #include "server/peer.h"
+#include "server/post.h"
 #include "util/log.h"
 
 enum {
@@ -22,15 +22,15 @@ enum {
 };
 
 struct worker {
-    unsigned number;
-    struct post *post;
-    struct bell *bell;
+    unsigned number, worker_count;
+    struct post_office *office;
     struct loop loop;
     struct broker broker;
     struct line *line;
     struct peer_copies copies;
-    struct peer *peers; /* one a member; our own place is not used */
+    struct peer *peers; /* one a worker; our own place is not used */
     pthread_t thread;
+    bool resume_due; /* nothing is parked any more */
     bool quiescing;  /* asked to be quiet; answers when nothing is parked */
 
     /* Closing the clients of a lame duck, spread over a time. */
@@ -42,42 +42,25 @@ struct worker {
     struct timer stop_timer;
 };
 
-static unsigned supervisor_number(const struct worker *worker)
-{
-    return worker->post->member_count - 1;
-}
-
-static struct mailbox *inbox(const struct worker *worker, unsigned from)
-{
-    return post_mailbox(worker->post, from, worker->number);
-}
-
-static struct mailbox *outbox(const struct worker *worker, unsigned to)
-{
-    return post_mailbox(worker->post, worker->number, to);
-}
-
-/* Writing to the supervisor. */
+/* Writing to the supervisor, who is the last member of the post. */
 
 static void tell_supervisor(struct worker *worker, enum mail_kind kind)
 {
-    struct mailbox *to = outbox(worker, supervisor_number(worker));
-    struct mail *mail = mailbox_begin(to, sizeof *mail);
+    struct mail *mail = post_begin(worker->office, worker->worker_count, sizeof *mail);
     if (!mail)
         return;
     mail->kind = kind;
-    mailbox_end(to);
+    post_end(worker->office);
 }
 
 static void on_client_closed(void *arg, const struct address *peer)
 {
     struct worker *worker = arg;
-    struct mailbox *to = outbox(worker, supervisor_number(worker));
-    struct mail_closed *mail = mailbox_begin(to, sizeof *mail);
+    struct mail_closed *mail = post_begin(worker->office, worker->worker_count, sizeof *mail);
     if (!mail)
         return;
     *mail = (struct mail_closed){ .mail.kind = MAIL_CLOSED, .peer = *peer };
-    mailbox_end(to);
+    post_end(worker->office);
 }
 
 /* Ties to the other workers. */
@@ -85,26 +68,21 @@ static void on_client_closed(void *arg, const struct address *peer)
 static void announce_interest(void *arg, struct slice pattern, struct slice group, int delta)
 {
     struct worker *worker = arg;
-    for (unsigned i = 0; i < supervisor_number(worker); i++)
+    for (unsigned i = 0; i < worker->worker_count; i++)
         if (i != worker->number)
             peer_announce(&worker->peers[i], pattern, group, delta);
 }
 
-static bool any_parked(const struct worker *worker)
-{
-    for (unsigned i = 0; i < supervisor_number(worker); i++)
-        if (i != worker->number && mailbox_is_parked(outbox(worker, i)))
-            return true;
-    return false;
-}
-
-/* Before a byte leaves by any socket, all that its receiver may come to know of is in the mailboxes. */
-static void post_mail(void *arg)
+/* Before a byte leaves by any socket, all that its receiver may come to know of is in the mailboxes; while something
+ * is parked, none leaves. */
+static bool before_send(void *arg)
 {
     struct worker *worker = arg;
-    for (unsigned i = 0; i < worker->post->member_count; i++)
-        if (i != worker->number)
-            mailbox_post(outbox(worker, i));
+    post_send(worker->office);
+    bool was_parked = worker->broker.parked;
+    worker->broker.parked = post_is_parked(worker->office);
+    worker->resume_due |= was_parked && !worker->broker.parked;
+    return !worker->broker.parked;
 }
 
 /* Reading mail. */
@@ -180,8 +158,6 @@ static void stop(struct worker *worker)
     broker_notify(&worker->broker, NOTICE_SHUTDOWN);
 }
 
-static bool read_peers(struct worker *worker);
-
 static void read_supervisor_mail(struct worker *worker, const struct mail *mail)
 {
     switch ((enum mail_kind)mail->kind) {
@@ -205,8 +181,7 @@ static void read_supervisor_mail(struct worker *worker, const struct mail *mail)
         worker->quiescing = true;
         break;
     case MAIL_STOP:
-        read_peers(worker); /* all were quiet before this was written, so here is the last that they mailed */
-        stop(worker);
+        stop(worker); /* all were quiet before this was written, so the last that they mailed has been read */
         break;
     default:
         break;
@@ -221,68 +196,52 @@ static void read_peer_mail(struct worker *worker, unsigned from, const struct ma
         log_error("interest_lost", "worker=%u peer=%u error=\"out of memory\"", worker->number, from);
 }
 
-static bool read_peers(struct worker *worker)
+static void read_record(void *arg, unsigned from, const void *record)
 {
-    bool any = false;
-    for (unsigned from = 0; from < supervisor_number(worker); from++) {
-        const struct mail *mail;
-        while (from != worker->number && (mail = mailbox_next(inbox(worker, from)))) {
-            read_peer_mail(worker, from, mail);
-            mailbox_done(inbox(worker, from));
-            any = true;
-        }
-    }
-    worker->broker.crowded = false; /* a publisher elsewhere cannot be held back from here; its own worker's bound does */
-    return any;
+    struct worker *worker = arg;
+    if (from == worker->worker_count)
+        read_supervisor_mail(worker, record);
+    else
+        read_peer_mail(worker, from, record);
 }
 
 static void read_mail(struct worker *worker)
 {
-    const struct mail *mail;
-    struct mailbox *supervisor = inbox(worker, supervisor_number(worker));
-    worker->loop.event_count += read_peers(worker);
-    while ((mail = mailbox_next(supervisor))) {
-        read_supervisor_mail(worker, mail);
-        mailbox_done(supervisor);
-        worker->loop.event_count++;
-    }
+    if (!post_has_mail(worker->office))
+        return;
+    worker->loop.event_count += post_read(worker->office, read_record, worker);
+    worker->broker.crowded = false; /* a publisher elsewhere cannot be held back from here */
 }
 
 /* Mail is read between a recv and the look at its bytes: what their sender could have known of has then happened. */
 static void on_received(void *arg)
 {
-    struct worker *worker = arg;
-    if (bell_rung(worker->bell))
-        read_mail(worker);
+    read_mail(arg);
 }
 
 static void on_woken(void *arg)
 {
     struct worker *worker = arg;
-    bell_woke(worker->bell);
-    if (bell_rung(worker->bell))
-        read_mail(worker);
+    post_woke(worker->office);
+    read_mail(worker);
 }
 
-/* The parked mail has found room: those who waited for that go on. */
-static void unpark(struct worker *worker)
-{
-    worker->broker.parked = false;
-    loop_resume_stalled(&worker->loop);
-}
 
 static void on_turn_end(void *arg)
 {
     struct worker *worker = arg;
     line_turn_end(worker->line);
     peer_copies_clear(&worker->copies);
-    post_mail(worker);
-    if (worker->broker.parked && !any_parked(worker))
-        unpark(worker);
+    before_send(worker);
+    if (worker->resume_due) { /* what was parked has found room: those who waited for that go on */
+        worker->resume_due = false;
+        loop_resume_stalled(&worker->loop);
+        before_send(worker);
+    }
     if (worker->quiescing && !worker->broker.parked) {
         worker->quiescing = false;
         tell_supervisor(worker, MAIL_QUIET);
-        post_mail(worker);
+        post_send(worker->office);
     }
     if (worker->stopping && !any_session(worker))
         loop_stop(&worker->loop);
@@ -291,7 +250,7 @@ static void on_turn_end(void *arg)
 static bool before_sleep(void *arg)
 {
     struct worker *worker = arg;
-    return !worker->loop.stopping && bell_may_sleep(worker->bell);
+    return !worker->loop.stopping && post_may_sleep(worker->office);
 }
 
 /* Life. */
@@ -306,7 +265,7 @@ static void *run(void *arg)
     if (error)
         log_error("worker_failed", "worker=%u error=\"%s\"", worker->number, strerror(-error));
     tell_supervisor(worker, MAIL_STOPPED);
-    post_mail(worker);
+    post_send(worker->office);
     return NULL;
 }
 
@@ -322,23 +281,22 @@ static int worker_init(struct worker *worker, const struct line_identity *identi
         return error;
     worker->loop.spin_ns = config->server.spin_ns;
     worker->line = line_create(&worker->loop, &worker->broker, identity, config);
-    worker->bell = bell_create(&worker->loop);
-    worker->peers = calloc(worker->post->member_count, sizeof *worker->peers);
-    if (!worker->line || !worker->bell || !worker->peers)
+    worker->peers = calloc(worker->worker_count, sizeof *worker->peers);
+    if (!worker->line || !worker->peers)
         return -ENOMEM;
     line_on_closed(worker->line, on_client_closed, worker);
-    worker->post->bells[worker->number] = worker->bell;
     return 0;
 }
 
-int worker_create(unsigned number, struct post *post, const struct line_identity *identity,
+int worker_create(unsigned number, unsigned worker_count, struct post *post, const struct line_identity *identity,
                   const struct config *config, const struct users *users, struct worker **ret_worker)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return -ENOMEM;
     worker->number = number;
-    worker->post = post;
+    worker->worker_count = worker_count;
+    worker->office = post_open(post, number, &worker->loop);
     worker->loop.wake_fd = -1;
     worker->dismiss_timer.fire = dismiss_some;
     worker->stop_timer.fire = drop_all;
@@ -356,15 +314,15 @@ static void tie(struct worker *worker)
     worker->loop.hooks = (struct loop_hooks){
         .arg = worker,
         .received = on_received,
-        .before_send = post_mail,
+        .before_send = before_send,
         .turn_end = on_turn_end,
         .before_sleep = before_sleep,
         .woken = on_woken,
     };
-    for (unsigned i = 0; i < supervisor_number(worker); i++)
+    for (unsigned i = 0; i < worker->worker_count; i++)
         if (i != worker->number)
-            peer_init(&worker->peers[i], &worker->broker, outbox(worker, i), &worker->copies);
-    if (supervisor_number(worker) > 1)
+            peer_init(&worker->peers[i], i, &worker->broker, worker->office, &worker->copies);
+    if (worker->worker_count > 1)
         worker->broker.hooks = (struct broker_hooks){ worker, announce_interest };
 }
 
@@ -389,12 +347,11 @@ void worker_destroy(struct worker *worker)
     if (!worker)
         return;
     peer_copies_clear(&worker->copies);
-    for (unsigned i = 0; worker->peers && i < supervisor_number(worker); i++)
+    for (unsigned i = 0; worker->peers && i < worker->worker_count; i++)
         peer_finish(&worker->peers[i]);
     broker_finish(&worker->broker);
     line_destroy(worker->line);
     loop_finish(&worker->loop);
-    bell_destroy(worker->bell);
     free(worker->peers);
     free(worker);
 }

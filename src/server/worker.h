@@ -10,29 +10,17 @@
 #include "line/line.h"
 #include "metrics/counters.h"
 
-struct bell;
 struct config;
-struct mailbox;
+struct post;
 struct users;
 struct worker;
 
-/* Workers and the supervisor are members of the post; the supervisor's number is the last. */
-struct post {
-    unsigned member_count;
-    struct bell **bells;         /* one a member */
-    struct mailbox **mailboxes;  /* [from * member_count + to] */
-};
-
-static inline struct mailbox *post_mailbox(const struct post *post, unsigned from, unsigned to)
-{
-    return post->mailboxes[from * post->member_count + to];
-}
-
-/* Makes the worker and its bell; the mailboxes may come later. Borrows post, identity, config and users. 0 or -errno. */
-int worker_create(unsigned number, struct post *post, const struct line_identity *identity,
+/* The worker of that number out of so many; the post has one member more, the supervisor, who comes last. Borrows post,
+ * identity, config and users. 0 or -errno. */
+int worker_create(unsigned number, unsigned worker_count, struct post *post, const struct line_identity *identity,
                   const struct config *config, const struct users *users, struct worker **ret_worker);
 
-/* Runs the thread, when the post is complete. 0 or -errno. */
+/* Runs the thread. 0 or -errno. */
 int worker_start(struct worker *worker);
 
 /* Waits for the thread to end, as MAIL_STOP makes it. */
