@@ -11,7 +11,6 @@ Nothing in here sleeps in hope: every wait is for bytes, a log line, an exit or 
 """
 
 import collections
-import contextlib
 import faulthandler
 import json
 import os
@@ -687,13 +686,3 @@ def flush_all(clients, deadline_s=DEADLINE_S):
     for client in clients:
         client.ping_queued()
     pump(clients, lambda: all(client.flushed() for client in clients), "every PONG", deadline_s)
-
-
-@contextlib.contextmanager
-def raises_closed():
-    """The block must end by the daemon closing its connection."""
-    try:
-        yield
-    except (Closed, ConnectionError):
-        return
-    raise AssertionError("the connection was not closed")

@@ -132,5 +132,6 @@ def levels_leave_out_what_is_below_them():
 
 
 if __name__ == "__main__":
-    main(every_line_is_an_event_and_its_facts, secrets_are_not_written, a_client_cannot_forge_a_line, the_log_may_go_to_a_file, a_log_file_that_was_moved_away_is_opened_anew_by_sighup,
-         stdout_has_the_ready_line_alone, levels_leave_out_what_is_below_them)
+    main(every_line_is_an_event_and_its_facts, secrets_are_not_written, a_client_cannot_forge_a_line, the_log_may_go_to_a_file,
+         a_log_file_that_was_moved_away_is_opened_anew_by_sighup, stdout_has_the_ready_line_alone,
+         levels_leave_out_what_is_below_them)
