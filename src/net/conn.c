@@ -132,13 +132,20 @@ void conn_drop(struct conn *conn, enum conn_reason reason)
         event_free(conn->write_event);
     conn->write_event = NULL;
     close(conn->fd);
-    pool_give(&loop->pool, conn->in, conn->in_room);
     pool_give(&loop->pool, conn->out, conn->out_room);
-    conn->in = conn->out = NULL;
-    conn->in_size = conn->in_room = conn->out_head = conn->out_tail = conn->out_room = 0;
+    conn->out = NULL;
+    conn->out_head = conn->out_tail = conn->out_room = 0;
     conn->next_closing = loop->closing;
     loop->closing = conn;
     loop->counters.connections_closed++;
+}
+
+void conn_reap(struct conn *conn)
+{
+    pool_give(&conn->loop->pool, conn->in, conn->in_room);
+    conn->in = NULL;
+    conn->in_size = conn->in_room = 0;
+    conn->ops->closed(conn);
 }
 
 static void mark_dirty(struct conn *conn)

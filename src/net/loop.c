@@ -142,7 +142,7 @@ void loop_reap(struct loop *loop)
         loop->closing = conn->next_closing;
         if (conn->dirty)
             undirty(loop, conn);
-        conn->ops->closed(conn);
+        conn_reap(conn);
     }
 }
 
