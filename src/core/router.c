@@ -206,15 +206,16 @@ static void *grow(struct gather *gather, void *array, size_t *room, size_t count
     return grown;
 }
 
-static void gather_sink_at(struct gather *gather, struct sink *sink, unsigned place)
+static bool gather_sink_at(struct gather *gather, struct sink *sink, unsigned place)
 {
     gather->sinks = grow(gather, gather->sinks, &gather->sink_room, gather->sink_count, sizeof *gather->sinks);
     if (gather->sink_count == gather->sink_room)
-        return;
+        return false;
     if (place < gather->sink_count)
         gather->sinks[gather->sink_count] = gather->sinks[place];
     gather->sinks[place] = sink;
     gather->sink_count++;
+    return true;
 }
 
 /* Targets stand first: whoever is near may tell others of a message, so it is to be under way to those before. */
@@ -227,7 +228,7 @@ static void gather_plain(struct gather *gather, struct sink *sink)
     for (unsigned i = 0; i < gather->target_count; i++)
         if (gather->sinks[i] == sink->target)
             return;
-    gather_sink_at(gather, sink->target, gather->target_count++);
+    gather->target_count += gather_sink_at(gather, sink->target, gather->target_count);
 }
 
 /* One group may have members under several patterns that all name the topic: it is still one group. */
