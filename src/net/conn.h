@@ -153,8 +153,8 @@ void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);
 /* Closes after what waits has been written, and the peer has had the time to read it. The first reason counts. */
 void conn_finish(struct conn *conn, enum conn_reason reason);
 
-/* Closes without writing more. What ops->input was given stays readable until the end of the turn: its messages may be on
- * their way to others. */
+/* Closes without writing more. What ops->input was given stays readable until the end of the turn: its messages may
+ * be on their way to others. */
 void conn_drop(struct conn *conn, enum conn_reason reason);
 
 /* The loop's: at the end of the turn, gives back the input of a closing connection and calls ops->closed. */

@@ -211,7 +211,7 @@ bool post_is_parked(const struct post_office *office)
 
 /* Reading. */
 
-/* Looks until nothing has changed for a whole round: if a record is seen, so is every one that was written before it. */
+/* Looks until nothing has changed for a whole round: if a record is seen, so is every one written before it. */
 static void look_at_all(struct post_office *office)
 {
     bool changed;

@@ -1,4 +1,4 @@
-/* Mail between workers: nothing lost, nothing overtaken, not even by way of a third, and nobody sleeps over his mail. */
+/* Mail between workers: nothing lost, nothing overtaken, not even through a third, and nobody sleeps over his mail. */
 #include "server/post.h"
 
 #include <pthread.h>
@@ -179,7 +179,8 @@ struct member {
 
 static void member_send(struct member *member, unsigned to, uint32_t about)
 {
-    uint32_t size = sizeof(struct letter) + random_below(&member->random, random_below(&member->random, 100) ? 100 : 100000);
+    uint32_t extra_max = random_below(&member->random, 100) ? 100 : 100000;
+    uint32_t size = sizeof(struct letter) + random_below(&member->random, extra_max);
     atomic_fetch_add(member->open_count, 1);
     send_letter(member->office, to, (struct letter){ member->sent[to]++, size, about });
 }

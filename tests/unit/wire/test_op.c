@@ -56,7 +56,7 @@ static void check_op(const struct expected *expected, const struct wire_op *op)
         check_field(bytes, "body", slice_make(op->body, op->body_size), expected->body);
 }
 
-/* Of the bytes of one whole operation, no fewer make one; verb and need are said as soon as they are known, and stay. */
+/* Of the bytes of one whole operation, no fewer make one; verb and need are said once they are known, and stay. */
 static void check_prefixes(struct slice bytes, enum wire_verb verb)
 {
     struct wire_op op;
