@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../unit.h"
+#include "named.h"
 #include "util/random.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -38,8 +39,9 @@ static void check_field(const char *bytes, const char *name, struct slice field,
         ck_abort_msg("%s of '%s': '%.*s', not '%s'", name, bytes, SLICE_ARGS(field), expected ? expected : "");
 }
 
-static void check_op(const struct expected *expected, const struct wire_op *op)
+static void check_op(const struct expected *expected, const struct wire_op *parsed)
 {
+    const struct wire_op named = op_named(parsed), *op = &named;
     const char *bytes = expected->bytes;
     if (op->verb != expected->verb)
         ck_abort_msg("verb of '%s': %s", bytes, wire_verb_name(op->verb));
