@@ -51,7 +51,7 @@ void hello_send_info(struct client *client)
 /* A member that is there must be a truth value. */
 static bool read_bool(const cJSON *json, const char *name, bool fallback, bool *bad)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    const cJSON *item = cJSON_GetObjectItem(json, name);
     if (!item || cJSON_IsNull(item))
         return fallback;
     *bad |= !cJSON_IsBool(item);
@@ -60,7 +60,7 @@ static bool read_bool(const cJSON *json, const char *name, bool fallback, bool *
 
 static struct slice read_text(const cJSON *json, const char *name, bool *bad)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, name);
+    const cJSON *item = cJSON_GetObjectItem(json, name);
     if (!item || cJSON_IsNull(item))
         return slice_make(NULL, 0);
     *bad |= !cJSON_IsString(item);
@@ -69,7 +69,7 @@ static struct slice read_text(const cJSON *json, const char *name, bool *bad)
 
 static int read_protocol(const cJSON *json, bool *bad)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "protocol");
+    const cJSON *item = cJSON_GetObjectItem(json, "protocol");
     if (!item || cJSON_IsNull(item))
         return 0;
     *bad |= !cJSON_IsNumber(item);
@@ -97,6 +97,7 @@ static void log_connect(const struct client *client, const cJSON *json)
               log_quote(read_text(json, "lang", &bad), lang), log_quote(read_text(json, "version", &bad), version));
 }
 
+/* What it leaves out stays as it was: at the defaults, or as an earlier CONNECT has set it. */
 static void take_wishes(struct client *client, const cJSON *json)
 {
     bool bad = false;
@@ -107,11 +108,11 @@ static void take_wishes(struct client *client, const cJSON *json)
     };
     struct slice account = read_text(json, "account", &bad);
     int protocol = read_protocol(json, &bad);
-    client->verbose = read_bool(json, "verbose", true, &bad);
-    client->pedantic = read_bool(json, "pedantic", true, &bad);
-    client->echo = read_bool(json, "echo", true, &bad);
-    client->headers = read_bool(json, "headers", false, &bad);
-    client->no_responders = read_bool(json, "no_responders", false, &bad);
+    client->verbose = read_bool(json, "verbose", client->verbose, &bad);
+    client->pedantic = read_bool(json, "pedantic", client->pedantic, &bad);
+    client->echo = read_bool(json, "echo", client->echo, &bad);
+    client->headers = read_bool(json, "headers", client->headers, &bad);
+    client->no_responders = read_bool(json, "no_responders", client->no_responders, &bad);
     client->knows_info = protocol >= 1;
     if (bad) {
         client->conn.loop->counters.protocol_errors++;
@@ -130,8 +131,9 @@ static void take_wishes(struct client *client, const cJSON *json)
 
 void hello_connect(struct client *client, struct slice text)
 {
-    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
-    if (cJSON_IsObject(json)) {
+    const char *end = NULL;
+    cJSON *json = cJSON_ParseWithLengthOpts(text.data, text.size, &end, false);
+    if (cJSON_IsObject(json) && end == text.data + text.size) {
         take_wishes(client, json);
     } else {
         client->conn.loop->counters.protocol_errors++;

@@ -3,6 +3,7 @@
 
 import collections
 import random
+import socket
 
 from harness import PATIENCE, Daemon, equal, flush_all, main, publish_bytes, pump
 
@@ -130,6 +131,23 @@ def members_that_hang_up_leave_their_group():
             pump([publisher] + members, lambda: sum(m.received_count for m in members) == before + 60, f"60 jobs for {remaining} members")
 
 
+def members_that_vanish_without_a_word_swallow_nothing_for_long():
+    """Jobs that a vanished member's worker gets are for the others. Its end is seen when the daemon has closed the connection too."""
+    with Daemon() as daemon:
+        stay, publisher = daemon.clients(2)
+        stay.subscribe("job", "1", group="g")
+        stay.flush()
+        for step in range(60):
+            leaver = daemon.client()
+            leaver.subscribe("job", "1", group="g")
+            leaver.flush()
+            leaver.sock.shutdown(socket.SHUT_WR)
+            leaver.expect_closed()
+            count = stay.received_count + 20
+            publisher.send(publish_bytes("job", b"x") * 20)
+            pump([publisher, stay], lambda: stay.received_count == count, f"20 jobs after the end of member {step}", 5 * PATIENCE)
+
+
 def a_group_whose_members_all_publish_without_echo_goes_to_the_others():
     with Daemon() as daemon:
         members = daemon.clients(5, echo=False)
@@ -147,4 +165,5 @@ def a_group_whose_members_all_publish_without_echo_goes_to_the_others():
 if __name__ == "__main__":
     main(group_delivers_to_exactly_one_member, group_reaches_all_members_alike, two_groups_and_plain_subscribers_each_get_their_copy,
          one_group_on_several_patterns_is_one_group, members_that_come_and_go_lose_nothing, members_that_hang_up_leave_their_group,
+         members_that_vanish_without_a_word_swallow_nothing_for_long,
          a_group_whose_members_all_publish_without_echo_goes_to_the_others)

@@ -9,6 +9,7 @@ A file holds dialogues, each headed by "== what it shows"; one daemon serves a f
   # differs: reason           nats-server answers otherwise on purpose; needed for lines marked @
   # oracle no: reason         nats-server cannot play this dialogue (or the file, before the first dialogue)
   # oracle whole: reason      nats-server plays it a line a write only
+  # whole: reason             it is played a line a write only
 
   C: text                     the client sends text and CR LF
   C| text                     the client sends text and nothing behind it
@@ -37,9 +38,10 @@ import sys
 import time
 
 import harness
-from harness import DEADLINE_S, Daemon, Skip, connect_socket, select_one
+from harness import PATIENCE, Daemon, Skip, connect_socket, select_one
 
 HOME = os.path.join(os.path.dirname(os.path.realpath(__file__)), "transcripts")
+SILENCE_S = 5 * PATIENCE  # an answer is due at once; the deadlines that dialogues test are far shorter
 LINE = re.compile(r"([CS])(\d*)(?:@(posthorn|nats))?([:|]) ?(.*)")
 ESCAPE = re.compile(r"\\(?:([rnt0\\])|x([0-9a-fA-F]{2})|\((\d+)\*(.*?)\))")
 PLAIN_ESCAPES = {"r": "\r", "n": "\n", "t": "\t", "0": "\0", "\\": "\\"}
@@ -61,6 +63,7 @@ class Dialogue:
         self.steps = []
         self.oracle_no = ""
         self.oracle_whole = ""
+        self.whole = ""
         self.differs = ""
 
 
@@ -83,6 +86,8 @@ def read_transcript(path, side):
                 current.oracle_no = text[13:]
             elif text.startswith("# oracle whole: "):
                 current.oracle_whole = text[16:]
+            elif text.startswith("# whole: "):
+                current.whole = text[9:]
             elif text.startswith("# differs: "):
                 current.differs = text[11:]
             elif text and not text.startswith("#"):
@@ -163,14 +168,14 @@ class Wire:
 
     def read_line(self):
         """The next line without its CR LF, or None at the end of the connection."""
-        end = time.monotonic() + DEADLINE_S
+        end = time.monotonic() + SILENCE_S
         while b"\r\n" not in self.data:
             if self.ended:
                 if self.data:
                     raise Mismatch(f"the connection ended inside a line: {self.data!r}")
                 return None
             if not select_one(self.sock, False, max(0, end - time.monotonic()))[0]:
-                raise Mismatch(f"silence for {DEADLINE_S:.0f} s, after {self.data!r}")
+                raise Mismatch(f"silence for {SILENCE_S:.0f} s, after {self.data!r}")
             self._receive()
         line, self.data = self.data.split(b"\r\n", 1)
         return line
@@ -255,7 +260,7 @@ def play_file(name, workers, side):
     try:
         with Daemon(*options) as daemon:
             for dialogue in dialogues:
-                whole_only = side == "nats" and dialogue.oracle_whole
+                whole_only = dialogue.whole or side == "nats" and dialogue.oracle_whole
                 for fragments in (None,) if whole_only else (None, random.Random(dialogue.title)):
                     failed += not _play_told(name, workers, dialogue, daemon, fragments)
     except Skip as reason:
