@@ -105,12 +105,12 @@ void config_destroy(struct config *config);
 /*
  * What a reload needs, in this order. config_changes_needing_restart names the options that differ and that a running
  * daemon cannot change: *ret_names is their text, "server.workers, line.listen", to be freed by the caller, NULL where
- * there is none. Returns 0 or -ENOMEM. config_carry_over then moves the values of those options from the old
- * configuration to the new one (the new one's go to the old, to be destroyed with it), so that the new one says
- * what holds, and the next reload names them again.
+ * there is none. config_carry_over then copies the values of those options from the old configuration to the new one,
+ * so that the new one says what holds, and the next reload names them again. Each returns 0 or -ENOMEM; a configuration
+ * to which not all could be carried over is good for nothing but config_destroy.
  */
 int config_changes_needing_restart(const struct config *old_config, const struct config *new_config, char **ret_names);
-void config_carry_over(struct config *old_config, struct config *new_config);
+int config_carry_over(const struct config *old_config, struct config *new_config);
 
 /* The effective configuration, as an INI that loads again. Secrets are left out and say so in a comment. */
 void config_print(const struct config *config, FILE *out);

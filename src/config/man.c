@@ -117,28 +117,32 @@ static const char tail[] =
     ".BR posthornd (8),\n"
     ".BR posthorn (1)\n";
 
-/* Writes text so that roff takes none of it for its own. No text of the tables begins a line with a dot or a quote. */
+/* Writes a byte so that roff takes it for nothing of its own. No text of the tables begins with a dot or a quote. */
+static void print_byte(char byte, FILE *out)
+{
+    if (byte == '-')
+        fputs("\\-", out);
+    else if (byte == '\\')
+        fputs("\\e", out);
+    else
+        fputc(byte, out);
+}
+
 static void print_text(const char *text, FILE *out)
 {
     for (; *text; text++)
-        if (*text == '-')
-            fputs("\\-", out);
-        else if (*text == '\\')
-            fputs("\\e", out);
-        else
-            fputc(*text, out);
+        print_byte(*text, out);
 }
 
 /* Writes sentences, each on a line of its own. */
 static void print_sentences(const char *text, FILE *out)
 {
     for (; *text; text++) {
-        const char end[] = { *text, '\0' };
-        bool ends = *text == '.' && text[1] == ' ';
-        print_text(end, out);
-        if (ends)
+        print_byte(*text, out);
+        if (*text == '.' && text[1] == ' ') {
             fputc('\n', out);
-        text += ends;
+            text++;
+        }
     }
     fputc('\n', out);
 }

@@ -11,34 +11,40 @@ static bool is_fixed(const struct section *section, const struct option *option)
     return !section->repeated && !(option->flags & OPTION_RELOAD);
 }
 
-/* Is told of an option, and of its value in either configuration. */
+/* Is told of an option, and of its value in either configuration. Returns 0, or an error that ends the visit. */
 struct visitor {
-    void (*visit)(const struct option *option, void *old_value, void *new_value, FILE *out);
+    int (*visit)(const struct option *option, const void *old_value, void *new_value, FILE *out);
     FILE *out;
 };
 
 /* Tells the visitor of every option that a reload cannot change. */
-static void visit_section(const struct section *section, const struct config *old_config,
-                          const struct config *new_config, const struct visitor *visitor)
+static int visit_section(const struct section *section, const struct config *old_config,
+                         const struct config *new_config, const struct visitor *visitor)
 {
-    void *old_instance = section_instance(section, old_config, 0);
-    void *new_instance = section_instance(section, new_config, 0);
-    for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
+    const void *old_instance = section_instance(section, old_config, 0);
+    const void *new_instance = section_instance(section, new_config, 0);
+    int rc = 0;
+    for (const struct option *option = option_next(section, NULL); option && rc == 0;
+         option = option_next(section, option))
         if (is_fixed(section, option))
-            visitor->visit(option, option_value(option, old_instance), option_value(option, new_instance),
-                           visitor->out);
+            rc = visitor->visit(option, option_value(option, old_instance), option_value(option, new_instance),
+                                visitor->out);
+    return rc;
 }
 
-static void visit_all(const struct config *old_config, const struct config *new_config, const struct visitor *visitor)
+static int visit_all(const struct config *old_config, const struct config *new_config, const struct visitor *visitor)
 {
-    for (size_t i = 0; i < config_section_count; i++)
-        visit_section(&config_sections[i], old_config, new_config, visitor);
+    int rc = 0;
+    for (size_t i = 0; i < config_section_count && rc == 0; i++)
+        rc = visit_section(&config_sections[i], old_config, new_config, visitor);
+    return rc;
 }
 
-static void name_change(const struct option *option, void *old_value, void *new_value, FILE *out)
+static int name_change(const struct option *option, const void *old_value, void *new_value, FILE *out)
 {
     if (!value_equal(option, old_value, new_value))
         fprintf(out, "%s%s.%s", ftell(out) > 0 ? ", " : "", option->section, option->key);
+    return 0;
 }
 
 int config_changes_needing_restart(const struct config *old_config, const struct config *new_config, char **ret_names)
@@ -59,13 +65,13 @@ int config_changes_needing_restart(const struct config *old_config, const struct
     return failed ? -ENOMEM : 0;
 }
 
-static void carry_over(const struct option *option, void *old_value, void *new_value, FILE *out)
+static int carry_over(const struct option *option, const void *old_value, void *new_value, FILE *out)
 {
     (void)out;
-    value_exchange(option, old_value, new_value);
+    return value_copy(option, old_value, new_value);
 }
 
-void config_carry_over(struct config *old_config, struct config *new_config)
+int config_carry_over(const struct config *old_config, struct config *new_config)
 {
-    visit_all(old_config, new_config, &(struct visitor){ carry_over, NULL });
+    return visit_all(old_config, new_config, &(struct visitor){ carry_over, NULL });
 }

@@ -13,9 +13,11 @@ struct kind {
     size_t size; /* of the field */
     int (*parse)(const struct option *option, const char *text, void *value);
     void (*print)(const struct option *option, const void *value, FILE *out);
-    bool (*equal)(const void *a, const void *b);
-    void (*clear)(void *value);
     void (*describe)(const struct option *option, char *text, size_t text_size);
+    /* NULL where the bytes of the field are all there is to it */
+    bool (*equal)(const void *a, const void *b);
+    int (*copy)(const void *from, void *to);
+    void (*clear)(void *value);
     /* numbers only */
     const char *noun;
     bool (*read)(const char *text, uint64_t *ret_number);
@@ -99,21 +101,6 @@ static void number_describe(const struct option *option, char *text, size_t text
              option->zero ? ", or " : "", option->zero ? option->zero : "");
 }
 
-static bool count_equal(const void *a, const void *b)
-{
-    return *(const unsigned *)a == *(const unsigned *)b;
-}
-
-static bool wide_equal(const void *a, const void *b)
-{
-    return *(const uint64_t *)a == *(const uint64_t *)b;
-}
-
-static void clear_nothing(void *value)
-{
-    (void)value;
-}
-
 static int choice_parse(const struct option *option, const char *text, void *value)
 {
     for (unsigned i = 0; option->choices[i]; i++)
@@ -168,6 +155,17 @@ static bool text_equal(const void *a, const void *b)
 {
     const char *left = *(char *const *)a, *right = *(char *const *)b;
     return left && right ? strcmp(left, right) == 0 : left == right;
+}
+
+static int text_copy(const void *from, void *to)
+{
+    const char *text = *(char *const *)from;
+    char *copy = text ? strdup(text) : NULL;
+    if (text && !copy)
+        return -ENOMEM;
+    free(*(char **)to);
+    *(char **)to = copy;
+    return 0;
 }
 
 static void text_clear(void *value)
@@ -271,6 +269,24 @@ static bool list_equal(const void *a, const void *b)
     return true;
 }
 
+static int list_copy(const void *from, void *to)
+{
+    const struct config_list *list = from;
+    struct config_list copy = { .items = calloc(list->item_count, sizeof *copy.items) };
+    for (; copy.items && copy.item_count < list->item_count; copy.item_count++) {
+        copy.items[copy.item_count] = strdup(list->items[copy.item_count]);
+        if (!copy.items[copy.item_count])
+            break;
+    }
+    if (copy.item_count < list->item_count) {
+        list_clear(&copy);
+        return -ENOMEM;
+    }
+    list_clear(to);
+    *(struct config_list *)to = copy;
+    return 0;
+}
+
 static void list_describe(const struct option *option, char *text, size_t text_size)
 {
     snprintf(text, text_size, "a list of %s to %s items, each %s", option->min, option->max,
@@ -278,26 +294,25 @@ static void list_describe(const struct option *option, char *text, size_t text_s
 }
 
 /* clang-format off */
-#define NUMBER(type, equal_) .size = sizeof(type), .parse = number_parse, .print = number_print, .equal = equal_, \
-    .clear = clear_nothing, .describe = number_describe
+#define NUMBER(type) .size = sizeof(type), .parse = number_parse, .print = number_print, .describe = number_describe
 #define COUNT_READ .read = units_parse_count, .format = units_format_count
 #define SIZE_READ .read = units_parse_size, .format = units_format_size
 #define DURATION_READ .read = units_parse_duration, .format = units_format_duration
 
 static const struct kind kinds[OPTION_KIND_COUNT] = {
-    [OPTION_COUNT]       = { NUMBER(unsigned, count_equal), .noun = "a number", COUNT_READ, .scale = 1 },
-    [OPTION_SIZE]        = { NUMBER(uint64_t, wide_equal), .noun = "a size", SIZE_READ, .scale = 1 },
-    [OPTION_DURATION_MS] = { NUMBER(uint64_t, wide_equal), .noun = "a duration in whole milliseconds", DURATION_READ,
+    [OPTION_COUNT]       = { NUMBER(unsigned), .noun = "a number", COUNT_READ, .scale = 1 },
+    [OPTION_SIZE]        = { NUMBER(uint64_t), .noun = "a size", SIZE_READ, .scale = 1 },
+    [OPTION_DURATION_MS] = { NUMBER(uint64_t), .noun = "a duration in whole milliseconds", DURATION_READ,
                              .scale = 1000000 },
-    [OPTION_DURATION_NS] = { NUMBER(uint64_t, wide_equal), .noun = "a duration", DURATION_READ, .scale = 1 },
-    [OPTION_MODE]        = { NUMBER(unsigned, count_equal), .noun = "octal permissions", .read = read_mode,
+    [OPTION_DURATION_NS] = { NUMBER(uint64_t), .noun = "a duration", DURATION_READ, .scale = 1 },
+    [OPTION_MODE]        = { NUMBER(unsigned), .noun = "octal permissions", .read = read_mode,
                              .format = format_mode, .scale = 1 },
     [OPTION_CHOICE]      = { .size = sizeof(unsigned), .parse = choice_parse, .print = choice_print,
-                             .equal = count_equal, .clear = clear_nothing, .describe = choice_describe },
+                             .describe = choice_describe },
     [OPTION_TEXT]        = { .size = sizeof(char *), .parse = text_parse, .print = text_print,
-                             .equal = text_equal, .clear = text_clear, .describe = text_describe },
+                             .describe = text_describe, .equal = text_equal, .copy = text_copy, .clear = text_clear },
     [OPTION_LIST]        = { .size = sizeof(struct config_list), .parse = list_parse, .print = list_print,
-                             .equal = list_equal, .clear = list_clear, .describe = list_describe },
+                             .describe = list_describe, .equal = list_equal, .copy = list_copy, .clear = list_clear },
 };
 /* clang-format on */
 
@@ -313,21 +328,26 @@ void value_print(const struct option *option, const void *value, FILE *out)
 
 bool value_equal(const struct option *option, const void *a, const void *b)
 {
-    return kinds[option->kind].equal(a, b);
+    const struct kind *kind = &kinds[option->kind];
+    return kind->equal ? kind->equal(a, b) : memcmp(a, b, kind->size) == 0;
 }
 
-void value_exchange(const struct option *option, void *a, void *b)
+int value_copy(const struct option *option, const void *from, void *to)
 {
-    unsigned char kept[sizeof(struct config_list)];
-    size_t size = kinds[option->kind].size;
-    memcpy(kept, a, size);
-    memcpy(a, b, size);
-    memcpy(b, kept, size);
+    const struct kind *kind = &kinds[option->kind];
+    if (kind->copy)
+        return kind->copy(from, to);
+    memcpy(to, from, kind->size);
+    return 0;
 }
 
 void value_clear(const struct option *option, void *value)
 {
-    kinds[option->kind].clear(value);
+    const struct kind *kind = &kinds[option->kind];
+    if (kind->clear)
+        kind->clear(value);
+    else
+        memset(value, 0, kind->size);
 }
 
 const char *value_describe(const struct option *option, char *text, size_t text_size)

@@ -18,7 +18,9 @@ int value_parse(const struct option *option, const char *text, void *value);
 void value_print(const struct option *option, const void *value, FILE *out);
 
 bool value_equal(const struct option *option, const void *a, const void *b);
-void value_exchange(const struct option *option, void *a, void *b);
+
+/* Copies what one field holds to another, freeing what that held. 0, or -ENOMEM and the other is untouched. */
+int value_copy(const struct option *option, const void *from, void *to);
 
 /* Frees what a field holds and zeroes it. */
 void value_clear(const struct option *option, void *value);

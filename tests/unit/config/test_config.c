@@ -331,9 +331,11 @@ END_TEST
 
 /* A file of its own for each test, beside the program that runs. */
 static char path[] = "test_config-XXXXXX";
+#define PATH_FILLED_IN 6
 
 static void write_file(const char *data, size_t size)
 {
+    memset(path + sizeof path - 1 - PATH_FILLED_IN, 'X', PATH_FILLED_IN);
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, data, size), (ssize_t)size);

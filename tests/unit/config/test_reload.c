@@ -69,7 +69,8 @@ START_TEST(what_cannot_change_is_carried_over_and_named_again_by_the_next_reload
         "[user alice]\ntoken = t\n";
     struct config *running = load("[server]\nworkers = 2\n[line]\nlisten = 127.0.0.1:1\n[user bob]\ntoken = u\n");
     struct config *reloaded = load(edited);
-    config_carry_over(running, reloaded);
+    ck_assert_int_eq(config_carry_over(running, reloaded), 0);
+    ck_assert_uint_eq(running->server.workers, 2);
     config_destroy(running);
     ck_assert_uint_eq(reloaded->server.workers, 2);
     ck_assert_str_eq(reloaded->line.listen.items[0], "127.0.0.1:1");

@@ -95,6 +95,28 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+START_TEST(carrying_over_may_fail_at_each_allocation)
+{
+    struct config *old_config, *new_config;
+    struct config_error error;
+    ck_assert_int_eq(config_load(NULL, overrides, 1, &old_config, &error), 0);
+    int rc = -ENOMEM;
+    unsigned failed_count;
+    for (failed_count = 0; rc == -ENOMEM; failed_count++) {
+        ck_assert_int_eq(config_load(NULL, NULL, 0, &new_config, &error), 0);
+        until_failure = failed_count;
+        rc = config_carry_over(old_config, new_config);
+        until_failure = NEVER;
+        ck_assert_str_eq(old_config->line.listen.items[1], "127.0.0.1:4");
+        ck_assert(rc < 0 || strcmp(new_config->line.listen.items[1], "127.0.0.1:4") == 0);
+        config_destroy(new_config);
+    }
+    ck_assert_int_eq(rc, 0);
+    ck_assert_uint_gt(failed_count, 4);
+    config_destroy(old_config);
+}
+END_TEST
+
 START_TEST(file_is_not_read_without_memory)
 {
     struct config untouched, *config = &untouched;
@@ -112,6 +134,7 @@ int main(void)
     Suite *suite = suite_create("shortage");
     TCase *shortage = tcase_create("shortage");
     tcase_add_test(shortage, every_allocation_may_fail);
+    tcase_add_test(shortage, carrying_over_may_fail_at_each_allocation);
     tcase_add_test(shortage, file_is_not_read_without_memory);
     suite_add_tcase(suite, shortage);
     SRunner *runner = srunner_create(suite);

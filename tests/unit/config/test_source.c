@@ -101,6 +101,7 @@ static const struct reading readings[] = {
     { "  x = 1\n", "1x=1\n" },
     { "[a]\n  x = 1\n", "1[a]\n2x=1\n" },
     { "x=1\n[a]\n  [b]\n", "1x=1\n2[a]\n3[b]\n" },
+    { "x=1\n[a]\n  y = 2\n", "1x=1\n2[a]\n3y=2\n" },
 };
 
 START_TEST(every_line_is_told_in_its_order)

@@ -184,8 +184,8 @@ START_TEST(values_are_compared_by_meaning)
     ck_assert_int_eq(value_parse(option, comparisons[_i].other, &other), 0);
     ck_assert(value_equal(option, &value, &same));
     ck_assert(!value_equal(option, &value, &other));
-    value_exchange(option, &value, &other);
-    ck_assert(value_equal(option, &other, &same));
+    ck_assert_int_eq(value_copy(option, &other, &value), 0);
+    ck_assert(value_equal(option, &value, &other));
     ck_assert(!value_equal(option, &value, &same));
     value_clear(option, &value);
     value_clear(option, &same);
@@ -200,6 +200,9 @@ START_TEST(text_that_is_not_set_equals_no_other)
     ck_assert(!value_equal(&name, &unset, &empty));
     ck_assert(!value_equal(&name, &empty, &unset));
     expect_printed(&name, &unset, "");
+    union field copy = { .text = strdup("x") };
+    ck_assert_int_eq(value_copy(&name, &unset, &copy), 0);
+    ck_assert_ptr_null(copy.text);
 }
 END_TEST
 
