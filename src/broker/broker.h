@@ -34,12 +34,13 @@ struct broker {
     struct broker_hooks hooks;
     struct session *sessions;
     uint64_t batch_serial;
-    bool crowded; /* set by a sink whose output is nearly full; whoever publishes slows down, and clears it */
+    unsigned stall_ms; /* set by a sink whose output is nearly full: whoever publishes waits so long, and clears it */
     bool parked;  /* mail for another worker waits for room: whoever publishes, or answers for what was, waits too */
 };
 
 /* What all sessions are told; see struct session_ops. */
 enum broker_notice {
+    NOTICE_OPTIONS,   /* options have changed */
     NOTICE_REVOKED,   /* this session's rights are gone */
     NOTICE_LAME_DUCK, /* the server will stop; clients had better go elsewhere */
     NOTICE_QUIESCE,   /* the server is about to stop: take nothing more in */

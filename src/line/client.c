@@ -73,11 +73,16 @@ static void client_deadline(struct conn *conn, uint64_t now_ms)
     }
 }
 
+static void set_ping_deadline(struct client *client)
+{
+    conn_set_deadline(&client->conn, client->line->loop->now_ms + client->line->ping_interval_ms);
+}
+
 /* The first operation, or the proof of who it is, ends the time for that; from then on it is pinged. */
 static void client_greeted(struct client *client)
 {
     client->greeted = true;
-    conn_set_deadline(&client->conn, client->line->loop->now_ms + client->line->ping_interval_ms);
+    set_ping_deadline(client);
 }
 
 /* Input. */
@@ -123,7 +128,7 @@ static void client_run(struct client *client, const struct wire_op *op)
     publish_flush(client);
     if (op->verb == WIRE_HPUB) {
         client->conn.loop->counters.protocol_errors++;
-        client_fail(client, CONN_PROTOCOL_ERROR, "message headers not supported");
+        client_fail(client, CONN_PROTOCOL_ERROR, NULL);
     } else {
         verb_run(client, op);
     }
@@ -140,8 +145,14 @@ static bool must_wait(struct client *client)
     if (!client->line->broker->parked)
         return false;
     client->conn.loop->counters.mailbox_parks++;
-    conn_stall(&client->conn);
+    conn_stall(&client->conn, 0);
     return true;
+}
+
+/* These have a body, for which there is no need to wait. */
+static bool is_servers_word(enum wire_verb verb)
+{
+    return verb == WIRE_MSG || verb == WIRE_HMSG;
 }
 
 static size_t client_input(struct conn *conn, const char *data, size_t size)
@@ -154,9 +165,9 @@ static size_t client_input(struct conn *conn, const char *data, size_t size)
         if (!may_speak(client, data[at]))
             break;
         long taken = wire_parse(data + at, size - at, limits, &op, &conn->in_need);
-        if (taken == 0)
+        if (taken == 0 && !is_servers_word(op.verb))
             break;
-        if (taken < 0) {
+        if (taken <= 0) {
             publish_flush(client);
             refuse_input(client, taken);
             break;
@@ -195,6 +206,12 @@ static void client_notice(struct session *session, enum broker_notice notice)
 {
     struct client *client = client_of_session(session);
     switch (notice) {
+    case NOTICE_OPTIONS:
+        if (client->greeted)
+            set_ping_deadline(client);
+        if (client->knows_info)
+            hello_send_info(client);
+        break;
     case NOTICE_REVOKED:
         client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
         break;
@@ -250,7 +267,7 @@ void line_turn_end(struct line *line)
         subscriptions_reap(line);
 }
 
-void line_reconfigure(struct line *line, const struct config *config)
+static void take_options(struct line *line, const struct config *config)
 {
     const struct config_line *from = &config->line;
     line->conn_limits = (struct conn_limits){ from->pending_size_max, from->write_timeout_ms };
@@ -259,6 +276,12 @@ void line_reconfigure(struct line *line, const struct config *config)
     line->hello_timeout_ms = from->hello_timeout_ms;
     line->ping_interval_ms = from->ping_interval_ms;
     line->pings_outstanding_max = from->pings_outstanding_max;
+}
+
+void line_reconfigure(struct line *line, const struct config *config)
+{
+    take_options(line, config);
+    broker_notify(line->broker, NOTICE_OPTIONS);
 }
 
 struct line *line_create(struct loop *loop, struct broker *broker, const struct line_identity *identity,
@@ -271,7 +294,7 @@ struct line *line_create(struct loop *loop, struct broker *broker, const struct 
     line->broker = broker;
     line->identity = identity;
     random_bytes(&line->hash_seed, sizeof line->hash_seed);
-    line_reconfigure(line, config);
+    take_options(line, config);
     return line;
 }
 

@@ -48,7 +48,8 @@ void hello_send_info(struct client *client)
     free(info);
 }
 
-/* A member that is there must be a truth value. */
+/* A member is of the right type, or null, or not there: anything else makes the whole bad. */
+
 static bool read_bool(const cJSON *json, const char *name, bool fallback, bool *bad)
 {
     const cJSON *item = cJSON_GetObjectItem(json, name);
@@ -67,12 +68,12 @@ static struct slice read_text(const cJSON *json, const char *name, bool *bad)
     return slice_of(cJSON_GetStringValue(item));
 }
 
-static int read_protocol(const cJSON *json, bool *bad)
+static int read_protocol(const cJSON *json, int fallback, bool *bad)
 {
     const cJSON *item = cJSON_GetObjectItem(json, "protocol");
     if (!item || cJSON_IsNull(item))
-        return 0;
-    *bad |= !cJSON_IsNumber(item);
+        return fallback;
+    *bad |= !cJSON_IsNumber(item) || item->valuedouble != item->valueint;
     return item->valueint;
 }
 
@@ -97,6 +98,9 @@ static void log_connect(const struct client *client, const cJSON *json)
               log_quote(read_text(json, "lang", &bad), lang), log_quote(read_text(json, "version", &bad), version));
 }
 
+/* Members that say nothing to us, but that must be texts where they are there. */
+static const char *const other_texts[] = { "name", "lang", "version", "jwt", "nkey", "sig" };
+
 /* What it leaves out stays as it was: at the defaults, or as an earlier CONNECT has set it. */
 static void take_wishes(struct client *client, const cJSON *json)
 {
@@ -107,13 +111,16 @@ static void take_wishes(struct client *client, const cJSON *json)
         .token = read_text(json, "auth_token", &bad),
     };
     struct slice account = read_text(json, "account", &bad);
-    int protocol = read_protocol(json, &bad);
+    int protocol = read_protocol(json, client->knows_info, &bad);
     client->verbose = read_bool(json, "verbose", client->verbose, &bad);
     client->pedantic = read_bool(json, "pedantic", client->pedantic, &bad);
     client->echo = read_bool(json, "echo", client->echo, &bad);
     client->headers = read_bool(json, "headers", client->headers, &bad);
     client->no_responders = read_bool(json, "no_responders", client->no_responders, &bad);
     client->knows_info = protocol >= 1;
+    read_bool(json, "tls_required", false, &bad);
+    for (size_t i = 0; i < sizeof other_texts / sizeof other_texts[0]; i++)
+        read_text(json, other_texts[i], &bad);
     if (bad) {
         client->conn.loop->counters.protocol_errors++;
         client_fail(client, CONN_PROTOCOL_ERROR, NULL);

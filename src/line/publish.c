@@ -26,9 +26,9 @@ void publish_flush(struct client *client)
     line->batch.topic.size = 0;
     line->match = NULL;
     line->batch_size = 0;
-    if (line->broker->crowded || line->broker->parked) {
-        line->broker->crowded = false;
-        conn_stall(&client->conn);
+    if (line->broker->stall_ms || line->broker->parked) {
+        conn_stall(&client->conn, line->broker->stall_ms);
+        line->broker->stall_ms = 0;
     }
 }
 

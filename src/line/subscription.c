@@ -9,6 +9,7 @@
 enum {
     COPY_SIZE_MAX = 2 << 10, /* larger bodies are referred to, not copied */
     SLOTS_MIN = 4,
+    STALL_MAX_MS = 20,
 };
 
 struct subscription {
@@ -229,6 +230,17 @@ static unsigned subscription_room(const struct sink *sink, const struct batch *b
     return left < batch->count ? (unsigned)left : batch->count;
 }
 
+/* When three quarters of what may wait for a client do, its publishers are held back: the fuller, the longer. */
+static void slow_publishers_down(const struct client *client)
+{
+    size_t max = client->line->conn_limits.pending_size_max, pending = conn_pending(&client->conn);
+    if (pending <= max / 4 * 3)
+        return;
+    unsigned stall_ms = 1 + (unsigned)((pending - max / 4 * 3) * STALL_MAX_MS / (max / 4 + 1));
+    if (stall_ms > client->line->broker->stall_ms)
+        client->line->broker->stall_ms = stall_ms;
+}
+
 static unsigned subscription_deliver(struct sink *sink, const struct batch *batch)
 {
     struct subscription *subscription = (struct subscription *)sink;
@@ -239,8 +251,7 @@ static unsigned subscription_deliver(struct sink *sink, const struct batch *batc
     subscription->delivered += count;
     client->line->loop->counters.messages_out += count;
     write_batch(subscription, batch, count);
-    if (conn_pending(&client->conn) > client->line->conn_limits.pending_size_max / 4 * 3)
-        client->line->broker->crowded = true;
+    slow_publishers_down(client);
     if (subscription->max && subscription->delivered == subscription->max)
         spend(subscription);
     return count;

@@ -4,14 +4,16 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum {
     DIRECT_SIZE = 16 << 10, /* from here on a write goes straight to the socket */
     FLUSH_SIZE = 64 << 10,  /* so much output is not kept until the end of the turn */
-    STALL_MS = 2,
+    STALL_MS = 1,
     LINGER_MS = 300,  /* for the peer to read our last words */
     PARTS_MAX = 64,   /* parts of one send */
 };
@@ -75,14 +77,38 @@ static void arm_timer(struct conn *conn)
         conn_drop(conn, CONN_OUT_OF_MEMORY);
 }
 
+/* Bytes that the socket still holds for the peer (tcp(7), SIOCOUTQ). */
+static uint32_t socket_queue(const struct conn *conn)
+{
+    int size = 0;
+    return ioctl(conn->fd, SIOCOUTQ, &size) == 0 ? (uint32_t)size : 0;
+}
+
+/* Has the peer read at all? A socket says that it is writable only when much of it is free, which can take long. */
+static bool write_moves(struct conn *conn)
+{
+    uint32_t size = socket_queue(conn);
+    bool moves = conn->state == CONN_OPEN && size < conn->unread_size;
+    conn->unread_size = size;
+    return moves;
+}
+
+static void on_write_due(struct conn *conn, uint64_t now_ms)
+{
+    if (write_moves(conn)) {
+        conn->write_due_ms = now_ms + conn->limits->write_timeout_ms;
+        return;
+    }
+    if (conn->state != CONN_LINGERING)
+        conn->loop->counters.slow_consumers++;
+    conn_drop(conn, CONN_WRITE_TIMEOUT);
+}
+
 static void on_timer(struct timer *timer, uint64_t now_ms)
 {
     struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, timer));
-    if (conn->write_due_ms <= now_ms) {
-        if (conn->state != CONN_LINGERING)
-            conn->loop->counters.slow_consumers++;
-        conn_drop(conn, CONN_WRITE_TIMEOUT);
-    }
+    if (conn->write_due_ms <= now_ms)
+        on_write_due(conn, now_ms);
     if (conn->deadline_ms <= now_ms && conn->state == CONN_OPEN) {
         conn->deadline_ms = UINT64_MAX;
         conn->ops->deadline(conn, now_ms);
@@ -202,6 +228,7 @@ static void block(struct conn *conn)
         conn_drop(conn, CONN_OUT_OF_MEMORY);
         return;
     }
+    conn->unread_size = socket_queue(conn);
     if (conn->state == CONN_OPEN && conn->write_due_ms == UINT64_MAX)
         set_write_due(conn, conn->loop->now_ms + conn->limits->write_timeout_ms);
 }
@@ -517,12 +544,12 @@ void conn_resume(struct conn *conn, enum conn_pause why)
         hand_over(conn, conn->in, conn->in_size);
 }
 
-void conn_stall(struct conn *conn)
+void conn_stall(struct conn *conn, unsigned stall_ms)
 {
     struct loop *loop = conn->loop;
     if (conn->state != CONN_OPEN || (conn->paused & CONN_PAUSE_STALLED))
         return;
-    if (!loop->stall_timer.place && timer_set(&loop->timers, &loop->stall_timer, loop->now_ms + STALL_MS) != 0)
+    if (!loop->stall_timer.place && timer_set(&loop->timers, &loop->stall_timer, loop->now_ms + (stall_ms ? stall_ms : STALL_MS)) != 0)
         return; /* it is a courtesy; the bound on output holds anyway */
     conn_pause(conn, CONN_PAUSE_STALLED);
     conn->next_stalled = loop->stalled;

@@ -105,6 +105,7 @@ struct conn {
     struct timer timer;
     uint64_t deadline_ms;   /* the protocol's; UINT64_MAX: none */
     uint64_t write_due_ms;  /* ours; UINT64_MAX: none */
+    uint32_t unread_size;   /* while blocked: what the socket held for the peer when last looked at */
     uint64_t input_ms;      /* when bytes last came */
 
     struct conn *next_dirty, *next_closing, *next_stalled;
@@ -144,8 +145,8 @@ static inline bool conn_is_open(const struct conn *conn)
 void conn_pause(struct conn *conn, enum conn_pause why);
 void conn_resume(struct conn *conn, enum conn_pause why);
 
-/* Pauses it for a few milliseconds: its messages fill somebody's output faster than it drains. */
-void conn_stall(struct conn *conn);
+/* Pauses it for about so many milliseconds, at least one: its messages come faster than others can take them. */
+void conn_stall(struct conn *conn, unsigned stall_ms);
 
 /* Calls ops->deadline at that time of the loop's clock; UINT64_MAX: never. */
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);

@@ -161,6 +161,13 @@ static void on_stopped(struct supervisor *supervisor)
         loop_stop(&supervisor->loop);
 }
 
+static void stop_when_empty(struct supervisor *supervisor)
+{
+    bool leaving = supervisor->phase == PHASE_LAME_DUCK || supervisor->phase == PHASE_DISMISSING;
+    if (leaving && admission_count(supervisor->admission) == 0)
+        begin_stop(supervisor);
+}
+
 static void begin_lame_duck(struct supervisor *supervisor)
 {
     if (supervisor->phase != PHASE_SERVING)
@@ -171,12 +178,7 @@ static void begin_lame_duck(struct supervisor *supervisor)
     stop_listening(supervisor);
     tell_all_kind(supervisor, MAIL_LAME_DUCK);
     timer_set(&supervisor->loop.timers, &supervisor->phase_timer, supervisor->loop.now_ms + grace_ms);
-}
-
-static void stop_when_empty(struct supervisor *supervisor)
-{
-    if (supervisor->phase == PHASE_DISMISSING && admission_count(supervisor->admission) == 0)
-        begin_stop(supervisor);
+    stop_when_empty(supervisor);
 }
 
 /* The grace of a lame duck is over. */

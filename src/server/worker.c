@@ -210,7 +210,7 @@ static void read_mail(struct worker *worker)
     if (!post_has_mail(worker->office))
         return;
     worker->loop.event_count += post_read(worker->office, read_record, worker);
-    worker->broker.crowded = false; /* a publisher elsewhere cannot be held back from here */
+    worker->broker.stall_ms = 0; /* a publisher elsewhere cannot be held back from here */
 }
 
 /* Mail is read between a recv and the look at its bytes: what their sender could have known of has then happened. */

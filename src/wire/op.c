@@ -300,9 +300,11 @@ static inline long parse_plain_pub(const char *data, size_t size, const struct w
     op->verb = WIRE_PUB;
     op->topic = slice_make(topic, (size_t)(topic_end - topic));
     op->reply = slice_make(reply, reply_size);
+    op->group = op->sid = op->text = slice_make(NULL, 0);
     op->body = data + line_size;
     op->head_size = 0;
     op->body_size = body_size;
+    op->max = 0;
     return (long)whole;
 }
 

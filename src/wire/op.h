@@ -39,7 +39,6 @@ enum wire_verb {
     WIRE_VERB_COUNT
 };
 
-/* A verb sets the fields that name it here; the others are not to be looked at. */
 struct wire_op {
     enum wire_verb verb;
     struct slice topic;    /* PUB HPUB SUB MSG HMSG */

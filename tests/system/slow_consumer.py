@@ -9,7 +9,7 @@ SMALL_BUFFER = 4096  # receive buffer of a client that does not read, so that th
 
 
 def slow_consumer_is_closed_while_others_go_on():
-    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
+    with Daemon("line.pending_size_max=8MiB", "line.payload_size_max=64KiB") as daemon:
         good, publishers = daemon.clients(4), daemon.clients(2)
         bad = daemon.client(receive_size=SMALL_BUFFER)
         for client in good + [bad]:
