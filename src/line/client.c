@@ -128,7 +128,7 @@ static void client_run(struct client *client, const struct wire_op *op)
     publish_flush(client);
     if (op->verb == WIRE_HPUB) {
         client->conn.loop->counters.protocol_errors++;
-        client_fail(client, CONN_PROTOCOL_ERROR, NULL);
+        client_fail(client, CONN_PROTOCOL_ERROR, "message headers not supported");
     } else {
         verb_run(client, op);
     }

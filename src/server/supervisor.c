@@ -54,7 +54,7 @@ struct supervisor {
     uint64_t last_client_id;
     struct line_identity identity;
     char server_id[SERVER_ID_SIZE + 1];
-    char server_name[256];
+    char server_name[256], host[300]; /* the listeners go before the last client does */
     char ready[READY_SIZE];
 
     /* Answers that are awaited from the workers. */
@@ -207,12 +207,17 @@ static void apply_log(const struct config *config)
     log_set_level((enum log_level)config->server.log_level);
 }
 
-static void warn_of_restart(const struct config *old_config, const struct config *new_config)
+/* Names the options that only a restart changes, and keeps them as they are. 0 or -ENOMEM. */
+static int keep_what_needs_restart(const struct config *old_config, struct config *new_config)
 {
     char *names = NULL;
-    if (config_changes_needing_restart(old_config, new_config, &names) == 0 && names)
+    int error = config_changes_needing_restart(old_config, new_config, &names);
+    if (!error)
+        error = config_carry_over(old_config, new_config);
+    if (!error && names)
         log_warning("reload_incomplete", "options=\"%s\" action=\"restart to change them\"", names);
     free(names);
+    return error;
 }
 
 /* The old configuration lives until every worker has let go of it. */
@@ -220,8 +225,6 @@ static void install(struct supervisor *supervisor, struct config *config, struct
 {
     const struct mail_configure mail = { { MAIL_CONFIGURE }, config, users };
     const struct admission_limits limits = admission_limits_of(config);
-    warn_of_restart(supervisor->config, config);
-    config_carry_over(supervisor->config, config);
     supervisor->old_config = supervisor->config;
     supervisor->old_users = supervisor->users;
     supervisor->config = config;
@@ -248,8 +251,10 @@ static void reload(struct supervisor *supervisor)
     }
     notify_reloading(clock_monotonic_ns());
     int error = config_load(source->path, source->overrides, source->override_count, &config, &why);
+    if (!error)
+        error = keep_what_needs_restart(supervisor->config, config);
     struct users *users = error ? NULL : users_create(config);
-    if (error || !users) {
+    if (!users) {
         config_destroy(config);
         reload_failed(why.sentence);
         return;
@@ -390,11 +395,12 @@ static void set_identity(struct supervisor *supervisor)
         snprintf(supervisor->server_name, sizeof supervisor->server_name, "%s", name);
     else if (gethostname(supervisor->server_name, sizeof supervisor->server_name - 1) != 0)
         strcpy(supervisor->server_name, "posthorn");
+    snprintf(supervisor->host, sizeof supervisor->host, "%s", listener_host(supervisor->listeners[0]));
     supervisor->identity = (struct line_identity){
         .server_id = supervisor->server_id,
         .server_name = supervisor->server_name,
-        .host = supervisor->listener_count ? listener_host(supervisor->listeners[0]) : "",
-        .port = supervisor->listener_count ? listener_port(supervisor->listeners[0]) : 0,
+        .host = supervisor->host,
+        .port = listener_port(supervisor->listeners[0]),
     };
 }
 
