@@ -361,8 +361,7 @@ void index_match(struct index *index, struct slice topic, index_visit *visit, vo
         if (step.node->star)
             index->steps[step_count++] = (struct visit_step){ step.node->star, step.depth + 1 };
         const struct token *token = &index->tokens[step.depth];
-        struct index_node *child =
-            edge_find(index, step.node, token->hash, slice_make(token->data, token->size));
+        struct index_node *child = edge_find(index, step.node, token->hash, slice_make(token->data, token->size));
         if (child)
             index->steps[step_count++] = (struct visit_step){ child, step.depth + 1 };
     }

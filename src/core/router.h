@@ -56,7 +56,7 @@ struct slice router_group(const struct sink *sink);
 struct sink *router_find(struct router *router, struct slice pattern, struct slice group,
                          bool (*is_it)(const struct sink *sink, const void *arg), const void *arg);
 
-/* Who wants the topic. Never NULL: where memory is short, the answer is built in place and not remembered. */
+/* Who wants the topic. Never NULL: where memory is short, sinks may be missing from it, and it is not remembered. */
 const struct match *router_match(struct router *router, struct slice topic);
 
 /* Hands a batch to all: plain sinks, then one member of each group. Returns how many of its messages, from the first

@@ -9,12 +9,12 @@
 /* Tries one input. Returns 0; what must not be ends the process. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define fuzz_require(condition)                                                     \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
+#define fuzz_require(condition) \
+    do { \
+        if (!(condition)) { \
             fprintf(stderr, "%s:%d: '%s' does not hold\n", __FILE__, __LINE__, #condition); \
-            abort();                                                                \
-        }                                                                           \
+            abort(); \
+        } \
     } while (0)
 
 #endif

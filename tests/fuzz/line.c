@@ -4,8 +4,8 @@
  *   input = seed of the fragments (1 byte), who may enter (1), script
  *
  * Three clients over socket pairs send what the script says, in random fragments. A byte of the script is sent by the
- * client whose turn it is, but for FF (the next client's turn), FE (time passes) and FD (this client hangs up). All that
- * comes back must be well formed, and at the end nothing may be left: no session, no subscription.
+ * client whose turn it is, but for FF (the next client's turn), FE (time passes) and FD (this client hangs up). All
+ * that comes back must be well formed, and at the end nothing may be left: no session, no subscription.
  */
 #include "fuzz.h"
 

@@ -4,8 +4,8 @@
  *   input = seed of the fragments (1 byte), limit of a line (1), limit of a body (1), stream
  *
  * Each operation of the stream is read three times: in one piece, through a window that grows by random fragments, and
- * with its first letter in the other case, which keeps it off the parser's short way for PUB. All must come to the same,
- * and every operation must be well formed.
+ * with its first letter in the other case, which keeps it off the parser's short way for PUB. All must come to the
+ * same, and every operation must be well formed.
  */
 #include "fuzz.h"
 

@@ -17,10 +17,10 @@ int unit_run(const char *name, const TTest *const *tests);
 uint64_t unit_seed(const char *test);
 
 /* As ck_assert, for the inside of loops: a hundred times as fast, because it tells the runner only of failure. */
-#define unit_assert(condition)                                    \
-    do {                                                          \
-        if (!(condition))                                         \
-            ck_abort_msg("'%s' does not hold", #condition);       \
+#define unit_assert(condition) \
+    do { \
+        if (!(condition)) \
+            ck_abort_msg("'%s' does not hold", #condition); \
     } while (0)
 
 #endif

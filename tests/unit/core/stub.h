@@ -15,7 +15,7 @@ struct stub {
     struct sink sink;
     unsigned left; /* messages that it still takes */
     unsigned call_count;
-    unsigned taken; /* messages, ever */
+    unsigned taken;         /* messages, ever */
     uint32_t log[STUB_LOG]; /* numbers of the last ones; log[taken % STUB_LOG] is the next */
     struct batch last;
 };

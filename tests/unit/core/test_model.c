@@ -117,7 +117,7 @@ static struct entry *receiver(struct entry *entry)
 struct expectation {
     unsigned plain_count, group_count;
     unsigned member_count[GROUPS], far_count[GROUPS];
-    unsigned room[GROUPS];  /* messages that the members still take */
+    unsigned room[GROUPS]; /* messages that the members still take */
     unsigned near_room[GROUPS];
     unsigned plain_room_max; /* of the plain sink that takes most */
 };
@@ -165,7 +165,7 @@ static void check_named(struct model *model, struct sink *sink, int group)
     struct entry *entry = (struct entry *)sink;
     unit_assert(entry->expected == model->step); /* it should be there, */
     unit_assert(entry->seen != model->step);     /* once, */
-    unit_assert(entry->group == group);           /* and here */
+    unit_assert(entry->group == group);          /* and here */
     entry->seen = model->step;
 }
 
@@ -244,8 +244,9 @@ static void deliver(struct model *model, const struct match *match, const struct
     }
     for (unsigned i = 0; i < GROUPS; i++)
         expected = greatest(expected, expectation->room[i] < count ? expectation->room[i] : count);
-    struct batch batch = { .topic = match->topic, .messages = messages, .count = count, .hops = below(model, 2),
-                           .serial = 1 };
+    struct batch batch = {
+        .topic = match->topic, .messages = messages, .count = count, .hops = below(model, 2), .serial = 1
+    };
     unit_assert(router_deliver(model->router, match, &batch) == expected);
     for (unsigned i = 0; i < match->sink_count; i++)
         check_plain((const struct entry *)match->sinks[i], &batch, left[i]);
@@ -310,8 +311,9 @@ END_TEST
 
 START_TEST(many_subscriptions_whose_answers_are_large)
 {
-    static const struct play play = { "many_subscriptions_whose_answers_are_large", 8000, ENTRIES_MAX, 40, 10,
-                                      { 3, 3, 60 } };
+    static const struct play play = {
+        "many_subscriptions_whose_answers_are_large", 8000, ENTRIES_MAX, 40, 10, { 3, 3, 60 }
+    };
     model_play(&play);
 }
 END_TEST

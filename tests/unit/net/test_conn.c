@@ -370,7 +370,8 @@ START_TEST(what_is_written_arrives_in_order)
             turn(scene, 1);
             continue;
         }
-        struct iovec parts[3] = { { stream + place, size / 3 }, { stream + place + size / 3, 0 },
+        struct iovec parts[3] = { { stream + place, size / 3 },
+                                  { stream + place + size / 3, 0 },
                                   { stream + place + size / 3, size - size / 3 } };
         switch (random_below(&random, 3)) {
         case 0:

@@ -12,10 +12,10 @@ enum { COUNT = 500 };
 struct alarm {
     struct timer timer;
     struct timers *timers;
-    struct alarm *other;    /* cleared, or set to again_ms, when this one fires */
-    uint64_t again_ms;      /* sets itself (or other) again to this time; 0: does not */
+    struct alarm *other; /* cleared, or set to again_ms, when this one fires */
+    uint64_t again_ms;   /* sets itself (or other) again to this time; 0: does not */
     unsigned fired_count;
-    unsigned order;         /* which it was among those fired */
+    unsigned order; /* which it was among those fired */
     uint64_t fired_ms;
 };
 

@@ -240,8 +240,9 @@ START_TEST(what_was_known_before_is_read_before)
     uint64_t seed = unit_seed("what_was_known_before_is_read_before");
     scene_init(&scene);
     for (unsigned i = 0; i < MEMBERS; i++) {
-        members[i] = (struct member){ .office = scene.offices[i], .self = i, .open_count = &open_count,
-                                      .busy_count = &busy_count };
+        members[i] = (struct member){
+            .office = scene.offices[i], .self = i, .open_count = &open_count, .busy_count = &busy_count
+        };
         random_init(&members[i].random, seed + i);
     }
     for (unsigned i = 0; i < MEMBERS; i++)
@@ -304,8 +305,9 @@ START_TEST(a_sleeper_is_woken_for_every_letter)
     random_init(&random, unit_seed("a_sleeper_is_woken_for_every_letter"));
     scene_init(&scene);
     struct sleeper sleeper = { .loop = &scene.loops[1], .office = scene.offices[1], .wanted = COUNT };
-    scene.loops[1].hooks =
-        (struct loop_hooks){ .arg = &sleeper, .before_sleep = sleeper_may_sleep, .woken = sleeper_woken };
+    scene.loops[1].hooks = (struct loop_hooks){ .arg = &sleeper,
+                                                .before_sleep = sleeper_may_sleep,
+                                                .woken = sleeper_woken };
     ck_assert_int_eq(pthread_create(&thread, NULL, sleeper_run, &sleeper), 0);
     for (uint32_t i = 0; i < COUNT; i++) {
         say(&scene, 0, 1, i, 32);
