@@ -30,6 +30,7 @@ struct scene {
     unsigned pause_at; /* pauses after so many frames, counted down; 0: does not */
     bool need_unsaid;  /* leaves in_need alone */
     bool drop_within;  /* drops the connection in the midst of input */
+    bool hold;         /* lets nothing leave */
     /* What happened. */
     unsigned frame_count, deadline_count, closed_count, received_count;
     size_t frame_bytes;
@@ -100,6 +101,12 @@ static void on_received(void *arg)
     scene->received_count++;
 }
 
+static bool may_send(void *arg)
+{
+    const struct scene *scene = arg;
+    return !scene->hold;
+}
+
 static const struct conn_ops ops = { on_input, on_deadline, on_closed };
 
 static void set_nonblocking(int fd)
@@ -118,6 +125,7 @@ static struct scene *scene_create(void)
     scene->loop.now_ms = START_MS;
     scene->loop.hooks.arg = scene;
     scene->loop.hooks.received = on_received;
+    scene->loop.hooks.before_send = may_send;
     scene->limits = (struct conn_limits){ .pending_size_max = 1 << 20, .write_timeout_ms = 10000 };
     scene->peer = fds[1];
     set_nonblocking(scene->peer);
@@ -313,8 +321,8 @@ START_TEST(a_stall_ends_by_itself)
     struct scene *scene = scene_create();
     char frame[104];
     make_frame(frame, 100);
-    conn_stall(&scene->conn);
-    conn_stall(&scene->conn);
+    conn_stall(&scene->conn, 2);
+    conn_stall(&scene->conn, 2);
     ck_assert_uint_eq(scene->loop.counters.publish_stalls, 1);
     peer_write(scene, frame, sizeof frame);
     turn(scene, 0);
@@ -322,12 +330,12 @@ START_TEST(a_stall_ends_by_itself)
     turn(scene, 10);
     turn(scene, 0);
     ck_assert_uint_eq(scene->frame_count, 1);
-    conn_stall(&scene->conn);
+    conn_stall(&scene->conn, 2);
     loop_resume_stalled(&scene->loop); /* or when its owner says so */
     peer_write(scene, frame, sizeof frame);
     turn(scene, 0);
     ck_assert_uint_eq(scene->frame_count, 2);
-    conn_stall(&scene->conn);
+    conn_stall(&scene->conn, 2);
     scene_destroy(scene);
 }
 END_TEST
@@ -416,6 +424,49 @@ START_TEST(many_parts_arrive_in_order)
     peer_read_all(scene);
     ck_assert_uint_eq(scene->got_size, sizeof stream);
     check_bytes(scene->got, scene->got_size, 0);
+    scene_destroy(scene);
+}
+END_TEST
+
+/* Small writes, large ones that would go at once, and what the socket did not take before. */
+START_TEST(nothing_leaves_while_the_owner_holds_it_back)
+{
+    struct scene *scene = scene_create();
+    static char large[50000];
+    struct iovec parts[2] = { { large, 20000 }, { large + 20000, 30000 } };
+    for (size_t i = 0; i < sizeof large; i++)
+        large[i] = byte_at(i);
+    conn_write_stream(scene, 0, 100000); /* more than the socket takes */
+    turn(scene, 0);
+    ck_assert(scene->conn.blocked);
+    scene->hold = true;
+    for (unsigned i = 0; i < 10; i++) {
+        peer_read(scene, 1 << 17);
+        turn(scene, 1);
+    }
+    size_t left = scene->got_size;
+    ck_assert_uint_lt(left, 100000);
+    conn_write_parts(&scene->conn, parts, 2, sizeof large);
+    conn_flush(&scene->conn);
+    turn(scene, 1);
+    peer_read(scene, 1 << 17);
+    ck_assert_uint_eq(scene->got_size, left);
+    scene->hold = false;
+    peer_read_all(scene);
+    ck_assert_uint_eq(scene->got_size, 150000);
+    check_bytes(scene->got, 100000, 0);
+    check_bytes(scene->got + 100000, 50000, 0);
+    scene->hold = true; /* nothing waits: a large write would go at once */
+    parts[0] = (struct iovec){ large, sizeof large };
+    conn_write_parts(&scene->conn, parts, 1, sizeof large);
+    conn_finish(&scene->conn, CONN_SHUTDOWN);
+    turn(scene, 1);
+    peer_read(scene, 1 << 17);
+    ck_assert_uint_eq(scene->got_size, 150000);
+    scene->hold = false;
+    peer_read_all(scene);
+    ck_assert_uint_eq(scene->got_size, 200000);
+    ck_assert(scene->got_end);
     scene_destroy(scene);
 }
 END_TEST
@@ -620,7 +671,7 @@ START_TEST(a_paused_or_stalled_connection_can_be_finished)
     for (unsigned stalled = 0; stalled < 2; stalled++) {
         struct scene *scene = scene_create();
         if (stalled)
-            conn_stall(&scene->conn);
+            conn_stall(&scene->conn, 2);
         else
             conn_pause(&scene->conn, CONN_PAUSE_OWNER);
         conn_write_stream(scene, 0, 10);
@@ -706,6 +757,7 @@ int main(void)
         input_stays_readable_when_the_connection_is_dropped_within,
         what_is_written_arrives_in_order,
         many_parts_arrive_in_order,
+        nothing_leaves_while_the_owner_holds_it_back,
         a_peer_that_does_not_read_is_let_go_at_the_bound,
         one_write_over_the_bound_is_one_too_many,
         a_peer_that_reads_nothing_for_the_time_is_let_go,
