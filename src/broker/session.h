@@ -21,6 +21,7 @@ struct session {
     const struct user *user; /* NULL: nobody in particular */
     struct session *next, **link;
     uint32_t subscription_count;
+    bool dismissed; /* told to go by a lame duck */
 };
 
 /* Enters as nobody in particular. */

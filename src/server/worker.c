@@ -35,7 +35,8 @@ struct worker {
 
     /* Closing the clients of a lame duck, spread over a time. */
     struct timer dismiss_timer;
-    uint64_t dismiss_end_ms;
+    uint64_t dismiss_start_ms, dismiss_duration_ms;
+    uint64_t dismiss_count, dismissed_count;
 
     /* Stopping. */
     bool stopping;
@@ -122,23 +123,30 @@ static void configure(struct worker *worker, const struct mail_configure *mail)
     tell_supervisor(worker, MAIL_CONFIGURED);
 }
 
-/* Closes its share of those that are left, so that the last goes when the time is over. */
+/* Closes as many as are due by now, so that the last goes when the time is over. */
 static void dismiss_some(struct timer *timer, uint64_t now_ms)
 {
     struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, dismiss_timer));
-    size_t left = 0;
-    for (struct session *session = any_session(worker); session; session = session->next)
-        left++;
-    uint64_t ticks = worker->dismiss_end_ms > now_ms ? (worker->dismiss_end_ms - now_ms) / DISMISS_TICK_MS + 1 : 1;
-    size_t share = (left + ticks - 1) / ticks;
-    for (struct session *session = any_session(worker); session && share; session = session->next, share--)
-        session->ops->notice(session, NOTICE_SHUTDOWN);
-    timer_set(&worker->loop.timers, timer, now_ms + DISMISS_TICK_MS);
+    uint64_t passed_ms = now_ms - worker->dismiss_start_ms, due = worker->dismiss_count;
+    if (passed_ms < worker->dismiss_duration_ms)
+        due = due * passed_ms / worker->dismiss_duration_ms;
+    struct session *session = any_session(worker);
+    for (; session && worker->dismissed_count < due; session = session->next)
+        if (!session->dismissed) {
+            session->dismissed = true;
+            worker->dismissed_count++;
+            session->ops->notice(session, NOTICE_SHUTDOWN);
+        }
+    if (any_session(worker))
+        timer_set(&worker->loop.timers, timer, now_ms + DISMISS_TICK_MS);
 }
 
 static void dismiss(struct worker *worker, const struct mail_dismiss *mail)
 {
-    worker->dismiss_end_ms = worker->loop.now_ms + mail->duration_ms;
+    for (struct session *session = any_session(worker); session; session = session->next)
+        worker->dismiss_count++;
+    worker->dismiss_start_ms = worker->loop.now_ms;
+    worker->dismiss_duration_ms = mail->duration_ms;
     dismiss_some(&worker->dismiss_timer, worker->loop.now_ms);
 }
 
