@@ -33,17 +33,18 @@ def the_cap_in_all_holds_and_frees():
         for client in clients[:3]:
             client.close()
         # The daemon sees their ends when it sees them; from then on there is room for three, and not for four.
-        more = _until_served(daemon, 3)
+        more = _until_served(lambda: daemon.client(hello=False), 3)
         equal(_served(daemon.client(hello=False)), False, "the ninth")
         for client in clients[3:] + more:
             client.flush()
 
 
-def _until_served(daemon, count):
+def _until_served(connect, count):
+    """Connects until so many connections were served; returns them."""
     clients = []
 
     def one_more():
-        client = daemon.client(hello=False)
+        client = connect()
         if _served(client):
             clients.append(client)
         return len(clients) == count
@@ -81,14 +82,7 @@ def the_cap_for_an_address_holds_for_each_alone():
         equal([_served(client) for client in theirs], [True] * 3 + [False], "from another")
         ours[0].close()
 
-        def again():
-            client = connect("127.0.0.1")
-            good = _served(client)
-            if not good:
-                client.close()
-            return good
-
-        until(again, "room for the first address again")
+        ours += _until_served(lambda: connect("127.0.0.1"), 1)
         equal(_served(connect("127.0.0.1")), False, "one too many again")
         equal(_served(connect("127.0.0.2")), False, "one too many of the other")
 

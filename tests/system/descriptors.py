@@ -5,7 +5,7 @@ import resource
 import socket
 import time
 
-from harness import ORACLE, PATIENCE, Client, Daemon, Skip, flush_all, main, publish_bytes, pump, until
+from harness import ORACLE, PATIENCE, Client, Daemon, Skip, flush_all, main, publish_bytes, pump
 
 LIMIT = 80
 
@@ -101,7 +101,7 @@ def the_daemon_can_stop_while_out_of_descriptors():
         raise Skip("nats-server ends its accept loop otherwise")
     with Daemon(prepare=_few_descriptors) as daemon:
         _fill(daemon)
-        until(lambda: daemon.descriptor_count() >= LIMIT - 2, "descriptors used up")
+        daemon.wait_log(r"accept")
 
 
 if __name__ == "__main__":

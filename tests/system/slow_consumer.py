@@ -9,20 +9,37 @@ SMALL_BUFFER = 4096  # receive buffer of a client that does not read, so that th
 
 
 def slow_consumer_is_closed_while_others_go_on():
-    with Daemon("line.pending_size_max=8MiB", "line.payload_size_max=64KiB") as daemon:
+    """Publishers wait for the good clients after each half megabyte, so that only the bad one ever has more to come than it may."""
+    with Daemon("line.pending_size_max=1MiB", "line.payload_size_max=64KiB") as daemon:
         good, publishers = daemon.clients(4), daemon.clients(2)
         bad = daemon.client(receive_size=SMALL_BUFFER)
         for client in good + [bad]:
             client.subscribe("a", "1")
         flush_all(good + [bad])
-        count = 2000
-        for publisher in publishers:
-            publisher.out += publish_bytes("a", b"x" * 16384) * count  # 64 MiB in all
-        pump(good + publishers, lambda: all(c.received_count == 2 * count for c in good), "every message at the good clients", 60 * PATIENCE)
+        count = 0
+        for _ in range(100):
+            for publisher in publishers:
+                publisher.out += publish_bytes("a", b"x" * 16384) * 16
+                count += 16
+            pump(good + publishers, lambda: all(c.received_count == count for c in good), "every message at the good clients", 30 * PATIENCE)
         bad.expect_closed()
-        if bad.received_count >= 2 * count:
+        if bad.received_count >= count:
             raise AssertionError("the slow client got everything; nothing was tested")
         flush_all(good)
+
+
+def clients_that_read_all_the_time_survive_a_flood():
+    """Publishers are held back while somebody's output is nearly full, so that a reading client, if a slow program, keeps up."""
+    with Daemon("line.pending_size_max=8MiB") as daemon:
+        good, publishers = daemon.clients(4), daemon.clients(3)
+        for client in good:
+            client.subscribe("a", "1")
+        flush_all(good)
+        count = 2000
+        for publisher in publishers:
+            publisher.out += publish_bytes("a", b"x" * 16384) * count  # 96 MiB in all, 384 to be read
+        wanted = count * len(publishers)
+        pump(good + publishers, lambda: all(c.received_count == wanted for c in good), "every message", 60 * PATIENCE)
 
 
 def slow_consumer_is_told_of_in_the_log():
@@ -69,17 +86,17 @@ def write_timeout_closes_a_client_that_takes_nothing():
 
 def a_client_that_reads_slowly_but_steadily_stays():
     """Progress restarts the write deadline: it is for clients that take nothing, not for thin lines."""
-    with Daemon("line.write_timeout=600ms") as daemon:
-        publisher, slow = daemon.client(), daemon.client(receive_size=SMALL_BUFFER)
+    with Daemon("line.write_timeout=1s") as daemon:
+        publisher, slow = daemon.client(), daemon.client(receive_size=65536)
         slow.subscribe("a", "1")
         slow.flush()
-        count = 400
-        publisher.out += publish_bytes("a", b"x" * 32768) * count
+        count = 700
+        publisher.out += publish_bytes("a", b"x" * 32768) * count  # 22 MiB, of which the kernel holds a few
         pump([publisher], lambda: not publisher.out, "the publisher's sending", 20 * PATIENCE)
-        end = time.monotonic() + 2
-        while time.monotonic() < end:  # some reads, spread over more than three deadlines
+        end = time.monotonic() + 3
+        while time.monotonic() < end and slow.received_count < count:  # some megabytes a second, for three deadlines
             slow.wait(lambda start=slow.received_count: slow.received_count > start, "a little", 20 * PATIENCE)
-            time.sleep(0.02)  # the slowness itself, not a wait for anything
+            time.sleep(0.01)  # the slowness itself, not a wait for anything
         pump([slow], lambda: slow.received_count == count, "the rest", 30 * PATIENCE)
         slow.flush()
 
@@ -143,6 +160,7 @@ def pongs_count_as_output_too():
 
 
 if __name__ == "__main__":
-    main(slow_consumer_is_closed_while_others_go_on, slow_consumer_is_told_of_in_the_log, messages_before_the_limit_are_whole,
+    main(slow_consumer_is_closed_while_others_go_on, clients_that_read_all_the_time_survive_a_flood,
+         slow_consumer_is_told_of_in_the_log, messages_before_the_limit_are_whole,
          write_timeout_closes_a_client_that_takes_nothing, a_client_that_reads_slowly_but_steadily_stays,
          memory_stays_bounded_with_many_slow_clients, a_request_whose_answer_cannot_be_sent_harms_nobody, pongs_count_as_output_too)
