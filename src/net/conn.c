@@ -547,9 +547,10 @@ void conn_resume(struct conn *conn, enum conn_pause why)
 void conn_stall(struct conn *conn, unsigned stall_ms)
 {
     struct loop *loop = conn->loop;
+    uint64_t due_ms = loop->now_ms + (stall_ms ? stall_ms : STALL_MS);
     if (conn->state != CONN_OPEN || (conn->paused & CONN_PAUSE_STALLED))
         return;
-    if (!loop->stall_timer.place && timer_set(&loop->timers, &loop->stall_timer, loop->now_ms + (stall_ms ? stall_ms : STALL_MS)) != 0)
+    if (!loop->stall_timer.place && timer_set(&loop->timers, &loop->stall_timer, due_ms) != 0)
         return; /* it is a courtesy; the bound on output holds anyway */
     conn_pause(conn, CONN_PAUSE_STALLED);
     conn->next_stalled = loop->stalled;
