@@ -85,18 +85,18 @@ def write_timeout_closes_a_client_that_takes_nothing():
 
 
 def a_client_that_reads_slowly_but_steadily_stays():
-    """Progress restarts the write deadline: it is for clients that take nothing, not for thin lines."""
-    with Daemon("line.write_timeout=1s") as daemon:
-        publisher, slow = daemon.client(), daemon.client(receive_size=65536)
+    """What the peer takes restarts the write deadline, however little: it is for clients that take nothing, not for thin lines."""
+    with Daemon("line.write_timeout=600ms") as daemon:
+        publisher, slow = daemon.client(), daemon.client(receive_size=SMALL_BUFFER)
         slow.subscribe("a", "1")
         slow.flush()
-        count = 700
-        publisher.out += publish_bytes("a", b"x" * 32768) * count  # 22 MiB, of which the kernel holds a few
+        count = 400
+        publisher.out += publish_bytes("a", b"x" * 32768) * count  # 13 MiB, of which the kernel holds a few
         pump([publisher], lambda: not publisher.out, "the publisher's sending", 20 * PATIENCE)
         end = time.monotonic() + 3
-        while time.monotonic() < end and slow.received_count < count:  # some megabytes a second, for three deadlines
+        while time.monotonic() < end and slow.received_count < count:  # a megabyte a second, for five deadlines
             slow.wait(lambda start=slow.received_count: slow.received_count > start, "a little", 20 * PATIENCE)
-            time.sleep(0.01)  # the slowness itself, not a wait for anything
+            time.sleep(0.02)  # the slowness itself, not a wait for anything
         pump([slow], lambda: slow.received_count == count, "the rest", 30 * PATIENCE)
         slow.flush()
 
