@@ -94,9 +94,12 @@ static void sid_remove(struct sid_table *table, const struct subscription *subsc
 
 /* Writing messages. */
 
-static char *head_line(char *out, const struct batch *batch, const struct subscription *subscription)
+/* A message's line is "[H]MSG topic sid [reply] [head_size] size CR LF": this is its first part, up to the sid. */
+static char *head_line(char *out, const struct batch *batch, const struct subscription *subscription, bool headers)
 {
-    out = format_bytes(out, "HMSG ", 5);
+    if (headers)
+        *out++ = 'H';
+    out = format_bytes(out, "MSG ", 4);
     out = format_slice(out, batch->topic);
     *out++ = ' ';
     out = format_bytes(out, subscription->sid, subscription->sid_size);
@@ -104,11 +107,9 @@ static char *head_line(char *out, const struct batch *batch, const struct subscr
     return out;
 }
 
-/* "[H]MSG topic sid [reply] [head_size] size CR LF"; prefix is "HMSG topic sid ". */
-static char *head_write(char *out, struct slice prefix, const struct message *message, bool headers, size_t size)
+/* ... and this its second. */
+static char *head_rest(char *out, const struct message *message, bool headers, size_t size)
 {
-    size_t skip = headers ? 0 : 1;
-    out = format_bytes(out, prefix.data + skip, prefix.size - skip);
     if (message->reply_size) {
         out = format_bytes(out, message->reply, message->reply_size);
         *out++ = ' ';
@@ -121,6 +122,12 @@ static char *head_write(char *out, struct slice prefix, const struct message *me
     *out++ = '\r';
     *out++ = '\n';
     return out;
+}
+
+static size_t head_size_max(const struct subscription *subscription, const struct batch *batch,
+                            const struct message *message)
+{
+    return 16 + batch->topic.size + subscription->sid_size + message->reply_size + 2 * FORMAT_NUMBER_SIZE_MAX;
 }
 
 static void frame_add(struct frame *frame, const char *data, size_t size)
@@ -143,10 +150,9 @@ static unsigned frame_fill(struct line *line, const struct subscription *subscri
     struct frame *frame = &line->frame;
     bool has_headers = subscription->client->headers;
     char *at = line->scratch, *end = line->scratch + sizeof line->scratch;
-    struct slice prefix = { at, 0 };
-    at = head_line(at, batch, subscription);
+    struct slice prefix = { at, 0 }; /* of HMSG; that of MSG is the same without its first letter */
+    at = head_line(at, batch, subscription, true);
     prefix.size = (size_t)(at - prefix.data);
-    size_t head_room = prefix.size + 3 * FORMAT_NUMBER_SIZE_MAX;
     frame->part_count = 0;
     frame->total = 0;
 
@@ -157,11 +163,12 @@ static unsigned frame_fill(struct line *line, const struct subscription *subscri
         const char *body = message->body + (headers ? 0 : message->head_size);
         size_t size = message->body_size - (headers ? 0 : message->head_size);
         bool copied = size <= COPY_SIZE_MAX;
-        size_t room = head_room + message->reply_size + (copied ? size + 2 : 0);
+        size_t room = head_size_max(subscription, batch, message) + (copied ? size + 2 : 0);
         if (i > first && (size_t)(end - at) < room)
             break;
         char *start = at;
-        at = head_write(at, prefix, message, headers, size);
+        at = format_bytes(at, prefix.data + !headers, prefix.size - !headers);
+        at = head_rest(at, message, headers, size);
         if (copied)
             at = format_bytes(at, body, size + 2);
         frame_add(frame, start, (size_t)(at - start));
@@ -186,11 +193,31 @@ static void frame_write(const struct frame *frame, struct conn *conn)
     conn_write_parts(conn, parts, frame->part_count, frame->total);
 }
 
+/* A single message is written where it leaves from, without a detour by the scratch block. False: it is large. */
+static bool write_single(struct subscription *subscription, const struct batch *batch)
+{
+    const struct message *message = batch->messages;
+    bool headers = subscription->client->headers && message->head_size;
+    uint32_t skip = headers ? 0 : message->head_size, size = message->body_size - skip;
+    if (size > COPY_SIZE_MAX)
+        return false;
+    char *start = conn_reserve(&subscription->client->conn, head_size_max(subscription, batch, message) + size + 2);
+    if (!start)
+        return true; /* it is closed now */
+    char *at = head_line(start, batch, subscription, headers);
+    at = head_rest(at, message, headers, size);
+    at = format_bytes(at, message->body + skip, size + 2);
+    conn_commit(&subscription->client->conn, (size_t)(at - start));
+    return true;
+}
+
 static void write_batch(struct subscription *subscription, const struct batch *batch, unsigned count)
 {
     struct line *line = subscription->client->line;
     struct frame *frame = &line->frame;
     struct conn *conn = &subscription->client->conn;
+    if (batch->count == 1 && write_single(subscription, batch))
+        return;
     if (count == batch->count && frame_fits(frame, subscription, batch)) {
         frame_write(frame, conn);
         return;
