@@ -1,5 +1,6 @@
 #include "message.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "wire/headers.h"
@@ -134,6 +135,23 @@ int ph_headers_add(struct ph_headers *headers, const char *name, const char *val
         end = headers_begin(end);
     end = headers_add(end, name_text, value_text);
     block->size = (size_t)(end - block->data);
+    return PH_OK;
+}
+
+int ph_headers_status(struct ph_headers *headers, int status, const char *description)
+{
+    struct ph_buffer *block = &headers->block;
+    struct slice text = slice_of(description);
+    if (status < 100 || status > 999 || block->size > 0)
+        return PH_E_ARGUMENT;
+    if (!headers_valid(slice_of("Status"), text))
+        return PH_E_HEADER;
+    size_t room = sizeof "NATS/1.0 500 \r\n" + text.size;
+    if (!ph_buffer_reserve(block, room))
+        return PH_E_MEMORY;
+    const char *separator = text.size ? " " : "";
+    int size = snprintf(block->data, room, "NATS/1.0 %d%s%.*s\r\n", status, separator, SLICE_ARGS(text));
+    block->size = (size_t)size;
     return PH_OK;
 }
 
