@@ -274,8 +274,8 @@ void ph_headers_destroy(struct ph_headers *headers);
 int ph_headers_add(struct ph_headers *headers, const char *name, const char *value);
 
 /*
- * Begins an empty block with a status, as an answer tells of a failure: "NATS/1.0 500 description" (NULL: none). PH_E_ARGUMENT (not 100 to 999, or
- * the block is not empty), PH_E_HEADER (CR or LF in the description), PH_E_MEMORY.
+ * Begins an empty block with a status, as an answer tells of a failure: "NATS/1.0 500 description" (NULL: none).
+ * PH_E_ARGUMENT (not 100 to 999, or the block is not empty), PH_E_HEADER (CR or LF in the description), PH_E_MEMORY.
  */
 int ph_headers_status(struct ph_headers *headers, int status, const char *description);
 

@@ -1,0 +1,29 @@
+/* commands: what each command's file gives to the table in main.c. */
+#ifndef POSTHORN_COMMANDS_H
+#define POSTHORN_COMMANDS_H
+
+#include "command.h"
+
+#define COMMAND(name) \
+    enum exit_code name##_run(void *values, struct operands operands); \
+    extern const struct command_details name##_details
+
+COMMAND(pub);
+COMMAND(sub);
+COMMAND(request);
+COMMAND(reply);
+COMMAND(bench_pub);
+COMMAND(bench_fanout);
+COMMAND(bench_request);
+COMMAND(context_add);
+COMMAND(context_list);
+COMMAND(context_select);
+COMMAND(context_show);
+COMMAND(context_remove);
+COMMAND(completion);
+COMMAND(help);
+
+extern const struct command_details bench_details;
+extern const struct command_details context_details;
+
+#endif
