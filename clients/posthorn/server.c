@@ -167,7 +167,7 @@ static struct credentials find_credentials_for(const struct server_values *value
 enum exit_code server_resolve(const struct server_values *values, struct server *ret_server)
 {
     struct context context = { 0 };
-    const char *url, *source;
+    const char *url = NULL, *source = NULL;
     *ret_server = (struct server){ 0 };
     enum exit_code code = find_address(values, &context, &url, &source);
     if (code == EXIT_OK) {
