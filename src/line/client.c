@@ -174,6 +174,7 @@ static size_t client_input(struct conn *conn, const char *data, size_t size)
         }
         client_run(client, &op);
         at += (size_t)taken;
+        __builtin_prefetch(data + at + taken); /* where the one after the next begins, if it is as long */
         if (!client->greeted && conn_is_open(conn) && !session_needs_user(&client->session))
             client_greeted(client);
     }

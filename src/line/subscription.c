@@ -9,7 +9,7 @@
 enum {
     COPY_SIZE_MAX = 2 << 10, /* larger bodies are referred to, not copied */
     SLOTS_MIN = 4,
-    STALL_MAX_MS = 20,
+    STALL_MAX_MS = 40,
 };
 
 struct subscription {
@@ -257,13 +257,14 @@ static unsigned subscription_room(const struct sink *sink, const struct batch *b
     return left < batch->count ? (unsigned)left : batch->count;
 }
 
-/* When three quarters of what may wait for a client do, its publishers are held back: the fuller, the longer. */
+/* When half of what may wait for a client does, its publishers are held back: the fuller, the longer, by the square. */
 static void slow_publishers_down(const struct client *client)
 {
-    size_t max = client->line->conn_limits.pending_size_max, pending = conn_pending(&client->conn);
-    if (pending <= max / 4 * 3)
+    size_t half = client->line->conn_limits.pending_size_max / 2, pending = conn_pending(&client->conn);
+    if (pending <= half)
         return;
-    unsigned stall_ms = 1 + (unsigned)((pending - max / 4 * 3) * STALL_MAX_MS / (max / 4 + 1));
+    uint64_t percent = (pending - half) * 100 / (half + 1);
+    unsigned stall_ms = 1 + (unsigned)(percent * percent * STALL_MAX_MS / 10000);
     if (stall_ms > client->line->broker->stall_ms)
         client->line->broker->stall_ms = stall_ms;
 }

@@ -67,9 +67,15 @@ static bool would_block(int error)
 
 /* Time. */
 
+static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
+{
+    return a_ms < b_ms ? a_ms : b_ms;
+}
+
+/* One timer for all that may become due. */
 static void arm_timer(struct conn *conn)
 {
-    uint64_t due_ms = conn->deadline_ms < conn->write_due_ms ? conn->deadline_ms : conn->write_due_ms;
+    uint64_t due_ms = earlier(conn->deadline_ms, earlier(conn->write_due_ms, conn->stall_due_ms));
     if (due_ms == UINT64_MAX)
         timer_clear(&conn->loop->timers, &conn->timer);
     else if ((!conn->timer.place || conn->timer.due_ms != due_ms) &&
@@ -109,6 +115,10 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
     struct conn *conn = (struct conn *)((char *)timer - offsetof(struct conn, timer));
     if (conn->write_due_ms <= now_ms)
         on_write_due(conn, now_ms);
+    if (conn->stall_due_ms <= now_ms) {
+        conn->stall_due_ms = UINT64_MAX;
+        conn_resume(conn, CONN_PAUSE_STALLED);
+    }
     if (conn->deadline_ms <= now_ms && conn->state == CONN_OPEN) {
         conn->deadline_ms = UINT64_MAX;
         conn->ops->deadline(conn, now_ms);
@@ -133,15 +143,6 @@ static void set_write_due(struct conn *conn, uint64_t due_ms)
 
 /* Closing. */
 
-static void unstall(struct conn *conn)
-{
-    struct conn **link = &conn->loop->stalled;
-    while (*link && *link != conn)
-        link = &(*link)->next_stalled;
-    if (*link)
-        *link = conn->next_stalled;
-}
-
 void conn_drop(struct conn *conn, enum conn_reason reason)
 {
     struct loop *loop = conn->loop;
@@ -150,8 +151,6 @@ void conn_drop(struct conn *conn, enum conn_reason reason)
     if (conn->state == CONN_OPEN)
         conn->reason = (uint8_t)reason;
     conn->state = CONN_CLOSING;
-    if (conn->paused & CONN_PAUSE_STALLED)
-        unstall(conn);
     timer_clear(&loop->timers, &conn->timer);
     event_del(&conn->read_event);
     if (conn->write_event)
@@ -260,15 +259,10 @@ static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_c
     return size;
 }
 
-void conn_flush(struct conn *conn)
+/* Writes what waits, whether or not the loop's owner would have it wait. */
+static void flush_now(struct conn *conn)
 {
     size_t pending = conn_pending(conn);
-    if (conn->state == CONN_CLOSING || conn->state == CONN_LINGERING || conn->blocked)
-        return;
-    if (pending && !loop_may_send(conn->loop)) {
-        mark_dirty(conn);
-        return;
-    }
     if (pending) {
         struct iovec part = { conn->out + conn->out_head, pending };
         size_t sent = send_parts(conn, &part, 1, pending);
@@ -284,6 +278,16 @@ void conn_flush(struct conn *conn)
     unblock(conn);
     if (conn->state == CONN_FINISHING)
         linger(conn);
+}
+
+void conn_flush(struct conn *conn)
+{
+    if (conn->state == CONN_CLOSING || conn->state == CONN_LINGERING || conn->blocked)
+        return;
+    if (conn_pending(conn) && !loop_may_send(conn->loop))
+        mark_dirty(conn);
+    else
+        flush_now(conn);
 }
 
 static bool out_grow(struct conn *conn, size_t size)
@@ -313,7 +317,8 @@ char *conn_reserve(struct conn *conn, size_t size)
     if (conn->state != CONN_OPEN)
         return NULL;
     if (conn_pending(conn) + size > conn->limits->pending_size_max) {
-        conn_flush(conn);
+        if (!conn->blocked)
+            flush_now(conn); /* even if the loop's owner holds output back: that is no fault of this peer */
         if (conn->state != CONN_OPEN)
             return NULL;
         if (conn_pending(conn) + size > conn->limits->pending_size_max) {
@@ -546,16 +551,12 @@ void conn_resume(struct conn *conn, enum conn_pause why)
 
 void conn_stall(struct conn *conn, unsigned stall_ms)
 {
-    struct loop *loop = conn->loop;
-    uint64_t due_ms = loop->now_ms + (stall_ms ? stall_ms : STALL_MS);
     if (conn->state != CONN_OPEN || (conn->paused & CONN_PAUSE_STALLED))
         return;
-    if (!loop->stall_timer.place && timer_set(&loop->timers, &loop->stall_timer, due_ms) != 0)
-        return; /* it is a courtesy; the bound on output holds anyway */
+    conn->loop->counters.publish_stalls++;
+    conn->stall_due_ms = conn->loop->now_ms + (stall_ms ? stall_ms : STALL_MS);
     conn_pause(conn, CONN_PAUSE_STALLED);
-    conn->next_stalled = loop->stalled;
-    loop->stalled = conn;
-    loop->counters.publish_stalls++;
+    arm_timer(conn);
 }
 
 int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address *peer, const struct conn_ops *ops,
@@ -571,6 +572,7 @@ int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address
         .timer.fire = on_timer,
         .deadline_ms = UINT64_MAX,
         .write_due_ms = UINT64_MAX,
+        .stall_due_ms = UINT64_MAX,
         .input_ms = loop->now_ms,
     };
     int flags = fcntl(fd, F_GETFL);

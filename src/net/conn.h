@@ -104,11 +104,12 @@ struct conn {
     /* Time. */
     struct timer timer;
     uint64_t deadline_ms;   /* the protocol's; UINT64_MAX: none */
-    uint64_t write_due_ms;  /* ours; UINT64_MAX: none */
+    uint64_t write_due_ms;  /* by when something must have been written; UINT64_MAX: nothing waits */
+    uint64_t stall_due_ms;  /* when a stall ends; UINT64_MAX: not stalled */
     uint32_t unread_size;   /* while blocked: what the socket held for the peer when last looked at */
     uint64_t input_ms;      /* when bytes last came */
 
-    struct conn *next_dirty, *next_closing, *next_stalled;
+    struct conn *next_dirty, *next_closing;
     struct event read_event;
 };
 

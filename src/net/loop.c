@@ -29,23 +29,6 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     loop->timer_due_ms = UINT64_MAX;
 }
 
-static void on_stall_timer(struct timer *timer, uint64_t now_ms)
-{
-    (void)now_ms;
-    loop_resume_stalled((struct loop *)((char *)timer - offsetof(struct loop, stall_timer)));
-}
-
-void loop_resume_stalled(struct loop *loop)
-{
-    struct conn *conn = loop->stalled;
-    loop->stalled = NULL;
-    while (conn) {
-        struct conn *next = conn->next_stalled;
-        conn_resume(conn, CONN_PAUSE_STALLED);
-        conn = next;
-    }
-}
-
 static struct event_base *base_create(void)
 {
     struct event_config *config = event_config_new();
@@ -61,7 +44,7 @@ static struct event_base *base_create(void)
 
 int loop_init(struct loop *loop)
 {
-    *loop = (struct loop){ .wake_fd = -1, .timer_due_ms = UINT64_MAX, .stall_timer.fire = on_stall_timer };
+    *loop = (struct loop){ .wake_fd = -1, .timer_due_ms = UINT64_MAX };
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->wake_fd < 0)
         return -errno;

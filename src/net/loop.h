@@ -45,8 +45,6 @@ struct loop {
     uint64_t spin_ns;      /* polls so long before it sleeps */
     struct conn *dirty;    /* have something to flush; linked by next_dirty */
     struct conn *closing;  /* to be freed at the end of the turn; linked by next_closing */
-    struct conn *stalled;  /* held back until stall_timer fires; linked by next_stalled */
-    struct timer stall_timer;
     struct event *wake_event, *timer_event;
     uint64_t timer_due_ms; /* for which timer_event is set */
     uint64_t event_count;  /* handled so far: tells whether a turn was idle */
@@ -68,9 +66,6 @@ void loop_wake(const struct loop *loop);
 
 /* Asks hooks.before_send; conn does, before it writes to its socket. */
 bool loop_may_send(struct loop *loop);
-
-/* Lets the connections that conn_stall holds back read on, before their time. */
-void loop_resume_stalled(struct loop *loop);
 
 /* Frees what is closing, which may close more. The end of every turn does it. */
 void loop_reap(struct loop *loop);

@@ -18,6 +18,7 @@ enum mail_kind {
     /* Between workers. */
     MAIL_BATCH,    /* messages to deliver */
     MAIL_INTEREST, /* a subscription has come or gone */
+    MAIL_SLOW,     /* a topic's subscriber cannot take so much: hold its publishers back */
     /* From the supervisor to a worker. */
     MAIL_CONNECTION, /* a connection to serve */
     MAIL_CONFIGURE,  /* another configuration; answered by MAIL_CONFIGURED */
@@ -57,6 +58,13 @@ struct mail_interest {
     struct mail mail;
     int32_t delta;
     uint16_t pattern_size, group_size;
+};
+
+/* topic */
+struct mail_slow {
+    struct mail mail;
+    uint32_t stall_ms;
+    uint32_t topic_size;
 };
 
 struct mail_connection {

@@ -5,8 +5,10 @@
 
 #include "broker/broker.h"
 #include "core/message.h"
+#include "net/loop.h"
 #include "server/mail.h"
 #include "server/post.h"
+#include "util/hash.h"
 
 enum {
     INLINE_SIZE_MAX = 16 << 10, /* larger bodies are shared, not copied into the ring */
@@ -139,10 +141,55 @@ static bool write_record(struct peer *peer, const struct batch *batch, unsigned 
     return true;
 }
 
+/* Holding publishers back. */
+
+static struct peer_slow *slow_place(struct peer *peer, uint64_t hash)
+{
+    return &peer->slow[hash % PEER_SLOW_COUNT];
+}
+
+static uint64_t slow_hash(struct slice topic)
+{
+    return hash_bytes(0, topic.data, topic.size);
+}
+
+void peer_read_slow(struct peer *peer, const struct mail_slow *mail)
+{
+    uint64_t hash = slow_hash(slice_make((const char *)(mail + 1), mail->topic_size));
+    uint64_t until_ms = peer->loop->now_ms + mail->stall_ms;
+    *slow_place(peer, hash) = (struct peer_slow){ hash, until_ms };
+    if (until_ms > peer->slow_until_ms)
+        peer->slow_until_ms = until_ms;
+}
+
+/* Has the peer asked to go slow with this topic? Then whoever publishes waits. */
+static void heed_slow(struct peer *peer, struct slice topic)
+{
+    uint64_t now_ms = peer->loop->now_ms, hash;
+    if (peer->slow_until_ms <= now_ms)
+        return;
+    hash = slow_hash(topic);
+    const struct peer_slow *slow = slow_place(peer, hash);
+    if (slow->hash == hash && slow->until_ms > now_ms + peer->broker->stall_ms)
+        peer->broker->stall_ms = (unsigned)(slow->until_ms - now_ms);
+}
+
+static void ask_for_slow(struct peer *peer, struct slice topic, unsigned stall_ms)
+{
+    struct mail_slow head = { { MAIL_SLOW }, stall_ms, (uint32_t)topic.size };
+    char *record = post_begin(peer->office, peer->number, sizeof head + topic.size);
+    if (!record)
+        return;
+    append(append(record, &head, sizeof head), topic.data, topic.size);
+    post_end(peer->office);
+    peer->broker->parked = post_is_parked(peer->office);
+}
+
 /* Mails the batch. Where memory runs out, the rest is not taken, and the publisher learns of it as of no responders. */
 static unsigned mail_batch(struct peer *peer, const struct batch *batch)
 {
     unsigned done = 0;
+    heed_slow(peer, batch->topic);
     while (done < batch->count) {
         size_t size;
         unsigned count = measure(batch, done, &size);
@@ -290,14 +337,18 @@ void peer_read_batch(struct peer *peer, const struct mail_batch *mail)
     else
         router_deliver_plain(router, match, &batch);
     release_messages(mail);
+    if (peer->broker->stall_ms)
+        ask_for_slow(peer, batch.topic, peer->broker->stall_ms);
+    peer->broker->stall_ms = 0;
 }
 
-void peer_init(struct peer *peer, unsigned number, struct broker *broker, struct post_office *office,
-               struct peer_copies *copies)
+void peer_init(struct peer *peer, unsigned number, const struct loop *loop, struct broker *broker,
+               struct post_office *office, struct peer_copies *copies)
 {
     *peer = (struct peer){
         .sink = { .ops = &peer_ops },
         .number = number,
+        .loop = loop,
         .broker = broker,
         .office = office,
         .copies = copies,

@@ -16,10 +16,12 @@
 struct broker;
 struct mail_batch;
 struct mail_interest;
+struct mail_slow;
+struct loop;
 struct post_office;
 struct shared_message;
 
-enum { PEER_SHARED_COUNT = 8 };
+enum { PEER_SHARED_COUNT = 8, PEER_SLOW_COUNT = 64 };
 
 /* Large messages of the batch that is being mailed, so that several peers get the same copy. One for each worker. */
 struct peer_copies {
@@ -29,18 +31,27 @@ struct peer_copies {
     struct shared_message *shared[PEER_SHARED_COUNT];
 };
 
+/* Topics whose subscribers at a peer cannot take so much, by hash; a newer one takes an older one's place. */
+struct peer_slow {
+    uint64_t hash;
+    uint64_t until_ms; /* of the loop's clock */
+};
+
 struct peer {
     struct sink sink; /* the target of all interests of this peer */
     unsigned number;
+    const struct loop *loop;
     struct broker *broker;
     struct post_office *office;
     struct peer_copies *copies;
     struct interest *interests; /* a list, for the end */
+    uint64_t slow_until_ms;     /* the latest of: */
+    struct peer_slow slow[PEER_SLOW_COUNT];
 };
 
 /* The peer of that number. Borrows the others. */
-void peer_init(struct peer *peer, unsigned number, struct broker *broker, struct post_office *office,
-               struct peer_copies *copies);
+void peer_init(struct peer *peer, unsigned number, const struct loop *loop, struct broker *broker,
+               struct post_office *office, struct peer_copies *copies);
 
 /* Takes the peer's sinks out of the router. */
 void peer_finish(struct peer *peer);
@@ -53,7 +64,10 @@ void peer_announce(struct peer *peer, struct slice pattern, struct slice group, 
 /* What the peer announced. 0 or -ENOMEM. */
 int peer_read_interest(struct peer *peer, const struct mail_interest *mail);
 
-/* Delivers what the peer mailed. */
+/* The peer asks that publishers of a topic be held back for a while. */
+void peer_read_slow(struct peer *peer, const struct mail_slow *mail);
+
+/* Delivers what the peer mailed, and asks it to hold the publishers back where a subscriber cannot take so much. */
 void peer_read_batch(struct peer *peer, const struct mail_batch *mail);
 
 #endif

@@ -30,7 +30,6 @@ struct worker {
     struct peer_copies copies;
     struct peer *peers; /* one a worker; our own place is not used */
     pthread_t thread;
-    bool resume_due; /* nothing is parked any more */
     bool quiescing;  /* asked to be quiet; answers when nothing is parked */
 
     /* Closing the clients of a lame duck, spread over a time. */
@@ -80,9 +79,7 @@ static bool before_send(void *arg)
 {
     struct worker *worker = arg;
     post_send(worker->office);
-    bool was_parked = worker->broker.parked;
     worker->broker.parked = post_is_parked(worker->office);
-    worker->resume_due |= was_parked && !worker->broker.parked;
     return !worker->broker.parked;
 }
 
@@ -200,6 +197,8 @@ static void read_peer_mail(struct worker *worker, unsigned from, const struct ma
 {
     if (mail->kind == MAIL_BATCH)
         peer_read_batch(&worker->peers[from], (const struct mail_batch *)mail);
+    else if (mail->kind == MAIL_SLOW)
+        peer_read_slow(&worker->peers[from], (const struct mail_slow *)mail);
     else if (mail->kind == MAIL_INTEREST && peer_read_interest(&worker->peers[from], (const void *)mail) != 0)
         log_error("interest_lost", "worker=%u peer=%u error=\"out of memory\"", worker->number, from);
 }
@@ -218,7 +217,6 @@ static void read_mail(struct worker *worker)
     if (!post_has_mail(worker->office))
         return;
     worker->loop.event_count += post_read(worker->office, read_record, worker);
-    worker->broker.stall_ms = 0; /* a publisher elsewhere cannot be held back from here */
 }
 
 /* Mail is read between a recv and the look at its bytes: what their sender could have known of has then happened. */
@@ -234,18 +232,12 @@ static void on_woken(void *arg)
     read_mail(worker);
 }
 
-
 static void on_turn_end(void *arg)
 {
     struct worker *worker = arg;
     line_turn_end(worker->line);
     peer_copies_clear(&worker->copies);
     before_send(worker);
-    if (worker->resume_due) { /* what was parked has found room: those who waited for that go on */
-        worker->resume_due = false;
-        loop_resume_stalled(&worker->loop);
-        before_send(worker);
-    }
     if (worker->quiescing && !worker->broker.parked) {
         worker->quiescing = false;
         tell_supervisor(worker, MAIL_QUIET);
@@ -329,7 +321,7 @@ static void tie(struct worker *worker)
     };
     for (unsigned i = 0; i < worker->worker_count; i++)
         if (i != worker->number)
-            peer_init(&worker->peers[i], i, &worker->broker, worker->office, &worker->copies);
+            peer_init(&worker->peers[i], i, &worker->loop, &worker->broker, worker->office, &worker->copies);
     if (worker->worker_count > 1)
         worker->broker.hooks = (struct broker_hooks){ worker, announce_interest };
 }
