@@ -43,22 +43,22 @@ function realLog() {
     return { bytes: Buffer.concat(log.chunks), line_count: log.line_count, files: log.files };
 }
 
-/* Starts the command line; said(text) waits for text on its stderr, ended for its end, which must be a good one. */
+/* Starts the command line; said(text) waits for text on its stderr or for its end, ended for its end, which must be a good one. */
 function posthorn(daemon, words, stdin) {
     const program = process.env.POSTHORN;
     if (!program) throw new Error("set POSTHORN to the command line's path");
     const env = { ...process.env, POSTHORN_URL: daemon.url };
     const child = spawn(program, words, { env, stdio: [stdin, "pipe", "pipe"], timeout: 3 * DEADLINE_MS });
     const chunks = [];
-    let errors = "";
+    let errors = "", over = false;
     child.stdout.on("data", (bytes) => chunks.push(bytes));
     child.stderr.on("data", (text) => { errors += text; });
-    const ended = once(child, "close").then(([code, signal]) => {
+    const ended = once(child, "close").finally(() => { over = true; }).then(([code, signal]) => {
         assert.equal(code ?? signal, 0, `posthorn ${words.join(" ")}: ${errors}`);
         return Buffer.concat(chunks);
     });
     ended.catch(() => {}); /* it is awaited later; a failure until then is not lost */
-    return { ended, said: (text) => Promise.race([until(() => errors.includes(text), `posthorn said ${text}`), ended]) };
+    return { ended, said: (text) => until(() => over || errors.includes(text), `posthorn said ${text}`) };
 }
 
 /* Says where two byte strings part, instead of printing both. */
