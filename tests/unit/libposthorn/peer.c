@@ -56,7 +56,7 @@ void peer_accept(struct peer *peer)
     peer_hang_up(peer);
     peer->fd = accept4(peer->listener, NULL, NULL, SOCK_CLOEXEC);
     ck_assert_int_ge(peer->fd, 0);
-    peer->size = 0;
+    peer->size = peer->taken = 0;
 }
 
 void peer_say_bytes(struct peer *peer, const char *data, size_t size)
@@ -81,6 +81,9 @@ void peer_say(struct peer *peer, const char *text)
 static bool receive(struct peer *peer, const char *what)
 {
     wait_for(peer->fd, POLLIN, what);
+    peer->size -= peer->taken;
+    memmove(peer->bytes, peer->bytes + peer->taken, peer->size);
+    peer->taken = 0;
     ssize_t count = recv(peer->fd, peer->bytes + peer->size, sizeof peer->bytes - peer->size, 0);
     if (count <= 0)
         return false;
@@ -91,15 +94,15 @@ static bool receive(struct peer *peer, const char *what)
 bool peer_line(struct peer *peer)
 {
     char *end;
-    while (!(end = memmem(peer->bytes, peer->size, "\r\n", 2)))
+    while (!(end = memmem(peer->bytes + peer->taken, peer->size - peer->taken, "\r\n", 2)))
         if (!receive(peer, "a line"))
             return false;
-    size_t size = (size_t)(end - peer->bytes);
+    const char *start = peer->bytes + peer->taken;
+    size_t size = (size_t)(end - start);
     ck_assert_uint_lt(size, sizeof peer->line);
-    memcpy(peer->line, peer->bytes, size);
+    memcpy(peer->line, start, size);
     peer->line[size] = '\0';
-    peer->size -= size + 2;
-    memmove(peer->bytes, end + 2, peer->size);
+    peer->taken += size + 2;
     return true;
 }
 
@@ -117,8 +120,8 @@ void peer_expect_line(struct peer *peer, const char *line)
 
 void peer_expect_end(struct peer *peer)
 {
-    ck_assert_msg(peer->size == 0 && !receive(peer, "the end"), "said before the end: '%.*s'", (int)peer->size,
-                  peer->bytes);
+    bool quiet = peer->size == peer->taken && !receive(peer, "the end");
+    ck_assert_msg(quiet, "said before the end: '%.*s'", (int)(peer->size - peer->taken), peer->bytes + peer->taken);
 }
 
 void peer_greet(struct peer *peer)

@@ -20,8 +20,8 @@ struct peer {
     pthread_t thread;
     peer_script *script;
     char line[4096];    /* the last that peer_expect read, without its end */
-    char bytes[65536];  /* received and not yet taken */
-    size_t size;
+    char bytes[65536];  /* received */
+    size_t size, taken; /* of them */
 };
 
 #define PEER_INFO "INFO {\"server_id\":\"P\",\"version\":\"2.9.10\",\"headers\":true,\"max_payload\":1048576}\r\n"

@@ -829,9 +829,17 @@ static void drain_in_good_order(struct peer *self)
     peer_expect_line(self, "reply");
     snprintf(text, sizeof text, "MSG %s 3 0\r\n\r\n", reply);
     peer_say(self, text);
+    peer_expect_line(self, "PUB answered 0");
+    peer_expect_line(self, "");
     peer_expect_line(self, "PING");
     peer_say(self, "PONG\r\n");
     peer_expect_end(self);
+}
+
+static void keep_and_publish_answer(struct ph_conn *conn, int error, const struct ph_message *message, void *arg)
+{
+    keep_answer(conn, error, message, arg);
+    ck_assert_int_eq(ph_publish(conn, "answered", NULL, 0), PH_OK);
 }
 
 static void reply_reply(struct ph_sub *sub, const struct ph_message *message, void *arg)
@@ -849,7 +857,7 @@ START_TEST(drain_loses_nothing)
     answers = (struct answers){ 0 };
     ck_assert_int_eq(ph_subscribe(conn, "ask", NULL, reply_reply, NULL, NULL), PH_OK);
     ck_assert_int_eq(ph_subscribe(conn, "pull", NULL, NULL, NULL, &pull), PH_OK);
-    ck_assert_int_eq(ph_request_start(conn, "slow", NULL, NULL, 0, -1, keep_answer, (void *)"s"), PH_OK);
+    ck_assert_int_eq(ph_request_start(conn, "slow", NULL, NULL, 0, -1, keep_and_publish_answer, (void *)"s"), PH_OK);
     ck_assert_int_eq(ph_drain_start(conn, PATIENCE_MS), PH_OK);
     ck_assert(ph_draining(conn));
     ck_assert_int_eq(ph_drain_start(conn, 1), PH_OK);
