@@ -377,5 +377,5 @@ void subscription_no_responders(struct client *client, struct slice reply)
     const struct message message = { .body = block, .head_size = sizeof block - 3, .body_size = sizeof block - 3 };
     const struct batch batch = { .topic = reply, .messages = &message, .count = 1 };
     client->line->loop->counters.no_responders++;
-    subscription_deliver(&subscription->sink, &batch);
+    write_single(subscription, &batch); /* the server's own word: it does not count towards UNSUB's max */
 }

@@ -232,6 +232,10 @@ static void install(struct supervisor *supervisor, struct config *config, struct
     apply_log(config);
     admission_set_limits(supervisor->admission, &limits);
     supervisor->configured_left = tell_all(supervisor, &mail, sizeof mail);
+    if (supervisor->configured_left < supervisor->worker_count) {
+        supervisor->old_config = NULL; /* whoever could not be told goes on with these, so they stay */
+        supervisor->old_users = NULL;
+    }
 }
 
 static void reload_failed(const char *why)
