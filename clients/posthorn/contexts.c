@@ -334,13 +334,17 @@ char *context_selected(void)
 
 /* ---- all of them ---- */
 
-static bool is_context_file(const char *file, size_t *ret_name_size)
+/* The name of the context that a file holds, NULL where it holds none. Yours to free. */
+static char *context_of_file(const char *file)
 {
     size_t size = strlen(file), suffix_size = strlen(SUFFIX);
     if (size <= suffix_size || strcmp(file + size - suffix_size, SUFFIX) != 0)
-        return false;
-    *ret_name_size = size - suffix_size;
-    return *file != '.';
+        return NULL;
+    char *name = must(strndup(file, size - suffix_size));
+    if (name_is_valid(name)) /* a shell that completes names must not meet others */
+        return name;
+    free(name);
+    return NULL;
 }
 
 static int compare_names(const void *a, const void *b)
@@ -357,11 +361,11 @@ enum exit_code context_names(char ***ret_names, size_t *ret_count)
     if (!dir && path && errno != ENOENT)
         code = fail(EXIT_FAILED, "cannot read %s: %s", path, strerror(errno));
     for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-        size_t name_size;
-        if (!is_context_file(entry->d_name, &name_size))
+        char *name = context_of_file(entry->d_name);
+        if (!name)
             continue;
         *ret_names = must(realloc(*ret_names, (*ret_count + 1) * sizeof **ret_names));
-        (*ret_names)[(*ret_count)++] = must(strndup(entry->d_name, name_size));
+        (*ret_names)[(*ret_count)++] = name;
     }
     if (dir)
         closedir(dir);

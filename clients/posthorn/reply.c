@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "job.h"
 #include "say.h"
 #include "util/clock.h"
+#include "util/units.h"
 
 enum { JOBS_MAX = 256 };
 
@@ -29,7 +31,7 @@ struct reply_values {
 
 static const struct option options[] = {
     { "echo", 'e', NULL, OPTION_FLAG, FIELD(echo), NULL, "answer with the request's own payload" },
-    { "command", 'c', "COMMAND", OPTION_TEXT, FIELD(command), NULL,
+    { "command", 'c', "SCRIPT", OPTION_TEXT, FIELD(command), NULL,
       "answer with what this command of the shell prints; it runs for each request" },
     { "jobs", 'J', "N", OPTION_COUNT, FIELD(jobs), "4",
       "run at most so many commands at a time, 1 to 256; other requests wait" },
@@ -89,10 +91,7 @@ struct replier {
 
 /* ---- answering ---- */
 
-/*
- * A reply that cannot be sent is lost for its requester; the others need not suffer, unless the connection is gone
- * for good.
- */
+/* A reply that cannot be sent is lost for its requester; others need not suffer, unless the connection is gone. */
 static enum exit_code check_answer(const struct replier *replier, const struct ph_message *request, int error)
 {
     if (error == PH_E_CLOSED)
@@ -112,22 +111,29 @@ struct outcome {
     char description[128];
 };
 
+static struct outcome failure(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static struct outcome failure(int status, const char *format, ...)
+{
+    struct outcome outcome = { .status = status };
+    va_list list;
+    va_start(list, format);
+    vsnprintf(outcome.description, sizeof outcome.description, format, list);
+    va_end(list);
+    return outcome;
+}
+
 static struct outcome judge(const struct job *job, uint64_t timeout_ns)
 {
-    struct outcome outcome = { 0 };
-    char *text = outcome.description;
-    const size_t size = sizeof outcome.description;
+    char time[UNITS_TEXT_SIZE];
     if (job->late)
-        snprintf(text, size, "the command took longer than %llu ms", (unsigned long long)(timeout_ns / 1000000)),
-            outcome.status = 504;
-    else if (job->too_long)
-        snprintf(text, size, "the command printed more than %zu bytes", job->output_size_max), outcome.status = 500;
-    else if (WIFSIGNALED(job->wait_status))
-        snprintf(text, size, "the command was ended by signal %d", WTERMSIG(job->wait_status)), outcome.status = 500;
-    else if (WEXITSTATUS(job->wait_status) != 0)
-        snprintf(text, size, "the command ended with exit code %d", WEXITSTATUS(job->wait_status)),
-            outcome.status = 500;
-    return outcome;
+        return failure(504, "the command took longer than %s", units_format_duration(timeout_ns, time));
+    if (job->too_long)
+        return failure(500, "the command printed more than %zu bytes", job->output_size_max);
+    if (WIFSIGNALED(job->wait_status))
+        return failure(500, "the command was ended by signal %d", WTERMSIG(job->wait_status));
+    if (WEXITSTATUS(job->wait_status) != 0)
+        return failure(500, "the command ended with exit code %d", WEXITSTATUS(job->wait_status));
+    return (struct outcome){ .status = 0 };
 }
 
 /* The failure, as posthorn tells it and as NATS's services do, and the replies' own headers. */
@@ -332,7 +338,7 @@ static enum exit_code subscribe(struct replier *replier, const char *pattern)
 static enum exit_code check(const struct reply_values *values, const char *text)
 {
     if ((text != NULL) + values->echo + (values->command != NULL) != 1)
-        return fail(EXIT_USAGE, "give one of TEXT, --echo and --command COMMAND");
+        return fail(EXIT_USAGE, "give one of TEXT, --echo and --command SCRIPT");
     if (values->jobs < 1 || values->jobs > JOBS_MAX)
         return fail(EXIT_USAGE, "--jobs: 1 to %d", JOBS_MAX);
     return EXIT_OK;

@@ -70,7 +70,7 @@ complete -c posthorn -n '__posthorn_in request' -l connect-timeout -x -d 'for ea
 complete -c posthorn -n '__posthorn_in request' -l verbose -s v -d 'tell on standard error of connecting, subscribing and the like'
 
 complete -c posthorn -n '__posthorn_in reply' -l echo -s e -d 'answer with the request\'s own payload'
-complete -c posthorn -n '__posthorn_in reply' -l command -s c -x -a '(__posthorn_commands)' -d 'answer with what this command of the shell prints; it runs for each request'
+complete -c posthorn -n '__posthorn_in reply' -l command -s c -x -d 'answer with what this command of the shell prints; it runs for each request'
 complete -c posthorn -n '__posthorn_in reply' -l jobs -s J -x -d 'run at most so many commands at a time, 1 to 256; other requests wait'
 complete -c posthorn -n '__posthorn_in reply' -l timeout -x -d 'end a command that runs longer'
 complete -c posthorn -n '__posthorn_in reply' -l header -s H -x -d 'add a header to the replies; may be given again and again'

@@ -162,6 +162,10 @@ def names_stay_in_their_directory():
             cli.run("context", "add", name).check(USAGE, out="", err="no name for a context")
             cli.run("context", "show", name).check(USAGE, out="", err="no name for a context")
             cli.run("context", "remove", name).check(USAGE, out="", err="no name for a context")
+        cli.run("context", "add", "good").check()
+        for name in (".hidden", "$(date)", "a b"):
+            open(os.path.join(cli.home, "config", "posthorn", "contexts", name + ".ini"), "w", encoding="ascii").close()
+        cli.run("context", "list", "--names").check(out="good\n")
 
 
 def what_a_file_cannot_carry_is_refused():
