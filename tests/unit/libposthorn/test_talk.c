@@ -216,14 +216,14 @@ START_TEST(publishing_in_a_loop_of_ones_own_does_not_wait)
 }
 END_TEST
 
-#define STREAM_COUNT 20000
+#define STREAM_COUNT 3000 /* of 4000 bytes: more than the sockets hold */
 
 static void take_stream_slowly(struct peer *self)
 {
     char topic[32];
     peer_greet(self);
     for (int i = 0; i < STREAM_COUNT; i++) {
-        snprintf(topic, sizeof topic, "PUB n.%d 100", i);
+        snprintf(topic, sizeof topic, "PUB n.%d 4000", i);
         peer_expect_line(self, topic);
         peer_expect(self, "xxxx");
     }
@@ -234,7 +234,7 @@ static void take_stream_slowly(struct peer *self)
 
 START_TEST(publishing_goes_on_as_the_server_reads)
 {
-    char payload[100], topic[32];
+    char payload[4000], topic[32];
     memset(payload, 'x', sizeof payload);
     peer_open(&peer, take_stream_slowly);
     struct ph_conn *conn = events_connect(&events, NULL, &peer);
