@@ -29,13 +29,16 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     loop->timer_due_ms = UINT64_MAX;
 }
 
+/*
+ * No changelist: it would put epoll_ctl off until the next turn, when the descriptor may be closed and its number given
+ * to a connection of another thread.
+ */
 static struct event_base *base_create(void)
 {
     struct event_config *config = event_config_new();
     struct event_base *base = NULL;
     if (config) {
         event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
-        event_config_set_flag(config, EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
         base = event_base_new_with_config(config);
         event_config_free(config);
     }

@@ -31,10 +31,15 @@ static bool stderr_is_journal(void)
            status.st_dev == device && status.st_ino == inode;
 }
 
+static void set_journal(bool journal)
+{
+    __atomic_store_n(&log_state.journal, journal, __ATOMIC_RELAXED);
+}
+
 int log_open(const char *target)
 {
     if (strcmp(target, "stderr") == 0) {
-        log_state.journal = stderr_is_journal();
+        set_journal(stderr_is_journal());
         return 0;
     }
     int fd = open(target, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
@@ -46,7 +51,7 @@ int log_open(const char *target)
         dup3(fd, log_state.fd, O_CLOEXEC);
         close(fd);
     }
-    log_state.journal = false;
+    set_journal(false);
     return 0;
 }
 
@@ -64,7 +69,7 @@ static size_t line_begin(char *line, size_t room, enum log_level level)
 {
     struct timespec now;
     struct tm utc;
-    if (log_state.journal)
+    if (__atomic_load_n(&log_state.journal, __ATOMIC_RELAXED))
         return (size_t)snprintf(line, room, "<%c>", level_priorities[level]);
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);

@@ -305,6 +305,15 @@ class Daemon:
     def memory_bytes(self):
         return int(re.search(r"VmRSS:\s+(\d+) kB", self._proc("status")).group(1)) * 1024
 
+    def check_growth(self, before_bytes, limit_bytes):
+        """Memory has grown by at most so much since it was before_bytes; returns a note. A sanitizer's daemon is let off: it
+        keeps what was freed."""
+        grown = self.memory_bytes() - before_bytes
+        note = f"grew by {grown >> 10} KiB"
+        if grown > limit_bytes and not re.search(r"lib[atl]san", self._proc("maps")):
+            raise AssertionError(f"{note}, more than {limit_bytes >> 10}")
+        return note
+
     def descriptor_count(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 

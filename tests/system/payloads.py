@@ -100,10 +100,7 @@ def memory_is_given_back_after_large_messages():
         for client in clients:
             client.publish("nobody", b"x" * MIB)
             client.flush()
-        grown = daemon.memory_bytes() - before
-        if grown > 40 * MIB:
-            raise AssertionError(f"{grown / MIB:.0f} MiB stay")
-        return f"{grown / MIB:.1f} MiB stay"
+        return daemon.check_growth(before, 40 * MIB)
 
 
 if __name__ == "__main__":
