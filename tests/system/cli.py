@@ -4,6 +4,7 @@ The environment: POSTHORN is the command under test. Each run gets a home of its
 NATS_URL, so that nobody's saved contexts or servers come into a test.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -163,7 +164,7 @@ def url_of(daemon):
 
 class Fake:
     """A server that greets, and then does what the test says: answer(line) gives the bytes to send for each line, or None to
-    hang up. It takes one client at a time, one after the other."""
+    hang up."""
 
     def __init__(self, answer):
         self.socket = socket.create_server(("127.0.0.1", 0))
@@ -174,14 +175,14 @@ class Fake:
         self._thread.start()
 
     def _serve(self):
-        try:
+        with contextlib.suppress(OSError):  # closed by the test
             while True:
-                connection, _ = self.socket.accept()
-                self._connection = connection
-                with connection, connection.makefile("rb") as lines:
-                    self._talk(connection, lines)
-        except OSError:
-            return  # closed by the test, or the client has gone
+                self._connection, _ = self.socket.accept()
+                threading.Thread(target=self._talk_to, args=(self._connection,), daemon=True).start()
+
+    def _talk_to(self, connection):
+        with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:  # the client may go at any time
+            self._talk(connection, lines)
 
     def _talk(self, connection, lines):
         info = {"server_id": "FAKE", "version": "2.9.10", "proto": 1, "max_payload": 1048576, "headers": True}
@@ -193,6 +194,7 @@ class Fake:
             connection.sendall(answer)
 
     def hang_up(self):
+        """Ends the connection that was made last."""
         self._connection.shutdown(socket.SHUT_RDWR)
 
     def __enter__(self):

@@ -148,6 +148,7 @@ def contexts_are_added_listed_selected_and_removed():
         cli.run("context", "select", "shop").check(out="", err="")
         cli.run("context", "list").check(out="  home                 nats://127.0.0.1:4222\n* shop                 nats://new\n")
         cli.run("context", "remove", "shop").check(out="", err="")
+        cli.run("context", "show").check(USAGE, err="no context is selected")
         cli.run("context", "list").check(out="  home                 nats://127.0.0.1:4222\n")
         cli.run("context", "remove", "shop").check(USAGE, err="no context 'shop'")
         cli.run("context", "select", "home").check()
