@@ -6,6 +6,7 @@ import statistics
 
 BEGIN, END = '<!-- compare: begin -->', '<!-- compare: end -->'
 US, THEM = 'posthornd', 'nats-server'
+LATE_US = 10
 
 
 def figure(run, metric):
@@ -18,6 +19,11 @@ def figure(run, metric):
 
 def is_clean(run):
     return not any(run.get(fault) for fault in ('fail', 'lost', 'bad', 'dup', 'closed'))
+
+
+def is_disturbed(run):
+    """The generator itself came late: other work took its processor, and latency says nothing about the server."""
+    return run.get('gen_late_us', {}).get('p50', 0) > LATE_US
 
 
 def median(values):
@@ -41,9 +47,12 @@ def verdict(goal, value):
 
 
 def faults(runs):
-    """Which servers had runs that lost, doubled or spoiled messages, were cut off or failed."""
+    """Which servers had runs that lost, doubled or spoiled messages, were cut off, failed or were disturbed."""
     words = []
     for name, list_ in runs.items():
+        late = sum(map(is_disturbed, list_))
+        if late:
+            words.append(f'{name}: generator late in {late} of {len(list_)} runs')
         bad = [run for run in list_ if not is_clean(run)]
         if bad:
             counts = ', '.join(f'{key} {max(run.get(key) or 0 for run in bad)}' for key in ('lost', 'dup', 'bad', 'closed')
