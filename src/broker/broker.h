@@ -14,7 +14,7 @@ struct session;
 struct user;
 struct users;
 
-/* Ties to the other workers; NULL where there are none. */
+/* Ties to the other workers; all NULL where there are none. */
 struct broker_hooks {
     void *arg;
     /* A local sink has come (+1) to a pattern, or gone (-1). */

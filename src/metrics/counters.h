@@ -1,6 +1,6 @@
 /*
- * counters: what one worker counts, in one list. Each is a plain number that only its worker's thread touches; whoever
- * wants the sum asks the workers for their copies.
+ * counters: what one worker counts, in one list. Each is a plain number that only its worker's thread touches, until
+ * that thread has ended.
  */
 #ifndef METRICS_COUNTERS_H
 #define METRICS_COUNTERS_H

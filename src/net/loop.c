@@ -121,7 +121,7 @@ static void undirty(struct loop *loop, struct conn *conn)
 }
 
 /* What closes here may write to others, or drop them, so a closing connection may have become dirty before. */
-void loop_reap(struct loop *loop)
+static void reap_closing(struct loop *loop)
 {
     while (loop->closing) {
         struct conn *conn = loop->closing;
@@ -152,7 +152,7 @@ static void turn_finish(struct loop *loop)
 {
     do {
         flush_dirty(loop);
-        loop_reap(loop);
+        reap_closing(loop);
     } while (loop->dirty && !loop->held);
     if (loop->hooks.turn_end)
         loop->hooks.turn_end(loop->hooks.arg);

@@ -26,7 +26,7 @@ struct loop_hooks {
     bool (*before_send)(void *arg);  /* before bytes are written to a socket; false: not now, they wait */
     void (*turn_end)(void *arg);     /* when all is handled, flushed and freed */
     bool (*before_sleep)(void *arg); /* when nothing is left to do; false: there is, do not sleep */
-    void (*woken)(void *arg);        /* at the start of a turn, after the wait */
+    void (*woken)(void *arg);        /* after the wait and what it brought, before the timers */
 };
 
 enum {
@@ -66,8 +66,5 @@ void loop_wake(const struct loop *loop);
 
 /* Asks hooks.before_send; conn does, before it writes to its socket. */
 bool loop_may_send(struct loop *loop);
-
-/* Frees what is closing, which may close more. The end of every turn does it. */
-void loop_reap(struct loop *loop);
 
 #endif

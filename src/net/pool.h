@@ -1,7 +1,7 @@
 /*
- * pool: buffers for output, borrowed while there is something in them and given back when it is gone, so that an idle
- * connection holds none. Sizes are powers of two; small ones are kept for the next borrower, large ones are the
- * allocator's business. Belongs to one loop and its thread.
+ * pool: buffers for what waits to be written or is not all read yet, borrowed while there is something in them and
+ * given back when it is gone, so that an idle connection holds none. Sizes are powers of two; small ones are kept for
+ * the next borrower, large ones are the allocator's business. Belongs to one loop and its thread.
  */
 #ifndef NET_POOL_H
 #define NET_POOL_H

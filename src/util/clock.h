@@ -1,4 +1,4 @@
-/* clock: the two clocks that the mains and the loop read; everybody else is handed the time. Any thread. */
+/* clock: the clock that the mains and the loop read; everybody else is handed the time. Any thread. */
 #ifndef UTIL_CLOCK_H
 #define UTIL_CLOCK_H
 
@@ -21,12 +21,6 @@ static inline uint64_t clock_monotonic_ns(void)
 static inline uint64_t clock_monotonic_ms(void)
 {
     return clock_monotonic_ns() / 1000000u;
-}
-
-/* Since 1970, as the machine believes. */
-static inline uint64_t clock_wall_ns(void)
-{
-    return clock_read_ns(CLOCK_REALTIME);
 }
 
 #endif
