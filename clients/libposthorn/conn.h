@@ -144,6 +144,8 @@ bool ph_out_replay(struct ph_conn *conn);
 int ph_sub_open(struct ph_conn *conn, const char *pattern, const char *group, ph_message_fn *on_message, void *arg,
                 struct ph_sub **ret_sub);
 void ph_sub_deliver(struct ph_sub *sub, const struct ph_message *message);
+void ph_sub_hold(struct ph_sub *sub);            /* it stays until it is let go, whatever callbacks do */
+void ph_sub_let_go(struct ph_sub *sub);
 int ph_sub_stop(struct ph_sub *sub);             /* unsubscribes; it goes on delivering until ph_subs_end_draining */
 void ph_subs_end_draining(struct ph_conn *conn); /* those that were stopped have had everything */
 

@@ -35,9 +35,23 @@ static void subs_drained(struct ph_conn *conn, int error, void *arg)
         ph_drain_go_on(conn);
 }
 
+/* Stopping may wait for room in the output, and callbacks may destroy what stands in the list meanwhile. */
+static int stop_subs(struct ph_conn *conn)
+{
+    struct ph_sub *next;
+    int error = PH_OK;
+    for (struct ph_sub *sub = conn->subs.oldest; sub && !error; sub = next) {
+        ph_sub_hold(sub);
+        if (sub != conn->inbox)
+            error = ph_sub_stop(sub);
+        next = sub->newer;
+        ph_sub_let_go(sub);
+    }
+    return error;
+}
+
 int ph_drain_start(struct ph_conn *conn, int timeout_ms)
 {
-    int error = PH_OK;
     if (conn->state == PH_STATE_CLOSED)
         return PH_E_CLOSED;
     if (conn->drain != PH_DRAIN_NONE)
@@ -48,9 +62,7 @@ int ph_drain_start(struct ph_conn *conn, int timeout_ms)
     }
     conn->drain = PH_DRAIN_SUBS;
     conn->drain_deadline_ms = ph_deadline_ms(timeout_ms);
-    for (struct ph_sub *sub = conn->subs.oldest; sub && !error; sub = sub->newer)
-        if (sub != conn->inbox)
-            error = ph_sub_stop(sub);
+    int error = stop_subs(conn);
     if (!error)
         error = ph_flush_start(conn, subs_drained, NULL);
     if (error)

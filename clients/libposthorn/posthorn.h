@@ -16,8 +16,7 @@
  * Callbacks  run in the thread that uses the connection, inside the calls that wait, ph_process, and ph_publish where
  *            it has to wait; ph_close, ph_destroy and ph_unsubscribe tell what they end.
  *            In a callback everything is allowed but ph_destroy and what waits, which answers PH_E_BUSY there: use
- *            ph_request_start and ph_flush_start instead. A subscription must not be destroyed by a callback while
- *            ph_next waits on it.
+ *            ph_request_start and ph_flush_start instead.
  * Errors.    Every int is PH_OK (0) or a negative enum ph_error. Out-parameters (ret_x) are untouched on failure.
  * Units.     Times are milliseconds; -1 as a time-out waits for ever, 0 does not wait. Sizes are bytes.
  * Ownership. Strings and structs given to a function are only read, and copied where they are kept.
@@ -326,14 +325,14 @@ int ph_flush_start(struct ph_conn *conn, ph_flush_fn *done, void *arg);
 
 /* ---- subscribing ---- */
 
-/* message is borrowed for the call. ph_sub_destroy(sub) is allowed in it. */
+/* message is borrowed for the call. ph_sub_destroy is allowed in it, of this subscription too. */
 typedef void ph_message_fn(struct ph_sub *sub, const struct ph_message *message, void *arg);
 
 /*
  * Subscribes to a pattern, in a group or alone (group NULL). With on_message each message is handed to it; without
  * (NULL) messages wait in the subscription for ph_next. Survives reconnection. The connection owns it: ret_sub (may be
  * NULL with on_message) is valid until ph_sub_destroy or ph_destroy. The server knows of it after ph_flush. PH_E_TOPIC,
- * PH_E_MEMORY, PH_E_FULL, PH_E_CLOSED, PH_E_DRAINING.
+ * PH_E_MEMORY, PH_E_CLOSED, PH_E_DRAINING, and where the output is full as ph_publish: PH_E_FULL, PH_E_INTERRUPTED.
  */
 int ph_subscribe(struct ph_conn *conn, const char *pattern, const char *group, ph_message_fn *on_message, void *arg,
                  struct ph_sub **ret_sub);

@@ -14,11 +14,17 @@ int ph_sub_open(struct ph_conn *conn, const char *pattern, const char *group, ph
     sub->conn = conn;
     sub->on_message = on_message;
     sub->arg = arg;
+    ph_sub_hold(sub);
     int error = ph_out_subscribe(conn, sub);
-    if (error)
-        ph_subs_remove(&conn->subs, sub);
-    else if (ret_sub)
+    if (!error && sub->doomed)
+        error = PH_E_ENDED; /* by its own callback: while this waited the connection broke, and was made anew with it */
+    if (error) {
+        ph_subs_end(&conn->subs, sub);
+        sub->doomed = true;
+    } else if (ret_sub) {
         *ret_sub = sub;
+    }
+    ph_sub_let_go(sub);
     return error;
 }
 
@@ -36,6 +42,19 @@ int ph_subscribe(struct ph_conn *conn, const char *pattern, const char *group, p
     if (conn->drain != PH_DRAIN_NONE)
         return PH_E_DRAINING;
     return ph_sub_open(conn, pattern, group ? group : "", on_message, arg, ret_sub);
+}
+
+/* ---- holding ---- */
+
+void ph_sub_hold(struct ph_sub *sub)
+{
+    sub->hold_count++;
+}
+
+void ph_sub_let_go(struct ph_sub *sub)
+{
+    if (--sub->hold_count == 0 && sub->doomed)
+        ph_subs_remove(&sub->conn->subs, sub);
 }
 
 /* ---- delivery ---- */
@@ -77,7 +96,7 @@ static void enqueue(struct ph_sub *sub, const struct ph_message *message)
 void ph_sub_deliver(struct ph_sub *sub, const struct ph_message *message)
 {
     bool last = ++sub->received == sub->max;
-    sub->busy = true; /* callbacks may destroy it: it is freed when all is done */
+    ph_sub_hold(sub);
     if (!sub->on_message) {
         enqueue(sub, message);
     } else {
@@ -86,9 +105,7 @@ void ph_sub_deliver(struct ph_sub *sub, const struct ph_message *message)
     }
     if (last)
         end(sub);
-    sub->busy = false;
-    if (sub->doomed)
-        ph_subs_remove(&sub->conn->subs, sub);
+    ph_sub_let_go(sub);
 }
 
 /* ---- ending ---- */
@@ -103,14 +120,14 @@ int ph_unsubscribe(struct ph_sub *sub, uint64_t max)
     if (conn->state == PH_STATE_CLOSED)
         return PH_E_CLOSED;
     bool now = max == 0 || max <= sub->received;
+    ph_sub_hold(sub);
     int error = ph_out_unsubscribe(conn, sub, now ? 0 : max);
-    if (error)
-        return error;
-    if (now)
+    if (!error && now)
         end(sub);
-    else
+    else if (!error)
         sub->max = max;
-    return PH_OK;
+    ph_sub_let_go(sub);
+    return error;
 }
 
 static void stopped(struct ph_conn *conn, int error, void *arg)
@@ -125,8 +142,10 @@ int ph_sub_stop(struct ph_sub *sub)
 {
     if (sub->ended || sub->draining)
         return PH_OK;
+    ph_sub_hold(sub);
     int error = ph_out_unsubscribe(sub->conn, sub, 0);
     sub->draining = !error;
+    ph_sub_let_go(sub);
     return error;
 }
 
@@ -137,26 +156,21 @@ int ph_sub_drain(struct ph_sub *sub)
         return PH_OK;
     if (conn->state == PH_STATE_CLOSED)
         return PH_E_CLOSED;
+    uintptr_t sid = sub->sid;
     int error = ph_sub_stop(sub);
-    return error ? error : ph_flush_start(conn, stopped, (void *)sub->sid);
-}
-
-/* Ends one that is stopped, if there is any: its callback may change the list, so the search begins anew after each. */
-static bool end_one_draining(struct ph_conn *conn)
-{
-    for (struct ph_sub *sub = conn->subs.oldest; sub; sub = sub->newer) {
-        if (sub->draining && !sub->ended) {
-            end(sub);
-            return true;
-        }
-    }
-    return false;
+    return error ? error : ph_flush_start(conn, stopped, (void *)sid);
 }
 
 void ph_subs_end_draining(struct ph_conn *conn)
 {
-    while (end_one_draining(conn))
-        ;
+    struct ph_sub *next;
+    for (struct ph_sub *sub = conn->subs.oldest; sub; sub = next) {
+        ph_sub_hold(sub);
+        if (sub->draining)
+            end(sub);
+        next = sub->newer; /* only now: callbacks may have destroyed the one that stood here before */
+        ph_sub_let_go(sub);
+    }
 }
 
 void ph_sub_destroy(struct ph_sub *sub)
@@ -164,13 +178,14 @@ void ph_sub_destroy(struct ph_sub *sub)
     if (!sub || sub->doomed)
         return;
     struct ph_conn *conn = sub->conn;
-    if (!sub->ended && !sub->draining && conn->state != PH_STATE_CLOSED)
-        ph_out_unsubscribe(conn, sub, 0);
+    bool server_knows = !sub->ended && !sub->draining && conn->state != PH_STATE_CLOSED;
     ph_subs_end(&conn->subs, sub);
-    if (sub->busy)
-        sub->doomed = true;
-    else
-        ph_subs_remove(&conn->subs, sub);
+    ph_sub_discard(sub);
+    sub->doomed = true;
+    ph_sub_hold(sub);
+    if (server_knows)
+        ph_out_unsubscribe(conn, sub, 0);
+    ph_sub_let_go(sub);
 }
 
 struct ph_conn *ph_sub_conn(const struct ph_sub *sub)

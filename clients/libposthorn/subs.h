@@ -23,8 +23,8 @@ struct ph_sub {
     bool ended;             /* not in the table any more: nothing will come */
     bool draining;          /* unsubscribed; ends at the PONG behind it */
     bool full;              /* drops, and the event was told */
-    bool busy;              /* its callback runs */
-    bool doomed;            /* destroyed by its callback: freed when that returns */
+    bool doomed;            /* destroyed while it was held: freed when it is let go */
+    unsigned hold_count;    /* calls that are at work on it and may run callbacks, which may destroy it */
 
     /* what waits in it */
     struct ph_stored *first, **last;

@@ -136,18 +136,30 @@ static int nothing_left(const struct ph_sub *sub)
     return sub->ended ? PH_E_ENDED : sub->conn->state == PH_STATE_CLOSED ? PH_E_CLOSED : PH_OK;
 }
 
+/* Waits until a message is in the queue. A callback may destroy the subscription meanwhile: then it has ended. */
+static int await_message(struct ph_sub *sub, int timeout_ms)
+{
+    int64_t deadline_ms = ph_deadline_ms(timeout_ms);
+    int error = PH_OK;
+    ph_sub_hold(sub);
+    while (!sub->first && !error) {
+        error = nothing_left(sub);
+        if (!error)
+            error = wait_until(sub->conn, deadline_ms);
+    }
+    if (sub->first)
+        error = PH_OK;
+    ph_sub_let_go(sub);
+    return error;
+}
+
 int ph_next(struct ph_sub *sub, int timeout_ms, struct ph_message **ret_message)
 {
     if (sub->on_message)
         return ph_fail(sub->conn, PH_E_ARGUMENT, "the subscription has a callback");
-    int64_t deadline_ms = sub->first ? 0 : ph_deadline_ms(timeout_ms);
-    while (!sub->first) {
-        int error = nothing_left(sub);
-        if (!error)
-            error = wait_until(sub->conn, deadline_ms);
-        if (error && !sub->first)
-            return error;
-    }
+    int error = sub->first ? PH_OK : await_message(sub, timeout_ms);
+    if (error)
+        return error;
     struct ph_stored *stored = ph_sub_pop(sub);
     if (sub->full && sub->queue_length <= sub->conn->options.queue_length_max / 2 &&
         sub->queue_size <= sub->conn->options.queue_size_max / 2)

@@ -132,9 +132,12 @@ def next_url_takes_over():
 
 
 def lame_duck_is_told():
-    with Daemon() as daemon, Program("lame_duck_is_told", daemon.line[0]) as program:
-        program.expect("connected")
-        daemon.send_signal(signal.SIGUSR2)
+    with Daemon() as daemon:
+        with Program("lame_duck_is_told", daemon.line[0]) as program:
+            program.expect("connected")
+            daemon.send_signal(signal.SIGUSR2)
+        if not ORACLE:  # which stays for its grace; ours ends when the last has left
+            daemon.check_end(daemon.wait_exit())
 
 
 def passwords_and_tokens_let_in():

@@ -512,6 +512,42 @@ START_TEST(callback_may_destroy_its_subscription)
 }
 END_TEST
 
+static void destroy_another(struct ph_sub *sub, const struct ph_message *message, void *arg)
+{
+    (void)sub, (void)message;
+    ph_sub_destroy(arg);
+}
+
+static void deliver_to_the_second(struct peer *self)
+{
+    peer_greet(self);
+    peer_expect_line(self, "SUB a 1");
+    peer_expect_line(self, "SUB b 2");
+    peer_say(self, "MSG a 1 0\r\n\r\nMSG b 2 0\r\n\r\nMSG a 1 0\r\n\r\n");
+    peer_expect_line(self, "UNSUB 1");
+    peer_expect_end(self);
+}
+
+START_TEST(subscription_that_is_waited_for_may_be_destroyed)
+{
+    struct ph_sub *a;
+    struct ph_message *message;
+    peer_open(&peer, deliver_to_the_second);
+    struct ph_conn *conn = events_connect(&events, NULL, &peer);
+    ck_assert_int_eq(ph_subscribe(conn, "a", NULL, NULL, NULL, &a), PH_OK);
+    ck_assert_int_eq(ph_subscribe(conn, "b", NULL, destroy_another, a, NULL), PH_OK);
+    int error = ph_next(a, PATIENCE_MS, &message); /* the first message may come alone, or with what follows it */
+    while (error == PH_OK) {
+        ph_message_free(message);
+        error = ph_next(a, PATIENCE_MS, &message);
+    }
+    ck_assert_int_eq(error, PH_E_ENDED);
+    ck_assert_int_eq(ph_write(conn), PH_OK);
+    ph_destroy(conn);
+    peer_close(&peer);
+}
+END_TEST
+
 static void deliver_too_many(struct peer *self)
 {
     peer_greet(self);
@@ -948,6 +984,49 @@ START_TEST(subscription_can_be_drained_alone)
 }
 END_TEST
 
+static void destroy_ended(struct ph_conn *conn, const struct ph_event *event, void *arg)
+{
+    (void)conn;
+    if (event->kind == PH_EVENT_ENDED) {
+        ph_sub_destroy(event->sub);
+        ++*(unsigned *)arg;
+    }
+}
+
+static void drain_three(struct peer *self)
+{
+    peer_greet(self);
+    for (int i = 0; i < 3; i++)
+        peer_expect(self, "SUB a ");
+    for (int i = 0; i < 3; i++)
+        peer_expect(self, "UNSUB ");
+    for (int i = 0; i < 2; i++) {
+        peer_expect_line(self, "PING");
+        peer_say(self, "PONG\r\n");
+    }
+    peer_expect_end(self);
+}
+
+START_TEST(ended_subscriptions_may_be_destroyed_by_the_event)
+{
+    struct ph_options options = PH_OPTIONS_INIT;
+    struct ph_conn *conn;
+    unsigned ended_count = 0, count = 0;
+    peer_open(&peer, drain_three);
+    options.url = peer.url;
+    options.on_event = destroy_ended;
+    options.event_arg = &ended_count;
+    ck_assert_int_eq(ph_create(&options, &conn), PH_OK);
+    ck_assert_int_eq(ph_connect(conn), PH_OK);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(ph_subscribe(conn, "a", NULL, count_delivered, &count, NULL), PH_OK);
+    ck_assert_int_eq(ph_drain(conn, PATIENCE_MS), PH_OK);
+    ck_assert_uint_eq(ended_count, 3);
+    ph_destroy(conn);
+    peer_close(&peer);
+}
+END_TEST
+
 /* ---- in a loop of one's own ---- */
 
 static void echo_ten(struct peer *self)
@@ -1068,7 +1147,9 @@ int main(void)
         pull_queue_is_bounded_in_messages,
         pull_queue_is_bounded_in_bytes,
         callback_may_destroy_its_subscription,
+        subscription_that_is_waited_for_may_be_destroyed,
         max_ends_a_subscription,
+        ended_subscriptions_may_be_destroyed_by_the_event,
         callbacks_cannot_wait,
         callback_may_close_the_connection,
         late_pong_is_not_taken_for_the_next_one,
