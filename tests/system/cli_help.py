@@ -164,9 +164,10 @@ def zsh_completes():
     with Cli() as cli:
         cli.run("context", "add", "shop").check()
         env = {**cli.env, "PATH": os.path.dirname(cli.program) + ":" + cli.env["PATH"], "TERM": "dumb"}
-        with Terminal(["zsh", "-f", "-i"], env) as zsh:
-            zsh.type("PS1=; autoload -Uz compinit; compinit -u -d $HOME/dump; "
-                     f"source {TREE}/etc/completions/_posthorn; print rea''dy\n")
+        env["ZDOTDIR"] = env["HOME"]
+        with open(os.path.join(env["HOME"], ".zshrc"), "w", encoding="ascii") as start:
+            start.write(f"PS1=; autoload -Uz compinit; compinit -u -d $HOME/dump; source {TREE}/etc/completions/_posthorn; print ready\n")
+        with Terminal(["zsh", "-d", "-i"], env) as zsh:
             zsh.wait("ready")
             for line, wanted in offers.items():
                 zsh.type(line + "\t")

@@ -4,21 +4,18 @@
 import collections
 import re
 
-from harness import ORACLE, Daemon, Skip, equal, main
+from harness import ORACLE, Daemon, Skip, equal, main, until
 
 
 def _by_worker(daemon, count):
     """How many connections each worker has taken, once the log tells of `count` of them."""
     if ORACLE:
         raise Skip("nats-server has no workers")
-    daemon.wait_log(rf"(?:client_connected.*){{1}}")
-    seen = collections.Counter()
-    for line in daemon.log_lines():
-        found = re.search(r"client_connected.*\bworker=(\d+)", line)
-        if found:
-            seen[int(found.group(1))] += 1
-    equal(sum(seen.values()), count, "connections told of in the log")
-    return seen
+    def told():
+        workers = re.findall(r"client_connected.*\bworker=(\d+)", "\n".join(daemon.log_lines()))
+        return workers if len(workers) >= count else None
+
+    return collections.Counter(int(worker) for worker in until(told, f"{count} connections told of in the log"))
 
 
 def _check_even(seen, count):
