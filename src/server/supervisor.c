@@ -365,6 +365,7 @@ static int take_signals(struct supervisor *supervisor)
     static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
     signal(SIGPIPE, SIG_IGN);
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        signal(numbers[i], SIG_IGN); /* what libevent puts back at the end: one more signal then must not kill us */
         supervisor->signals[i] = evsignal_new(supervisor->loop.base, numbers[i], on_signal, supervisor);
         if (!supervisor->signals[i] || event_add(supervisor->signals[i], NULL) != 0)
             return -ENOMEM;

@@ -180,6 +180,8 @@ static int find_verb(const char *data, size_t size)
     bool partial = false;
     for (unsigned i = WIRE_UNKNOWN + 1; i < WIRE_VERB_COUNT; i++) {
         const struct verb *verb = &verbs[i];
+        if (size && (data[0] | 0x20) != (verb->name[0] | 0x20))
+            continue; /* saves most of the comparing */
         size_t common = size < verb->name_size ? size : verb->name_size;
         if (strncasecmp(data, verb->name, common) != 0)
             continue;
