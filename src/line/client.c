@@ -75,7 +75,7 @@ static void client_deadline(struct conn *conn, uint64_t now_ms)
 
 static void set_ping_deadline(struct client *client)
 {
-    conn_set_deadline(&client->conn, client->line->loop->now_ms + client->line->ping_interval_ms);
+    conn_set_deadline(&client->conn, loop_now_ms(client->line->loop) + client->line->ping_interval_ms);
 }
 
 /* The first operation, or the proof of who it is, ends the time for that; from then on it is pinged. */
@@ -247,7 +247,7 @@ int line_accept(struct line *line, int fd, const struct address *peer, uint64_t 
     }
     session_open(&client->session, line->broker, &client_session_ops);
     uint64_t patience_ms = users_open(line->broker->users) ? line->hello_timeout_ms : line->auth_timeout_ms;
-    conn_set_deadline(&client->conn, line->loop->now_ms + patience_ms);
+    conn_set_deadline(&client->conn, loop_now_ms(line->loop) + patience_ms);
     hello_send_info(client);
     if (refused) {
         line->loop->counters.limit_errors++;

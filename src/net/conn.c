@@ -190,7 +190,7 @@ void conn_finish(struct conn *conn, enum conn_reason reason)
     conn->reason = (uint8_t)reason;
     conn->deadline_ms = UINT64_MAX;
     event_del(&conn->read_event);
-    set_write_due(conn, conn->loop->now_ms + conn->limits->write_timeout_ms);
+    set_write_due(conn, loop_now_ms(conn->loop) + conn->limits->write_timeout_ms);
     if (conn->state == CONN_FINISHING)
         mark_dirty(conn);
 }
@@ -200,7 +200,7 @@ static void linger(struct conn *conn)
 {
     conn->transport->shutdown(conn);
     conn->state = CONN_LINGERING;
-    set_write_due(conn, conn->loop->now_ms + LINGER_MS);
+    set_write_due(conn, loop_now_ms(conn->loop) + LINGER_MS);
     if (conn->state == CONN_LINGERING && event_add(&conn->read_event, NULL) != 0)
         conn_drop(conn, CONN_OUT_OF_MEMORY);
 }
@@ -229,7 +229,7 @@ static void block(struct conn *conn)
     }
     conn->unread_size = socket_queue(conn);
     if (conn->state == CONN_OPEN && conn->write_due_ms == UINT64_MAX)
-        set_write_due(conn, conn->loop->now_ms + conn->limits->write_timeout_ms);
+        set_write_due(conn, loop_now_ms(conn->loop) + conn->limits->write_timeout_ms);
 }
 
 static void unblock(struct conn *conn)
@@ -253,7 +253,7 @@ static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_c
     size_t size = sent > 0 ? (size_t)sent : 0;
     loop->counters.bytes_out += size;
     if (size && conn->state == CONN_OPEN && conn->write_due_ms != UINT64_MAX)
-        conn->write_due_ms = loop->now_ms + conn->limits->write_timeout_ms; /* on_timer sees the new time */
+        conn->write_due_ms = loop_now_ms(loop) + conn->limits->write_timeout_ms; /* on_timer sees the new time */
     if (size < total)
         block(conn);
     return size;
@@ -453,7 +453,7 @@ static size_t receive(struct conn *conn, char *at, size_t room)
         return 0;
     }
     loop->counters.bytes_in += (uint64_t)got;
-    conn->input_ms = loop->now_ms;
+    conn->input_ms = loop_now_ms(loop);
     if (loop->hooks.received)
         loop->hooks.received(loop->hooks.arg);
     return conn->state == CONN_OPEN ? (size_t)got : 0;
@@ -554,7 +554,7 @@ void conn_stall(struct conn *conn, unsigned stall_ms)
     if (conn->state != CONN_OPEN || (conn->paused & CONN_PAUSE_STALLED))
         return;
     conn->loop->counters.publish_stalls++;
-    conn->stall_due_ms = conn->loop->now_ms + (stall_ms ? stall_ms : STALL_MS);
+    conn->stall_due_ms = loop_now_ms(conn->loop) + (stall_ms ? stall_ms : STALL_MS);
     conn_pause(conn, CONN_PAUSE_STALLED);
     arm_timer(conn);
 }
@@ -573,7 +573,7 @@ int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address
         .deadline_ms = UINT64_MAX,
         .write_due_ms = UINT64_MAX,
         .stall_due_ms = UINT64_MAX,
-        .input_ms = loop->now_ms,
+        .input_ms = loop_now_ms(loop),
     };
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)

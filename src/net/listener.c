@@ -167,7 +167,7 @@ static void rest(struct listener *listener, int error)
                     strerror(error), REST_MS);
     listener->resting = true;
     event_del(listener->event);
-    if (timer_set(&listener->loop->timers, &listener->rest_timer, listener->loop->now_ms + REST_MS) != 0)
+    if (timer_set(&listener->loop->timers, &listener->rest_timer, loop_now_ms(listener->loop) + REST_MS) != 0)
         event_add(listener->event, NULL);
 }
 

@@ -61,7 +61,6 @@ int loop_init(struct loop *loop)
         loop_finish(loop);
         return -ENOMEM;
     }
-    loop->now_ms = clock_monotonic_ms();
     return 0;
 }
 
@@ -91,6 +90,13 @@ void loop_wake(const struct loop *loop)
 void loop_stop(struct loop *loop)
 {
     loop->stopping = true;
+}
+
+uint64_t loop_now_ms(struct loop *loop)
+{
+    if (!loop->now_ms)
+        loop->now_ms = clock_monotonic_ms();
+    return loop->now_ms;
 }
 
 bool loop_may_send(struct loop *loop)
@@ -143,7 +149,7 @@ static void arm_timer(struct loop *loop)
         event_del(loop->timer_event);
         return;
     }
-    uint64_t wait_ms = due_ms > loop->now_ms ? due_ms - loop->now_ms : 0;
+    uint64_t now_ms = loop_now_ms(loop), wait_ms = due_ms > now_ms ? due_ms - now_ms : 0;
     struct timeval wait = { (time_t)(wait_ms / 1000), (suseconds_t)(wait_ms % 1000 * 1000) };
     event_add(loop->timer_event, &wait);
 }
@@ -183,12 +189,12 @@ int loop_run(struct loop *loop)
     turn_finish(loop);
     while (!loop->stopping) {
         arm_timer(loop);
+        loop->now_ms = 0;
         if (event_base_loop(loop->base, wait_flags(loop, &busy_ns, &busy_count)) < 0)
             return errno ? -errno : -EIO;
-        loop->now_ms = clock_monotonic_ms();
         if (loop->hooks.woken)
             loop->hooks.woken(loop->hooks.arg);
-        timers_run(&loop->timers, loop->now_ms);
+        timers_run(&loop->timers, loop_now_ms(loop));
         turn_finish(loop);
     }
     return 0;

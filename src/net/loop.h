@@ -41,7 +41,7 @@ struct loop {
     struct timers timers;
     struct pool pool;
     char *read_buffer;     /* LOOP_STASH_MAX + LOOP_READ_SIZE bytes, for the connection being read */
-    uint64_t now_ms;       /* monotonic, as of the start of this turn */
+    uint64_t now_ms;       /* what loop_now_ms said in this turn; 0: nobody has asked yet */
     uint64_t spin_ns;      /* polls so long before it sleeps */
     struct conn *dirty;    /* have something to flush; linked by next_dirty */
     struct conn *closing;  /* to be freed at the end of the turn; linked by next_closing */
@@ -60,6 +60,9 @@ void loop_finish(struct loop *loop);
 /* Turns until loop_stop. 0, or -errno where waiting itself failed. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* The monotonic clock, read once a turn, when it is first asked for: after the wait, however long that was. */
+uint64_t loop_now_ms(struct loop *loop);
 
 /* Makes the loop turn soon. Any thread. */
 void loop_wake(const struct loop *loop);

@@ -156,7 +156,7 @@ static uint64_t slow_hash(struct slice topic)
 void peer_read_slow(struct peer *peer, const struct mail_slow *mail)
 {
     uint64_t hash = slow_hash(slice_make((const char *)(mail + 1), mail->topic_size));
-    uint64_t until_ms = peer->loop->now_ms + mail->stall_ms;
+    uint64_t until_ms = loop_now_ms(peer->loop) + mail->stall_ms;
     *slow_place(peer, hash) = (struct peer_slow){ hash, until_ms };
     if (until_ms > peer->slow_until_ms)
         peer->slow_until_ms = until_ms;
@@ -165,7 +165,7 @@ void peer_read_slow(struct peer *peer, const struct mail_slow *mail)
 /* Has the peer asked to go slow with this topic? Then whoever publishes waits. */
 static void heed_slow(struct peer *peer, struct slice topic)
 {
-    uint64_t now_ms = peer->loop->now_ms, hash;
+    uint64_t now_ms = loop_now_ms(peer->loop), hash;
     if (peer->slow_until_ms <= now_ms)
         return;
     hash = slow_hash(topic);
@@ -342,7 +342,7 @@ void peer_read_batch(struct peer *peer, const struct mail_batch *mail)
     peer->broker->stall_ms = 0;
 }
 
-void peer_init(struct peer *peer, unsigned number, const struct loop *loop, struct broker *broker,
+void peer_init(struct peer *peer, unsigned number, struct loop *loop, struct broker *broker,
                struct post_office *office, struct peer_copies *copies)
 {
     *peer = (struct peer){

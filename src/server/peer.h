@@ -40,7 +40,7 @@ struct peer_slow {
 struct peer {
     struct sink sink; /* the target of all interests of this peer */
     unsigned number;
-    const struct loop *loop;
+    struct loop *loop;
     struct broker *broker;
     struct post_office *office;
     struct peer_copies *copies;
@@ -50,7 +50,7 @@ struct peer {
 };
 
 /* The peer of that number. Borrows the others. */
-void peer_init(struct peer *peer, unsigned number, const struct loop *loop, struct broker *broker,
+void peer_init(struct peer *peer, unsigned number, struct loop *loop, struct broker *broker,
                struct post_office *office, struct peer_copies *copies);
 
 /* Takes the peer's sinks out of the router. */

@@ -177,7 +177,7 @@ static void begin_lame_duck(struct supervisor *supervisor)
     log_info("lame_duck", "connections=%u grace_ms=%" PRIu64, admission_count(supervisor->admission), grace_ms);
     stop_listening(supervisor);
     tell_all_kind(supervisor, MAIL_LAME_DUCK);
-    timer_set(&supervisor->loop.timers, &supervisor->phase_timer, supervisor->loop.now_ms + grace_ms);
+    timer_set(&supervisor->loop.timers, &supervisor->phase_timer, loop_now_ms(&supervisor->loop) + grace_ms);
     stop_when_empty(supervisor);
 }
 
@@ -489,7 +489,7 @@ static void say_ready(struct supervisor *supervisor)
     fflush(stdout);
     notify_ready("serving");
     if (notify_watchdog_ms())
-        on_watchdog(&supervisor->watchdog_timer, supervisor->loop.now_ms);
+        on_watchdog(&supervisor->watchdog_timer, loop_now_ms(&supervisor->loop));
 }
 
 static int supervisor_init(struct supervisor *supervisor, bool *ret_unbound)

@@ -142,9 +142,9 @@ static void dismiss(struct worker *worker, const struct mail_dismiss *mail)
 {
     for (struct session *session = any_session(worker); session; session = session->next)
         worker->dismiss_count++;
-    worker->dismiss_start_ms = worker->loop.now_ms;
+    worker->dismiss_start_ms = loop_now_ms(&worker->loop);
     worker->dismiss_duration_ms = mail->duration_ms;
-    dismiss_some(&worker->dismiss_timer, worker->loop.now_ms);
+    dismiss_some(&worker->dismiss_timer, loop_now_ms(&worker->loop));
 }
 
 static void drop_all(struct timer *timer, uint64_t now_ms)
@@ -159,7 +159,7 @@ static void stop(struct worker *worker)
 {
     worker->stopping = true;
     timer_clear(&worker->loop.timers, &worker->dismiss_timer);
-    timer_set(&worker->loop.timers, &worker->stop_timer, worker->loop.now_ms + STOP_GRACE_MS);
+    timer_set(&worker->loop.timers, &worker->stop_timer, loop_now_ms(&worker->loop) + STOP_GRACE_MS);
     broker_notify(&worker->broker, NOTICE_SHUTDOWN);
 }
 

@@ -31,6 +31,18 @@ def clients_are_told_and_may_go_on_for_the_grace_time():
         daemon.check_end(daemon.wait_exit())
 
 
+def the_grace_is_whole_after_a_long_silence():
+    with Daemon("server.lame_duck_grace=700ms", "server.lame_duck_duration=1ms") as daemon:
+        client = daemon.client()
+        client.flush()
+        client.listen(1)  # the silence itself, in which the daemon sleeps
+        start = time.monotonic()
+        _begin(daemon, [client])
+        client.expect_closed(20 * PATIENCE)
+        if time.monotonic() - start < 0.6:
+            raise AssertionError("closed before the grace time was over")
+
+
 def listeners_close_at_once():
     with Daemon("server.lame_duck_grace=2s", "server.lame_duck_duration=1s") as daemon:
         client = daemon.client()
@@ -120,6 +132,6 @@ def messages_under_way_are_delivered_before_a_client_is_let_go():
 
 
 if __name__ == "__main__":
-    main(clients_are_told_and_may_go_on_for_the_grace_time, listeners_close_at_once, clients_are_let_go_spread_out,
+    main(clients_are_told_and_may_go_on_for_the_grace_time, the_grace_is_whole_after_a_long_silence, listeners_close_at_once, clients_are_let_go_spread_out,
          it_ends_at_once_when_nobody_is_there, it_ends_as_soon_as_the_last_client_leaves, sigterm_ends_a_lame_duck_at_once,
          messages_under_way_are_delivered_before_a_client_is_let_go)

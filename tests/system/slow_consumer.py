@@ -84,6 +84,17 @@ def write_timeout_closes_a_client_that_takes_nothing():
         flush_all([publisher, good])
 
 
+def the_time_to_write_begins_when_something_waits():
+    """And not when the daemon, with nothing to do, fell asleep: what is said after a long silence must still arrive."""
+    with Daemon("line.write_timeout=300ms") as daemon:
+        client = daemon.client()
+        client.flush()
+        client.listen(0.6)  # the silence itself
+        client.line("HELLO")
+        client.expect_error("Unknown Protocol Operation")
+        client.expect_closed()
+
+
 def a_client_that_reads_slowly_but_steadily_stays():
     """What the peer takes restarts the write deadline, however little: it is for clients that take nothing, not for thin lines."""
     with Daemon("line.write_timeout=600ms") as daemon:
@@ -157,5 +168,6 @@ def pongs_count_as_output_too():
 if __name__ == "__main__":
     main(slow_consumer_is_closed_while_others_go_on, clients_that_read_all_the_time_survive_a_flood,
          slow_consumer_is_told_of_in_the_log, messages_before_the_limit_are_whole,
-         write_timeout_closes_a_client_that_takes_nothing, a_client_that_reads_slowly_but_steadily_stays,
+         write_timeout_closes_a_client_that_takes_nothing, the_time_to_write_begins_when_something_waits,
+         a_client_that_reads_slowly_but_steadily_stays,
          memory_stays_bounded_with_many_slow_clients, a_request_whose_answer_cannot_be_sent_harms_nobody, pongs_count_as_output_too)
