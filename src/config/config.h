@@ -48,7 +48,7 @@ struct config_line {
     unsigned unix_mode;                      /* permissions of unix sockets */
     uint64_t payload_size_max;               /* headers and payload together */
     uint64_t pending_size_max;               /* output waiting for one connection; at least payload_size_max */
-    uint64_t control_size_max;               /* a control line, its end included */
+    uint64_t control_size_max;               /* a control line, its end included; at most 64 KiB */
     unsigned subscriptions_max;              /* of one connection; 0: no limit */
     uint64_t topic_size_max;                 /* below control_size_max */
     unsigned topic_depth_max;                /* tokens */

@@ -18,7 +18,7 @@ struct mailbox;
 
 enum {
     MAILBOX_SIZE = 512 << 10,
-    MAILBOX_RECORD_MAX = 128 << 10, /* of one record */
+    MAILBOX_RECORD_MAX = 160 << 10, /* of one record: one small message with the longest names fits */
 };
 
 /* NULL: out of memory. */

@@ -43,6 +43,21 @@ def a_reply_too_long_is_no_reason_to_fall():
         client.flush()
 
 
+def names_as_long_as_a_control_line_do_no_harm():
+    """Topic, reply, sid and group, in batches, here and across workers."""
+    with Daemon("line.control_size_max=64KiB", "line.topic_size_max=63KiB") as daemon:
+        plain, member, publisher = daemon.clients(3)
+        topic, reply = "t" * 40000, "r" * 24000
+        plain.subscribe(">", "s" * 65000)
+        member.subscribe(">", "m", "g" * 65000)
+        flush_all([plain, member])
+        publisher.send(b"".join(publish_bytes(topic, b"%d" % number + b"x" * 2000, reply) for number in range(3)))
+        for client in (plain, member):
+            for number in range(3):
+                client.expect(topic, b"%d" % number + b"x" * 2000, reply=reply)
+        flush_all([plain, member, publisher])
+
+
 def many_wildcards_do_not_multiply_the_work():
     """Every pattern of stars and letters over ten tokens, and a topic that matches them all: one walk over what matches."""
     with Daemon() as daemon:
@@ -95,5 +110,5 @@ def a_hundred_thousand_subscriptions_on_one_connection():
 
 if __name__ == "__main__":
     main(the_default_limits_are_exact, topics_past_the_limits_reach_nobody, a_reply_too_long_is_no_reason_to_fall,
-         many_wildcards_do_not_multiply_the_work, patterns_that_share_a_beginning_are_told_apart,
+         names_as_long_as_a_control_line_do_no_harm, many_wildcards_do_not_multiply_the_work, patterns_that_share_a_beginning_are_told_apart,
          a_hundred_thousand_subscriptions_on_one_connection)
