@@ -52,10 +52,11 @@ static bool reply_reserved(struct slice reply)
     return slice_starts_with(reply, slice_of("$JS.ACK.")) || slice_starts_with(reply, slice_of("_R_."));
 }
 
-/* What pedantic clients want to be told of; the message is delivered all the same. */
+/* What pedantic clients want to be told of; the message is delivered all the same. Of limits batch_begin tells all. */
 static void check_pedantic(struct client *client, struct slice topic)
 {
-    if (!topic_valid(topic, &client->line->broker->limits.topic) || pattern_has_wildcard(topic))
+    enum topic_verdict verdict = topic_check(topic, &client->line->broker->limits.topic);
+    if (verdict == TOPIC_MALFORMED || (verdict == TOPIC_GOOD && pattern_has_wildcard(topic)))
         client_error(client, "Invalid Publish Subject");
 }
 
