@@ -134,6 +134,12 @@ static void client_run(struct client *client, const struct wire_op *op)
     }
 }
 
+void client_wait_for_room(struct client *client)
+{
+    if (conn_stall(&client->conn, 0))
+        client->conn.loop->counters.mailbox_parks++;
+}
+
 /*
  * While mail for another worker waits for room, a client is not listened to: it must neither add to what waits nor be
  * given an answer, such as PONG, which would say that all before it has arrived.
@@ -144,8 +150,7 @@ static bool must_wait(struct client *client)
         return true;
     if (!client->line->broker->parked)
         return false;
-    client->conn.loop->counters.mailbox_parks++;
-    conn_stall(&client->conn, 0);
+    client_wait_for_room(client);
     return true;
 }
 

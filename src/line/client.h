@@ -91,6 +91,9 @@ void client_fail(struct client *client, enum conn_reason reason, const char *tex
 /* Says +OK where the client wants to hear it. */
 void client_ok(struct client *client);
 
+/* Holds it back because mail for another worker waits for room. */
+void client_wait_for_room(struct client *client);
+
 /* hello.c */
 
 /* Sends INFO. */

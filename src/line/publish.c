@@ -26,10 +26,11 @@ void publish_flush(struct client *client)
     line->batch.topic.size = 0;
     line->match = NULL;
     line->batch_size = 0;
-    if (line->broker->stall_ms || line->broker->parked) {
-        conn_stall(&client->conn, line->broker->stall_ms);
-        line->broker->stall_ms = 0;
-    }
+    if (line->broker->parked)
+        client_wait_for_room(client);
+    else if (line->broker->stall_ms && conn_stall(&client->conn, line->broker->stall_ms))
+        line->loop->counters.publish_stalls++;
+    line->broker->stall_ms = 0;
 }
 
 /* Begins a batch for another topic. False where there will be none. */

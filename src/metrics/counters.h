@@ -25,7 +25,7 @@
     COUNTER(protocol_errors, "Connections closed because of what they sent") \
     COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \
     COUNTER(publish_stalls, "Times that a publisher was held back for slow subscribers") \
-    COUNTER(mailbox_parks, "Times that a publisher was held back for a full mailbox")
+    COUNTER(mailbox_parks, "Times that a client was held back for a full mailbox")
 
 struct counters {
 #define COUNTER_FIELD(name, help) uint64_t name;

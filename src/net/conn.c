@@ -549,14 +549,14 @@ void conn_resume(struct conn *conn, enum conn_pause why)
         hand_over(conn, conn->in, conn->in_size);
 }
 
-void conn_stall(struct conn *conn, unsigned stall_ms)
+bool conn_stall(struct conn *conn, unsigned stall_ms)
 {
     if (conn->state != CONN_OPEN || (conn->paused & CONN_PAUSE_STALLED))
-        return;
-    conn->loop->counters.publish_stalls++;
+        return false;
     conn->stall_due_ms = loop_now_ms(conn->loop) + (stall_ms ? stall_ms : STALL_MS);
     conn_pause(conn, CONN_PAUSE_STALLED);
     arm_timer(conn);
+    return true;
 }
 
 int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address *peer, const struct conn_ops *ops,

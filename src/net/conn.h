@@ -146,8 +146,9 @@ static inline bool conn_is_open(const struct conn *conn)
 void conn_pause(struct conn *conn, enum conn_pause why);
 void conn_resume(struct conn *conn, enum conn_pause why);
 
-/* Pauses it for about so many milliseconds, at least one: its messages come faster than others can take them. */
-void conn_stall(struct conn *conn, unsigned stall_ms);
+/* Pauses it for about so many milliseconds, at least one: its messages come faster than others can take them.
+ * False where it is stalled already, or not open. */
+bool conn_stall(struct conn *conn, unsigned stall_ms);
 
 /* Calls ops->deadline at that time of the loop's clock; UINT64_MAX: never. */
 void conn_set_deadline(struct conn *conn, uint64_t deadline_ms);

@@ -321,9 +321,8 @@ START_TEST(a_stall_ends_by_itself)
     struct scene *scene = scene_create();
     char frame[104];
     make_frame(frame, 100);
-    conn_stall(&scene->conn, 2);
-    conn_stall(&scene->conn, 2);
-    ck_assert_uint_eq(scene->loop.counters.publish_stalls, 1);
+    ck_assert(conn_stall(&scene->conn, 2));
+    ck_assert(!conn_stall(&scene->conn, 2));
     peer_write(scene, frame, sizeof frame);
     turn(scene, 0);
     ck_assert_uint_eq(scene->frame_count, 0);
