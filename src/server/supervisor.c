@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "auth/users.h"
@@ -64,7 +65,8 @@ struct supervisor {
     struct users *old_users;
 
     struct timer phase_timer, watchdog_timer;
-    struct event *signals[5];
+    struct event *signal_event;
+    int signal_fd;
 };
 
 /* Mail. */
@@ -342,35 +344,43 @@ static bool before_sleep(void *arg)
     return !supervisor->loop.stopping && post_may_sleep(supervisor->office);
 }
 
-/* Signals. */
+/* Signals. They are blocked in every thread and read from a descriptor (signalfd(2)), so that they come between turns,
+ * none is missed, and one more at the end does no harm. */
 
-static void on_signal(evutil_socket_t number, short what, void *arg)
+static void on_signal(evutil_socket_t fd, short what, void *arg)
 {
     struct supervisor *supervisor = arg;
+    struct signalfd_siginfo signal_info;
     (void)what;
-    switch (number) {
-    case SIGHUP:
-        reload(supervisor);
-        break;
-    case SIGUSR2:
-        begin_lame_duck(supervisor);
-        break;
-    default:
-        begin_stop(supervisor);
-    }
+    while (read(fd, &signal_info, sizeof signal_info) == (ssize_t)sizeof signal_info)
+        switch (signal_info.ssi_signo) {
+        case SIGHUP:
+            reload(supervisor);
+            break;
+        case SIGUSR2:
+            begin_lame_duck(supervisor);
+            break;
+        default:
+            begin_stop(supervisor);
+        }
 }
 
 static int take_signals(struct supervisor *supervisor)
 {
-    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR2 };
+    sigset_t ours;
     signal(SIGPIPE, SIG_IGN);
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        signal(numbers[i], SIG_IGN); /* what libevent puts back at the end: one more signal then must not kill us */
-        supervisor->signals[i] = evsignal_new(supervisor->loop.base, numbers[i], on_signal, supervisor);
-        if (!supervisor->signals[i] || event_add(supervisor->signals[i], NULL) != 0)
-            return -ENOMEM;
-    }
-    return 0;
+    sigemptyset(&ours);
+    sigaddset(&ours, SIGTERM);
+    sigaddset(&ours, SIGINT);
+    sigaddset(&ours, SIGHUP);
+    sigaddset(&ours, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &ours, NULL);
+    supervisor->signal_fd = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (supervisor->signal_fd < 0)
+        return -errno;
+    supervisor->signal_event =
+        event_new(supervisor->loop.base, supervisor->signal_fd, EV_READ | EV_PERSIST, on_signal, supervisor);
+    return supervisor->signal_event && event_add(supervisor->signal_event, NULL) == 0 ? 0 : -ENOMEM;
 }
 
 /* Starting. */
@@ -454,7 +464,7 @@ static int make_workers(struct supervisor *supervisor)
     return 0;
 }
 
-/* Signals are the supervisor's: the workers' threads begin with all of them blocked. */
+/* No signal is a worker's: their threads begin with all of them blocked. */
 static int start_workers(struct supervisor *supervisor)
 {
     sigset_t all, old;
@@ -538,9 +548,10 @@ static void supervisor_finish(struct supervisor *supervisor)
     stop_listening(supervisor);
     for (unsigned i = 0; supervisor->workers && i < supervisor->worker_count; i++)
         worker_destroy(supervisor->workers[i]);
-    for (size_t i = 0; i < sizeof supervisor->signals / sizeof supervisor->signals[0]; i++)
-        if (supervisor->signals[i])
-            event_free(supervisor->signals[i]);
+    if (supervisor->signal_event)
+        event_free(supervisor->signal_event);
+    if (supervisor->signal_fd >= 0)
+        close(supervisor->signal_fd);
     post_destroy(supervisor->post);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
@@ -564,6 +575,7 @@ int supervisor_run(struct config *config, const struct supervisor_source *source
     supervisor->config = config;
     supervisor->source = source;
     supervisor->loop.wake_fd = -1;
+    supervisor->signal_fd = -1;
     apply_log(config);
     raise_descriptor_limit();
     int error = supervisor_init(supervisor, ret_unbound);
