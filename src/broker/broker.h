@@ -14,11 +14,24 @@ struct session;
 struct user;
 struct users;
 
-/* Ties to the other workers; all NULL where there are none. */
+/*
+ * A question to all workers. It travels from one to the next, each adding to it on its own thread, and comes back to
+ * the one who asked. Embedded in what is being gathered; nobody else touches that while it is under way.
+ */
+struct survey {
+    void (*visit)(struct survey *survey, struct broker *broker); /* on each worker's thread, the asker's included */
+    void (*done)(struct survey *survey);                         /* on the asker's, last */
+};
+
+/* Ties to the worker and to the others. */
 struct broker_hooks {
     void *arg;
-    /* A local sink has come (+1) to a pattern, or gone (-1). */
+    /* A local sink has come (+1) to a pattern, or gone (-1). NULL: there are no others. */
     void (*interest)(void *arg, struct slice pattern, struct slice group, int delta);
+    /* The wall clock, read once a turn. */
+    uint64_t (*wall_ms)(void *arg);
+    /* Sends a survey around. Its done comes later, never from within. */
+    void (*survey)(void *arg, struct survey *survey);
 };
 
 struct broker_limits {

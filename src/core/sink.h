@@ -24,6 +24,15 @@ struct message {
     uint32_t reply_size; /* 0: no answer is asked for */
 };
 
+/* What became of one message at the stream that keeps its topic. */
+struct receipt {
+    const char *stream; /* its name; NULL: nobody keeps the topic */
+    uint64_t epoch;
+    uint64_t sequence;  /* under which it is kept; of a duplicate, that of the first; 0: not kept */
+    bool duplicate;     /* its id was seen a short while ago: it was not kept again */
+    bool durable;       /* it will outlive the daemon */
+};
+
 /* Consecutive messages of one topic from one publisher, in order. */
 struct batch {
     struct slice topic;
@@ -32,6 +41,7 @@ struct batch {
     unsigned count;
     unsigned hops;      /* how many workers it has passed; 0: this one published it */
     const void *origin; /* the session that published it, NULL where it came from elsewhere: sinks with no echo ask */
+    struct receipt *receipts; /* one a message, for those who keep them to fill in; NULL: nobody asks */
     uint64_t serial;    /* names these messages within a worker, so that bytes formatted for one sink can serve the
                            next; 0: nameless */
 };
@@ -58,6 +68,8 @@ struct sink {
     const struct sink_ops *ops;
     struct sink *target; /* plain sinks with one target are delivered to once, through it; members of a group with a
                             target stand for members elsewhere. NULL: this sink is its own */
+    bool keeper;         /* keeps messages for later readers: it comes before all others, only where a message is
+                            published, and is nobody who could answer */
     uint32_t weight;     /* members behind it, when a group picks; 1 for a subscriber. May change at any time. */
     /* The index's own. */
     struct sink *next, **link;

@@ -1,0 +1,62 @@
+/*
+ * http: the front end for HTTP/1.1, one for each worker.
+ *
+ *   client     one connection: its requests one after the other, its time, its errors
+ *   request    heads and chunks, cut where they lie          routes     what can be asked for
+ *   exchange   one request and its answer                    problem    the kinds of errors
+ *   origin     which pages may ask, under which names        publish, batch, read, sse, poll, request, responder,
+ *                                                            monitor, health, page, describe: the handlers
+ *
+ * doc/http-api.md is the interface. Belongs to the worker's thread.
+ */
+#ifndef HTTP_HTTP_H
+#define HTTP_HTTP_H
+
+#include "net/loop.h"
+
+struct address;
+struct broker;
+struct config;
+struct config_http;
+struct feed;
+
+/* What pages and monitors are told of the server; constant, and outlives the room. */
+struct http_identity {
+    const char *server_id, *server_name;
+    const char *line_host;
+    unsigned line_port;
+    uint64_t start_time_ms;          /* wall clock */
+    unsigned worker_count;
+    unsigned char reply_key[32];     /* signs what responders are given to answer with; the same for all workers */
+};
+
+/* The room's state, one for each worker. Handlers may look at all of it. */
+struct http {
+    struct loop *loop;
+    struct broker *broker;
+    struct feed *feed;               /* readers of the stream `recent`; NULL: it is off */
+    const struct http_identity *identity;
+    const struct config *config;     /* of the last reload; borrowed */
+    struct http_state *state;        /* the rest: client.c and the handlers' own; see http/state.h */
+};
+
+/* Borrows all its arguments; config until http_reconfigure. NULL: out of memory. */
+struct http *http_create(struct loop *loop, struct broker *broker, struct feed *feed,
+                         const struct http_identity *identity, const struct config *config);
+
+/* After the last client is gone. Takes NULL. */
+void http_destroy(struct http *http);
+
+void http_reconfigure(struct http *http, const struct config *config);
+
+/* Takes an accepted connection; loopback: it came by a listener of this machine's own addresses. One that is refused is
+ * answered 503 and closed. 0, or -errno and the descriptor is still the caller's. */
+int http_accept(struct http *http, int fd, const struct address *peer, uint64_t client_id, bool loopback, bool refused);
+
+/* Called with the peer of every client that is gone. */
+void http_on_closed(struct http *http, void (*closed)(void *arg, const struct address *peer), void *arg);
+
+/* Before the loop flushes at the end of a turn: serves readers. True where there is more to do at once. */
+bool http_turn(struct http *http);
+
+#endif

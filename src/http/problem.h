@@ -1,0 +1,43 @@
+/* problem: the kinds of errors that HTTP clients are told of (RFC 9457). doc/http-api.md explains each; a test compares. */
+#ifndef HTTP_PROBLEM_H
+#define HTTP_PROBLEM_H
+
+enum problem_kind {
+    PROBLEM_BAD_REQUEST,        /* 400: the request is malformed */
+    PROBLEM_BAD_TOPIC,          /* 400: no valid topic or pattern */
+    PROBLEM_BAD_PARAMETER,      /* 400: a query parameter or header is not what it should be */
+    PROBLEM_BAD_BODY,           /* 400: the body is not what it should be */
+    PROBLEM_UNAUTHORIZED,       /* 401 */
+    PROBLEM_FORBIDDEN,          /* 403: not for this user */
+    PROBLEM_BAD_ORIGIN,         /* 403: not for pages of that origin */
+    PROBLEM_BAD_HOST,           /* 403 -> 421 Misdirected: not a name of this server */
+    PROBLEM_NOT_FOUND,          /* 404 */
+    PROBLEM_NOT_KEPT,           /* 404: nobody keeps these topics, so there is no history to poll */
+    PROBLEM_BAD_METHOD,         /* 405 */
+    PROBLEM_NOT_ACCEPTABLE,     /* 406 */
+    PROBLEM_TIMEOUT,            /* 408: the request took too long to arrive */
+    PROBLEM_GONE,               /* 410: this reply was not awaited any more */
+    PROBLEM_TOO_LARGE,          /* 413 */
+    PROBLEM_LONG_TARGET,        /* 414 */
+    PROBLEM_BAD_TYPE,           /* 415 */
+    PROBLEM_EXPECTATION,        /* 417 */
+    PROBLEM_TOO_OFTEN,          /* 429 */
+    PROBLEM_LARGE_HEAD,         /* 431 */
+    PROBLEM_INTERNAL,           /* 500 */
+    PROBLEM_UNKNOWN_METHOD,     /* 501 */
+    PROBLEM_NO_RESPONDERS,      /* 503 */
+    PROBLEM_UNAVAILABLE,        /* 503: stopping, or out of room */
+    PROBLEM_NO_REPLY,           /* 504: nobody answered in time */
+    PROBLEM_VERSION,            /* 505 */
+    PROBLEM_KIND_COUNT
+};
+
+struct problem_info {
+    unsigned status;
+    const char *name;           /* type is "https://posthorn.dev/problems/" name: see problem_type_prefix */
+    const char *title;
+};
+
+extern const struct problem_info problem_infos[PROBLEM_KIND_COUNT];
+
+#endif

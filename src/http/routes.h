@@ -1,0 +1,59 @@
+/*
+ * routes: THE table of what can be asked for over HTTP: method, path, handler, and what right it needs. The OpenAPI
+ * description is checked against it. One "*" in a path stands for one segment, or at its end for the rest.
+ */
+#ifndef HTTP_ROUTES_H
+#define HTTP_ROUTES_H
+
+#include "http/exchange.h"
+
+/* What a user needs; issue by issue this becomes finer. Looked at before the handler runs. */
+enum right {
+    RIGHT_NONE,      /* anybody, not even identified: health */
+    RIGHT_PUBLISH,
+    RIGHT_SUBSCRIBE,
+    RIGHT_REQUEST,
+    RIGHT_MONITOR,
+};
+
+enum route_flags {
+    ROUTE_SAFE = 1, /* changes nothing: pages of any origin may send it, they cannot read the answer */
+    ROUTE_BATCH = 2, /* its body may have http.batch_size_max bytes, not line.payload_size_max */
+};
+
+struct route {
+    enum http_method method;
+    const char *path;
+    void (*handle)(struct exchange *exchange);
+    enum right right;
+    unsigned flags;
+};
+
+extern const struct route routes[];
+extern const size_t route_count;
+
+/* Finds the route; HEAD finds that of GET. NULL: none, and *ret_allowed is a bit set of the methods that this path has
+ * (1 << enum http_method). *ret_parameter is what the wildcard stands for, still encoded. */
+const struct route *route_find(enum http_method method, struct slice path, struct slice *ret_parameter,
+                               unsigned *ret_allowed);
+
+/* The handlers, a file each. */
+void publish_topic(struct exchange *exchange);       /* publish.c   POST, PUT /v1/topics/{topic} */
+void publish_batch(struct exchange *exchange);       /* batch.c     POST /v1/publish */
+void read_topics(struct exchange *exchange);         /* read.c      GET /v1/topics/{patterns}[/sse|/ndjson|/json] */
+void request_topic(struct exchange *exchange);       /* request.c   POST /v1/request/{topic} */
+void responder_take(struct exchange *exchange);      /* responder.c GET /v1/requests/{pattern} */
+void responder_reply(struct exchange *exchange);     /* responder.c POST /v1/replies/{id} */
+void health_alive(struct exchange *exchange);        /* health.c    GET /healthz */
+void health_ready(struct exchange *exchange);        /* health.c    GET /readyz */
+void monitor_metrics(struct exchange *exchange);     /* monitor.c   GET /metrics */
+void monitor_varz(struct exchange *exchange);        /* monitor.c   GET /varz */
+void monitor_connz(struct exchange *exchange);       /* monitor.c   GET /connz */
+void monitor_subsz(struct exchange *exchange);       /* monitor.c   GET /subsz */
+void monitor_topics(struct exchange *exchange);      /* monitor.c   GET /topicz: topics seen, for the dashboard */
+void page_dashboard(struct exchange *exchange);      /* page.c      GET / */
+void page_file(struct exchange *exchange);           /* page.c      GET /ui/{file}: its style, script, picture */
+void describe_openapi(struct exchange *exchange);    /* describe.c  GET /openapi.json */
+void describe_asyncapi(struct exchange *exchange);   /* describe.c  GET /asyncapi.json */
+
+#endif
