@@ -10,6 +10,7 @@
 #include "core/router.h"
 #include "metrics/counters.h"
 
+struct broker;
 struct session;
 struct user;
 struct users;

@@ -51,6 +51,11 @@ unsigned session_publish(struct session *session, const struct match *match, str
     struct broker *broker = session->broker;
     batch->serial = broker_next_serial(broker);
     batch->origin = session;
+    if (batch->receipts)
+        *batch->receipts = (struct receipt){ .stream = NULL };
+    router_keep(match, batch);
+    if (batch->receipts && batch->receipts->duplicate)
+        return 0;
     return router_deliver(broker->router, match, batch);
 }
 

@@ -32,11 +32,11 @@ struct cache_set {
 
 /* Where an answer is gathered; the arrays grow and stay. */
 struct gather {
-    struct sink **sinks;
+    struct sink **keepers, **sinks;
     struct gather_member *members;
     struct match_group *groups;
-    size_t sink_room, member_room, group_room;
-    unsigned sink_count, target_count, member_count, group_count;
+    size_t keeper_room, sink_room, member_room, group_room;
+    unsigned keeper_count, sink_count, target_count, member_count, group_count;
     bool short_of_memory;
 };
 
@@ -206,6 +206,14 @@ static void *grow(struct gather *gather, void *array, size_t *room, size_t count
     return grown;
 }
 
+static void gather_keeper(struct gather *gather, struct sink *sink)
+{
+    gather->keepers =
+        grow(gather, gather->keepers, &gather->keeper_room, gather->keeper_count, sizeof *gather->keepers);
+    if (gather->keeper_count < gather->keeper_room)
+        gather->keepers[gather->keeper_count++] = sink;
+}
+
 static bool gather_sink_at(struct gather *gather, struct sink *sink, unsigned place)
 {
     gather->sinks = grow(gather, gather->sinks, &gather->sink_room, gather->sink_count, sizeof *gather->sinks);
@@ -262,7 +270,9 @@ static void gather_member(struct gather *gather, struct sink *sink, struct slice
 static void gather_sink(void *arg, struct sink *sink, struct slice group)
 {
     struct gather *gather = arg;
-    if (group.size)
+    if (sink->keeper)
+        gather_keeper(gather, sink);
+    else if (group.size)
         gather_member(gather, sink, group);
     else
         gather_plain(gather, sink);
@@ -270,7 +280,8 @@ static void gather_sink(void *arg, struct sink *sink, struct slice group)
 
 static void gather_begin(struct gather *gather)
 {
-    gather->sink_count = gather->target_count = gather->member_count = gather->group_count = 0;
+    gather->keeper_count = gather->sink_count = gather->target_count = 0;
+    gather->member_count = gather->group_count = 0;
     gather->short_of_memory = false;
 }
 
@@ -293,28 +304,41 @@ static void entry_fill_groups(const struct gather *gather, struct match *match, 
     }
 }
 
-/* [entry][sinks][groups][members][topic][group names] */
+/* [entry][keepers][sinks][groups][members][topic][group names] */
 static struct entry *entry_create(const struct router *router, struct slice topic, enum topic_verdict verdict)
 {
     const struct gather *gather = &router->gather;
-    size_t names = 0, sinks = gather->sink_count, members = gather->member_count, groups = gather->group_count;
+    size_t names = 0, keepers = gather->keeper_count, sinks = gather->sink_count;
+    size_t members = gather->member_count, groups = gather->group_count;
     for (unsigned i = 0; i < groups; i++)
         names += gather->groups[i].name.size;
-    struct entry *entry = malloc(sizeof *entry + (sinks + members) * sizeof(struct sink *) +
+    struct entry *entry = malloc(sizeof *entry + (keepers + sinks + members) * sizeof(struct sink *) +
                                  groups * sizeof(struct match_group) + topic.size + names);
     if (!entry)
         return NULL;
-    struct sink **sink_at = (struct sink **)(entry + 1);
+    struct sink **keeper_at = (struct sink **)(entry + 1);
+    struct sink **sink_at = keeper_at + keepers;
     struct match_group *group_at = (struct match_group *)(sink_at + sinks);
     struct sink **member_at = (struct sink **)(group_at + groups);
     char *topic_at = (char *)(member_at + members);
     memcpy(topic_at, topic.data, topic.size);
+    if (keepers)
+        memcpy(keeper_at, gather->keepers, keepers * sizeof *keeper_at);
     if (sinks)
         memcpy(sink_at, gather->sinks, sinks * sizeof *sink_at);
     *entry = (struct entry){
-        .match = { slice_make(topic_at, topic.size), sink_at, group_at, (unsigned)sinks, (unsigned)groups, verdict },
+        .match = {
+            .topic = slice_make(topic_at, topic.size),
+            .keepers = keeper_at,
+            .sinks = sink_at,
+            .groups = group_at,
+            .keeper_count = (unsigned)keepers,
+            .sink_count = (unsigned)sinks,
+            .group_count = (unsigned)groups,
+            .verdict = verdict,
+        },
         .generation = router->generation,
-        .weight = (unsigned)(sinks + members),
+        .weight = (unsigned)(keepers + sinks + members),
     };
     entry_fill_groups(gather, &entry->match, member_at, topic_at + topic.size);
     return entry;
@@ -393,6 +417,12 @@ struct sink *router_find(struct router *router, struct slice pattern, struct sli
 }
 
 /* Delivery. */
+
+void router_keep(const struct match *match, const struct batch *batch)
+{
+    for (unsigned i = 0; i < match->keeper_count; i++)
+        match->keepers[i]->ops->deliver(match->keepers[i], batch);
+}
 
 unsigned router_deliver_plain(struct router *router, const struct match *match, struct batch *batch)
 {
@@ -585,6 +615,7 @@ void router_destroy(struct router *router)
         return;
     cache_clear(router);
     free(router->scratch);
+    free(router->gather.keepers);
     free(router->gather.sinks);
     free(router->gather.members);
     free(router->gather.groups);

@@ -26,15 +26,16 @@ struct match_group {
 /* The answer for one topic: borrowed until the next call on the router other than router_deliver*. */
 struct match {
     struct slice topic;
-    struct sink **sinks; /* plain, each target once */
+    struct sink **keepers; /* keep it for later readers */
+    struct sink **sinks;   /* plain, each target once */
     struct match_group *groups;
-    unsigned sink_count, group_count;
+    unsigned keeper_count, sink_count, group_count;
     enum topic_verdict verdict; /* where it is not TOPIC_GOOD, nobody wants it */
 };
 
 static inline bool match_is_empty(const struct match *match)
 {
-    return match->sink_count == 0 && match->group_count == 0;
+    return match->sink_count == 0 && match->group_count == 0 && match->keeper_count == 0;
 }
 
 /* seed: secret, for the hash tables and the choice of members. NULL: out of memory. */
@@ -59,7 +60,10 @@ struct sink *router_find(struct router *router, struct slice pattern, struct sli
 /* Who wants the topic. Never NULL: where memory is short, sinks may be missing from it, and it is not remembered. */
 const struct match *router_match(struct router *router, struct slice topic);
 
-/* Hands a batch to all: plain sinks, then one member of each group. Returns how many of its messages, from the first
+/* Hands a batch to the keepers, which comes before router_deliver, where the batch was published and nowhere else. */
+void router_keep(const struct match *match, const struct batch *batch);
+
+/* Hands a batch to all but the keepers: plain sinks, then one member of each group. Returns how many of its messages, from the first
  * on, somebody took. The batch's topic is the match's. */
 unsigned router_deliver(struct router *router, const struct match *match, struct batch *batch);
 

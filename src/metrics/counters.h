@@ -15,6 +15,7 @@
     COUNTER(bytes_out, "Bytes sent") \
     COUNTER(messages_in, "Messages published by clients") \
     COUNTER(messages_out, "Messages delivered to clients") \
+    COUNTER(messages_kept, "Messages that a stream has kept") \
     COUNTER(messages_mailed, "Messages handed to other workers") \
     COUNTER(no_responders, "Requests answered with 503 because nobody was there") \
     COUNTER(subscriptions_opened, "Subscriptions made") \

@@ -323,7 +323,7 @@ static void tie(struct worker *worker)
         if (i != worker->number)
             peer_init(&worker->peers[i], i, &worker->loop, &worker->broker, worker->office, &worker->copies);
     if (worker->worker_count > 1)
-        worker->broker.hooks = (struct broker_hooks){ worker, announce_interest };
+        worker->broker.hooks = (struct broker_hooks){ .arg = worker, .interest = announce_interest };
 }
 
 int worker_start(struct worker *worker)
