@@ -137,7 +137,15 @@ START_TEST(plain_sinks_see_the_batch_as_it_is)
     stubs[0].left = 1;
     stub_messages(messages, 3, 0);
     const struct match *match = router_match(router, slice_of("a"));
-    struct batch batch = { match->topic, slice_of("old"), messages, 3, 7, &origin, 42 };
+    struct batch batch = {
+        .topic = match->topic,
+        .group = slice_of("old"),
+        .messages = messages,
+        .count = 3,
+        .hops = 7,
+        .origin = &origin,
+        .serial = 42,
+    };
     ck_assert_uint_eq(router_deliver_plain(router, match, &batch), 3);
     for (unsigned i = 0; i < 2; i++) {
         ck_assert(slice_is(stubs[i].last.topic, "a"));
