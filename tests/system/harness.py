@@ -1,4 +1,5 @@
-"""What every system test stands on: a daemon on a free port, a raw client of the line protocol, and waiting with deadlines.
+"""What every system test stands on: a daemon on free ports, a raw client of the line protocol, and waiting with deadlines.
+HTTP's clients stand in web.py.
 
 The environment, set by make or by hand:
   POSTHORND   the daemon under test
@@ -12,6 +13,7 @@ Nothing in here sleeps in hope: every wait is for bytes, a log line, an exit or 
 
 import collections
 import faulthandler
+import functools
 import json
 import os
 import re
@@ -114,21 +116,22 @@ class Daemon:
     workers = 1
     _running = set()
 
-    def __init__(self, *options, listen=LOOPBACK, log_level="info", config=None, env=None, prepare=None, ready=True):
+    def __init__(self, *options, listen=LOOPBACK, http=LOOPBACK, log_level="info", config=None, env=None, prepare=None, ready=True):
         """options: "section.key=value" texts. config: text of an INI file. prepare: called in the child before exec.
-        listen and log_level: None leaves them to the file or the defaults.
+        listen (the line protocol), http and log_level: None leaves them to the file or the defaults.
         ready=False: do not wait for the ready line (the daemon is expected to refuse its configuration)."""
         self.dir = tempfile.mkdtemp(prefix="posthorn-test-")
         self.options = dict(option.split("=", 1) for option in options)
         self.config_path = None
         self.line = []  # addresses of the line protocol's listeners
+        self.http = []  # and of HTTP's
         self._log = []
         self._log_ended = False
         self._log_changed = threading.Condition()
         environment = {key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"}
         environment.update(env or {})
         self.process = subprocess.Popen(
-            self._oracle_command(listen) if ORACLE else self._command(listen, log_level, config),
+            self._oracle_command(listen) if ORACLE else self._command(listen, http, log_level, config),
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, preexec_fn=prepare)
         self.pid = self.process.pid
         Daemon._running.add(self)
@@ -137,7 +140,7 @@ class Daemon:
         if ready:
             self._wait_ready()
 
-    def _command(self, listen, log_level, config):
+    def _command(self, listen, http, log_level, config):
         daemon = os.environ.get("POSTHORND")
         if not daemon:
             raise SystemExit("POSTHORND must name the daemon to test")
@@ -146,7 +149,8 @@ class Daemon:
             self.config_path = os.path.join(self.dir, "posthornd.ini")
             self.write_config(config)
             command += ["--config", self.config_path]
-        settings = {"server.workers": str(Daemon.workers), "server.log_level": log_level, "line.listen": listen, **self.options}
+        settings = {"server.workers": str(Daemon.workers), "server.log_level": log_level, "line.listen": listen,
+                    "http.listen": http if _knows_http(daemon) else None, **self.options}
         for option, value in settings.items():
             if value is not None:
                 command += ["--set", f"{option}={value}"]
@@ -169,10 +173,11 @@ class Daemon:
             self.line = [found.group(1)]
             return
         line = self._read_ready_line()
-        found = re.fullmatch(r"ready line=(\S+)", line)
+        found = re.fullmatch(r"ready line=(\S+)(?: http=(\S+))?", line)
         if not found:
             raise AssertionError(f"no ready line but {line!r}\n{self.log_text()}")
         self.line = found.group(1).split(",")
+        self.http = found.group(2).split(",") if found.group(2) else []
 
     def _read_ready_line(self):
         text = b""
@@ -236,6 +241,11 @@ class Daemon:
 
     def clients(self, count, **settings):
         return [self.client(**settings) for _ in range(count)]
+
+    @property
+    def http_port(self):
+        """The port of the first listener for HTTP."""
+        return int(self.http[0].rpartition(":")[2])
 
     def send_signal(self, number):
         self.process.send_signal(number)
@@ -322,6 +332,11 @@ class Daemon:
             return file.read()
 
 
+@functools.cache
+def _knows_http(daemon):
+    return b"[http]" in subprocess.run([daemon, "--print-sample"], capture_output=True, timeout=DEADLINE_S, check=True).stdout
+
+
 def refused_start(*options, config=None, listen=LOOPBACK, **settings):
     """Starts a daemon that must refuse to start; returns its exit code and what it wrote to stderr."""
     daemon = Daemon(*options, config=config, listen=listen, ready=False, **settings)
@@ -406,28 +421,121 @@ def connect_socket(address, deadline_s=DEADLINE_S, receive_size=None, source=Non
     return sock
 
 
-class Client:
+class Peer:
+    """One end of a connection to the daemon: what every protocol's client needs of it.
+
+    What arrives is given to _cut() of the client, in `_in`. send() reads while it cannot write, so that a single thread never
+    blocks against the daemon; pump() does the same for many clients at once.
+    """
+
+    def __init__(self, address, receive_size=None, source=None):
+        """address: as in connect_socket(), or a socket that is connected already."""
+        self.sock = address if isinstance(address, socket.socket) else connect_socket(address, DEADLINE_S, receive_size, source)
+        self.sock.setblocking(False)
+        self.closed = False
+        self.out = bytearray()
+        self.received_count = 0  # messages, taken by the test or not
+        self._in = bytearray()
+
+    def _cut(self):
+        raise NotImplementedError
+
+    def _end(self):
+        """The daemon has closed."""
+
+    def standing(self):
+        """How far it has come, for the words of a failure."""
+        return ""
+
+    def send(self, data):
+        """Writes everything, text or bytes; raises Closed if the daemon hung up."""
+        self.out += data.encode() if isinstance(data, str) else data
+        self.wait(lambda: not self.out, "room to write")
+
+    def expect_closed(self, deadline_s=DEADLINE_S):
+        self.wait(lambda: self.closed, "the end of the connection", deadline_s, closed_is_good=True)
+
+    def wait(self, condition, what, deadline_s=DEADLINE_S, closed_is_good=False):
+        end = time.monotonic() + deadline_s
+        while not condition():
+            if self.closed:
+                if closed_is_good:
+                    return
+                raise Closed(f"closed while waiting for {what}; {self.standing()}")
+            left_s = end - time.monotonic()
+            if left_s <= 0:
+                raise AssertionError(f"no {what} in {deadline_s:.1f} s; {self.standing()}")
+            readable, writable, _ = select_one(self.sock, bool(self.out), left_s)
+            if writable:
+                self.write_some()
+            if readable:
+                self.read_some()
+
+    def listen(self, seconds):
+        """Reads whatever comes for a while, or until the end: for tests in which the time itself is the matter."""
+        end = time.monotonic() + seconds
+        while not self.closed and time.monotonic() < end:
+            if select_one(self.sock, False, max(0, end - time.monotonic()))[0]:
+                self.read_some()
+
+    def write_some(self):
+        try:
+            with memoryview(self.out) as view:
+                count = self.sock.send(view[:262144])
+            del self.out[:count]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.out.clear()
+            self.read_some()  # what the daemon said before it hung up
+
+    def read_some(self):
+        try:
+            data = self.sock.recv(262144)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.closed = True
+            self.out.clear()
+            self._end()
+            return
+        self._in += data
+        self._cut()
+
+    def close(self):
+        self.closed = True
+        self.sock.close()
+
+    def reset(self):
+        """Ends the connection by RST, as a crashed client's machine would."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Client(Peer):
     """A raw client of the line protocol.
 
     What arrives is cut into operations and kept in order: messages in `inbox`, everything else in its own place (`info`, `errors`,
-    `pong_count`, `ok_count`). PING is answered unless `answer_ping` is False. send() reads while it cannot write, so that a single
-    thread never blocks against the daemon; pump() does the same for many clients at once.
+    `pong_count`, `ok_count`). PING is answered unless `answer_ping` is False.
     """
 
     def __init__(self, address, hello=True, receive_size=None, source=None, **settings):
         """address: as in connect_socket(), or a socket that is connected already. settings: fields of CONNECT."""
-        self.sock = address if isinstance(address, socket.socket) else connect_socket(address, DEADLINE_S, receive_size, source)
-        self.sock.setblocking(False)
+        super().__init__(address, receive_size, source)
         self.inbox = collections.deque()
         self.errors = []
         self.info = None
         self.info_count = self.pong_count = self.ok_count = 0
-        self.received_count = 0  # messages, taken from the inbox or not
-        self.closed = False
         self.answer_ping = True
-        self.out = bytearray()
         self.on_message = None  # called instead of filling the inbox
-        self._in = bytearray()
         self._ping_count = 0
         self.wait(lambda: self.info or self.errors, "INFO")
         if hello:
@@ -439,12 +547,10 @@ class Client:
         fields.update(settings)
         self.send(b"CONNECT " + json.dumps(fields).encode() + b"\r\n")
 
-    # speaking
+    def standing(self):
+        return f"errors {self.errors}, inbox {_brief(list(self.inbox)[:3])}"
 
-    def send(self, data):
-        """Writes everything, the text of a control line or raw bytes; raises Closed if the daemon hung up."""
-        self.out += data.encode() if isinstance(data, str) else data
-        self.wait(lambda: not self.out, "room to write")
+    # speaking
 
     def line(self, text):
         self.send(text + "\r\n")
@@ -504,58 +610,7 @@ class Client:
         self.wait(lambda: self.errors or self.closed, f"-ERR {text}", deadline_s, closed_is_good=True)
         equal(self.errors.pop(0) if self.errors else None, text, "error")
 
-    def expect_closed(self, deadline_s=DEADLINE_S):
-        self.wait(lambda: self.closed, "the end of the connection", deadline_s, closed_is_good=True)
-
-    def wait(self, condition, what, deadline_s=DEADLINE_S, closed_is_good=False):
-        end = time.monotonic() + deadline_s
-        while not condition():
-            if self.closed:
-                if closed_is_good:
-                    return
-                raise Closed(f"closed while waiting for {what}; errors {self.errors}")
-            left_s = end - time.monotonic()
-            if left_s <= 0:
-                raise AssertionError(f"no {what} in {deadline_s:.1f} s; errors {self.errors}, inbox {_brief(list(self.inbox)[:3])}")
-            readable, writable, _ = select_one(self.sock, bool(self.out), left_s)
-            if writable:
-                self.write_some()
-            if readable:
-                self.read_some()
-
-    def listen(self, seconds):
-        """Reads whatever comes for a while, or until the end: for tests in which the time itself is the matter."""
-        end = time.monotonic() + seconds
-        while not self.closed and time.monotonic() < end:
-            if select_one(self.sock, False, max(0, end - time.monotonic()))[0]:
-                self.read_some()
-
     # bytes
-
-    def write_some(self):
-        try:
-            with memoryview(self.out) as view:
-                count = self.sock.send(view[:262144])
-            del self.out[:count]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self.out.clear()
-            self.read_some()  # what the daemon said before it hung up
-
-    def read_some(self):
-        try:
-            data = self.sock.recv(262144)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.closed = True
-            self.out.clear()
-            return
-        self._in += data
-        self._cut()
 
     def _cut(self):
         """Cuts whole operations off what has arrived."""
@@ -612,21 +667,6 @@ class Client:
         else:
             raise AssertionError(f"not a word of the protocol: {_brief(line)}")
 
-    def close(self):
-        self.closed = True
-        self.sock.close()
-
-    def reset(self):
-        """Ends the connection by RST, as a crashed client's machine would."""
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
 
 def publish_bytes(topic, body=b"", reply="", head=b""):
     """PUB, or HPUB where there is a head, as bytes."""
@@ -671,7 +711,7 @@ def pump(clients, done, what, deadline_s=DEADLINE_S, turn=None):
             if flags & ~select.POLLOUT:
                 client.read_some()
             if client.closed:
-                raise Closed(f"a client of {len(clients)} was closed while waiting for {what}; errors {client.errors}")
+                raise Closed(f"a client of {len(clients)} was closed while waiting for {what}; {client.standing()}")
 
 
 def read_any(clients, deadline_s=DEADLINE_S):
