@@ -1,30 +1,36 @@
 """The load generators: each runs a shape once against a server and answers with a dictionary of figures.
 
-natsload is a generator of nobody's side: it speaks the protocols of all peers, checks every message that comes back
-(length, order, tail) and reads the server's CPU clock. Where it is not at hand, "posthorn bench" stands in for the plain
-shapes: it counts messages and does not look into them, and knows the line protocol only.
+natsload and sseload are generators of nobody's side: they speak the protocols of all peers, check every message that
+comes back (length, order, tail) and read the server's CPU clock. Where they are not at hand, "posthorn bench" stands in
+for the plain shapes: it counts messages and does not look into them, and knows the line protocol only.
 """
 import json
 import os
 import subprocess
+
+from shapes import LINE
 
 RUN_S = 120
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.join(HERE, '..', '..', '..', 'shared', 'tools')    # beside the repository
 
 
-class Natsload:
-    name = 'natsload'
+class Loads:
+    """natsload for what speaks the line, sseload for what speaks HTTP."""
+    name = 'natsload and sseload'
 
-    def __init__(self, program):
-        self.program = program
+    def __init__(self, line, http):
+        self.line, self.http = line, http
 
-    def can(self, shape, protocol):
-        return True
+    def program(self, shape):
+        return self.line if shape.speaks == LINE else self.http
+
+    def can(self, shape, peer):
+        return bool(self.program(shape)) and shape.speaks in peer.speaks
 
     def run(self, shape, server, messages, core):
-        command = [self.program, f'127.0.0.1:{server.port}', '--pid', server.pid, '--proto', server.protocol,
-                   '--size', shape.size] + shape.arguments
+        command = [self.program(shape), f'127.0.0.1:{server.ports[shape.speaks]}', '--pid', server.pid,
+                   *server.peer.speaks[shape.speaks], '--size', shape.size, *shape.arguments]
         if messages:
             command += ['--msgs', messages]
         return answer_of(command, core)
@@ -36,12 +42,12 @@ class PosthornBench:
     def __init__(self, program):
         self.program = program
 
-    def can(self, shape, protocol):
-        return bool(shape.bench) and protocol == 'nats'
+    def can(self, shape, peer):
+        return bool(shape.bench) and 'nats' in peer.speaks.get(LINE, ())
 
     def run(self, shape, server, messages, core):
         command = [self.program, 'bench', *shape.bench, '--json', '--size', shape.size, '--messages', messages,
-                   '--server', f'nats://127.0.0.1:{server.port}']
+                   '--server', f'nats://127.0.0.1:{server.ports[LINE]}']
         before_s = server.cpu_s()
         answer = answer_of(command, core)
         if 'fail' in answer:
@@ -65,11 +71,12 @@ def answer_of(command, core):
     return json.loads(done.stdout)
 
 
-def natsload_build(directory):
-    """Builds natsload from its sources beside the repository into directory; None where there are no sources."""
-    source = os.path.join(SOURCES, 'natsload.c')
+def build(name, directory):
+    """Builds a generator from its source beside the repository into directory; None where there is no source."""
+    source = os.path.join(SOURCES, name + '.c')
     if not os.path.exists(source):
         return None
-    program = os.path.join(directory, 'natsload')
-    subprocess.run([os.environ.get('CC', 'cc'), '-O2', '-std=c11', '-D_GNU_SOURCE', '-pthread', '-o', program, source], check=True)
+    program = os.path.join(directory, name)
+    compiler = os.environ.get('CC', 'cc')
+    subprocess.run([compiler, '-O2', '-std=c11', '-D_GNU_SOURCE', '-pthread', '-o', program, source], check=True)
     return program

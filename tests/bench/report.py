@@ -1,12 +1,13 @@
-"""Figures into a Markdown table, and the table into doc/BENCHMARKS.md."""
+"""Figures into Markdown tables, one for each rival, and the tables into doc/BENCHMARKS.md."""
 import os
 import platform
 import re
 import statistics
 
-BEGIN, END = '<!-- compare: begin -->', '<!-- compare: end -->'
-US, THEM = 'posthornd', 'nats-server'
+BEGIN, END = '<!-- compare, {}: begin -->', '<!-- compare, {}: end -->'
+US = 'posthornd'
 LATE_US = 10
+LOSSES = ('lost', 'dup', 'bad', 'refused', 'closed')
 
 
 def figure(run, metric):
@@ -18,7 +19,7 @@ def figure(run, metric):
 
 
 def is_clean(run):
-    return not any(run.get(fault) for fault in ('fail', 'lost', 'bad', 'dup', 'closed'))
+    return not any(run.get(fault) for fault in ('fail', *LOSSES))
 
 
 def is_disturbed(run):
@@ -36,9 +37,9 @@ def number(value):
     return f'{value:,.0f}' if value >= 100 else f'{value:.1f}' if value >= 10 else f'{value:.2f}' if value >= 1 else f'{value:.3f}'
 
 
-def ratios(runs, name, metric):
-    """name's figure over nats-server's, run by run: what disturbs the machine disturbs both runs of a pair."""
-    pairs = [(figure(a, metric), figure(b, metric)) for a, b in zip(runs.get(name, []), runs.get(THEM, []))]
+def ratios(runs, rival, metric):
+    """Our figure over the rival's, run by run: what disturbs the machine disturbs both runs of a pair."""
+    pairs = [(figure(a, metric), figure(b, metric)) for a, b in zip(runs.get(US, []), runs.get(rival, []))]
     return [a / b for a, b in pairs if a and b]
 
 
@@ -55,43 +56,41 @@ def faults(runs):
             words.append(f'{name}: generator late in {late} of {len(list_)} runs')
         bad = [run for run in list_ if not is_clean(run)]
         if bad:
-            counts = ', '.join(f'{key} {max(run.get(key) or 0 for run in bad)}' for key in ('lost', 'dup', 'bad', 'closed')
+            counts = ', '.join(f'{key} {max(run.get(key) or 0 for run in bad)}' for key in LOSSES
                                if any(run.get(key) for run in bad))
             why = next((run['fail'] for run in bad if run.get('fail')), '')
             words.append(f'{name}: {len(bad)} of {len(list_)} runs ({"; ".join(filter(None, (counts, why)))})')
     return ', '.join(words).replace('|', '/').replace('\n', ' ')
 
 
-def comparison(goal, runs):
+def comparison(shape, goal, runs):
     """(each server's median, the ratio with its range in words, whether the goal is met)"""
     metric = goal.metric
     medians = {name: median([value for value in (figure(run, metric) for run in list_) if value]) for name, list_ in runs.items()}
-    ours = ratios(runs, US, metric)
+    ours = ratios(runs, shape.rival, metric)
     words = f'{number(median(ours))} ({number(min(ours))} - {number(max(ours))})' if ours else '-'
     return medians, words, verdict(goal, medians.get(US) if goal.absolute else median(ours))
 
 
 def row(shape, goal, runs):
-    medians, ratio, met = comparison(goal, runs)
-    others = ', '.join(f'{name} {number(value)}' for name, value in medians.items() if name not in (US, THEM))
-    cells = [shape.name, f'{goal.metric.title}, {goal.metric.unit}', number(medians[THEM]), number(medians[US]), ratio,
+    medians, ratio, met = comparison(shape, goal, runs)
+    others = '; '.join(f'{name} {number(value)}' for name, value in medians.items() if name not in (US, shape.rival))
+    cells = [shape.name, f'{goal.metric.title}, {goal.metric.unit}', number(medians[shape.rival]), number(medians[US]), ratio,
              goal.text(), met, others or '-', faults(runs) or '-']
     return '| ' + ' | '.join(cells) + ' |'
 
 
 def line(shape, goal, runs):
     """The same for a person who watches."""
-    medians, ratio, met = comparison(goal, runs)
-    return (f'{shape.name}: {goal.metric.title} {number(medians[THEM])} {number(medians[US])} {goal.metric.unit}, ratio {ratio}, '
-            f'goal {goal.text()}: {met.strip("*")} {faults(runs)}').rstrip()
+    medians, ratio, met = comparison(shape, goal, runs)
+    return (f'{shape.name}: {goal.metric.title} {number(medians[shape.rival])} {number(medians[US])} {goal.metric.unit}, '
+            f'ratio {ratio}, goal {goal.text()}: {met.strip("*")} {faults(runs)}').rstrip()
 
 
-HEAD = ('shape', 'figure', THEM, US, f'{US} / {THEM} (range)', 'goal', 'met', 'others', 'not clean')
-
-
-def table(results):
-    """results: [(shape, {server name: [run, ...]})]"""
-    lines = ['| ' + ' | '.join(HEAD) + ' |', '|' + '---|' * len(HEAD)]
+def table(rival, results):
+    """results: [(shape, {server name: [run, ...]})] of one rival"""
+    head = ('shape', 'figure', rival, US, 'ratio (range)', 'goal', 'met', 'others', 'not clean')
+    lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
     return '\n'.join(lines + [row(shape, goal, runs) for shape, runs in results for goal in shape.goals])
 
 
@@ -113,13 +112,14 @@ def machine():
     return f'{processor}, {len(os.sched_getaffinity(0))} processors, {memory}, Linux {kernel}, {system}'
 
 
-def keep(path, text):
-    """Puts text between the two marks of the page; what stands around them is written by hand."""
+def keep(path, rival, text):
+    """Puts text between the rival's two marks on the page; what stands around them is written by hand."""
     with open(path) as file:
         page = file.read()
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    begin_mark, end_mark = BEGIN.format(rival), END.format(rival)
+    before, begin, rest = page.partition(begin_mark)
+    _, end, after = rest.partition(end_mark)
     if not begin or not end:
-        raise SystemExit(f'{path}: the marks {BEGIN} and {END} are missing')
+        raise SystemExit(f'{path}: the marks {begin_mark} and {end_mark} are missing')
     with open(path, 'w') as file:
-        file.write(f'{before}{BEGIN}\n{text}\n{END}{after}')
+        file.write(f'{before}{begin}\n{text}\n{end}{after}')

@@ -8,6 +8,9 @@ import socket
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass, field, replace
+
+from shapes import EVENTS, LINE, POLLS
 
 HOST = '127.0.0.1'
 READY_S = 10
@@ -22,32 +25,92 @@ persistence false
 log_type error
 user root
 '''
+NCHAN = '/usr/lib/nginx/modules/ngx_nchan_module.so'
+NGINX_CONFIG = '''load_module {nchan};
+worker_processes 1;
+worker_rlimit_nofile 20000;
+daemon off;
+pid {directory}/pid;
+error_log {directory}/error.log warn;
+events {{ worker_connections 19000; use epoll; multi_accept on; }}
+http {{
+  access_log off;
+  client_body_temp_path {directory}/1; proxy_temp_path {directory}/2; fastcgi_temp_path {directory}/3;
+  uwsgi_temp_path {directory}/4; scgi_temp_path {directory}/5;
+  keepalive_requests 100000000; keepalive_timeout 300s; tcp_nodelay on; client_body_buffer_size 64k;
+  nchan_max_reserved_memory 512M;
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location = /sub {{
+      nchan_subscriber eventsource longpoll; nchan_channel_id 1; nchan_subscriber_first_message newest;
+      nchan_subscriber_timeout 0; nchan_eventsource_ping_interval 0;
+    }}
+    location = /pub {{
+      nchan_publisher; nchan_channel_id 1; nchan_message_buffer_length 4096; nchan_message_timeout 60s;
+    }}
+  }}
+}}
+'''
 
 
-def posthornd_command(program, port, directory, settings):
-    sets = {'line.listen': f'{HOST}:{port}', 'server.workers': '1', **settings}
+def posthornd_command(program, ports, directory, settings):
+    listen = {'line.listen': f'{HOST}:{ports[LINE]}', 'http.listen': f'{HOST}:{ports[EVENTS]}'}
+    sets = {**listen, 'server.workers': '1', **settings}
     return [program] + [word for key, value in sets.items() for word in ('--set', f'{key}={value}')]
 
 
-def nats_command(program, port, directory, settings):
-    return [program, '-c', write(directory, NATS_CONFIG.format(port=port))]
+def nats_command(program, ports, directory, settings):
+    return [program, '-c', write(directory, NATS_CONFIG.format(port=ports[LINE]))]
 
 
-def redis_command(program, port, directory, settings):
-    return [program, '--bind', HOST, '--port', str(port), '--save', '', '--appendonly', 'no', '--dir', directory,
+def redis_command(program, ports, directory, settings):
+    return [program, '--bind', HOST, '--port', str(ports[LINE]), '--save', '', '--appendonly', 'no', '--dir', directory,
             '--client-output-buffer-limit', 'pubsub 0 0 0', '--maxclients', '15000']
 
 
-def mosquitto_command(program, port, directory, settings):
-    return [program, '-c', write(directory, MOSQUITTO_CONFIG.format(port=port))]
+def mosquitto_command(program, ports, directory, settings):
+    return [program, '-c', write(directory, MOSQUITTO_CONFIG.format(port=ports[LINE]))]
 
 
-# name: the protocol that the generator speaks to it, its command, and where its version stands
+def nginx_command(program, ports, directory, settings):
+    config = NGINX_CONFIG.format(nchan=NCHAN, directory=directory, port=ports[EVENTS])
+    return [program, '-p', directory, '-c', write(directory, config)]
+
+
+def paths(subscribe, publish, *more):
+    return ['--sub-path', subscribe, '--pub-path', publish, *more]
+
+
+@dataclass(frozen=True)
+class Peer:
+    program: str                    # as it is looked for
+    command: object                 # makes the command line: (program, ports, directory, settings) -> words
+    speaks: dict                    # what the generator is told, for what a shape's readers speak
+    packages: str = ''              # of Debian
+    version: tuple = ('--version',)
+    module: str = ''                # a file that it needs besides
+    settings: dict = field(default_factory=dict)
+    forks: bool = False             # its first child does the work
+
+
+NATS, REDIS, MQTT = (['--proto', name] for name in ('nats', 'redis', 'mqtt'))
+TOPIC = '/v1/topics/bench'
+POSTHORND = Peer('posthornd', posthornd_command, {
+    LINE: NATS,
+    EVENTS: paths(TOPIC, TOPIC),
+    POLLS: paths(f'{TOPIC}?wait=30s', TOPIC, '--cursor', 'json:next>since'),
+})
+
 PEERS = {
-    'posthornd': ('nats', posthornd_command, ['--version']),
-    'nats-server': ('nats', nats_command, ['--version']),
-    'redis-server': ('redis', redis_command, ['--version']),
-    'mosquitto': ('mqtt', mosquitto_command, ['-h']),
+    'posthornd': POSTHORND,
+    'posthornd, recent off': replace(POSTHORND, settings={'recent.enabled': 'no'}),
+    'nats-server': Peer('nats-server', nats_command, {LINE: NATS}, 'nats-server'),
+    'nginx': Peer('nginx', nginx_command, {
+        EVENTS: paths('/sub', '/pub'),
+        POLLS: paths('/sub', '/pub', '--cursor', 'nchan'),
+    }, 'nginx-light libnginx-mod-nchan', ('-v',), module=NCHAN, forks=True),
+    'redis-server': Peer('redis-server', redis_command, {LINE: REDIS}, 'redis-server'),
+    'mosquitto': Peer('mosquitto', mosquitto_command, {LINE: MQTT}, 'mosquitto', ('-h',)),
 }
 
 
@@ -59,14 +122,25 @@ def write(directory, text):
 
 
 def find(name):
-    """The server's program, or None where it is not installed; /usr/sbin is not in everybody's path."""
-    return shutil.which(name) or shutil.which(name, path='/usr/sbin:/usr/local/sbin:/sbin')
+    """The server's program, or None where it or its module is not installed; /usr/sbin is not in everybody's path."""
+    peer = PEERS[name]
+    if peer.module and not os.path.exists(peer.module):
+        return None
+    return shutil.which(peer.program) or shutil.which(peer.program, path='/usr/sbin:/usr/local/sbin:/sbin')
 
 
 def version(name, program):
-    answer = subprocess.run([program] + PEERS[name][2], capture_output=True, text=True)
+    peer = PEERS[name]
+    answer = subprocess.run([program, *peer.version], capture_output=True, text=True)
     found = re.search(r'\d+\.\d+\.\d+', answer.stdout + answer.stderr)
-    return found.group() if found else 'unknown version'
+    return (found.group() if found else 'of unknown version') + (f' with {module_version(peer.module)}' if peer.module else '')
+
+
+def module_version(path):
+    """nchan's only: it prints "nchan version: %s" somewhere, and its version stands by itself among its strings."""
+    with open(path, 'rb') as file:
+        found = re.search(rb'\0(\d+\.\d+\.\d+)\0', file.read())
+    return f'nchan {found.group(1).decode()}' if found else 'nchan'
 
 
 def free_port():
@@ -81,22 +155,30 @@ def raise_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def first_child(pid):
+    """None where it has none yet."""
+    with open(f'/proc/{pid}/task/{pid}/children') as file:
+        children = file.read().split()
+    return int(children[0]) if children else None
+
+
 class Server:
-    """with Server('nats-server', program, core=0) as server: server.port, server.pid, server.protocol"""
+    """with Server('nats-server', program, core=0) as server: server.ports, server.pid (of what does the work)"""
 
     def __init__(self, name, program, core=None, settings=None):
-        self.name, self.program, self.core, self.settings = name, program, core, settings or {}
-        self.protocol, self.command, _ = PEERS[name]
+        self.name, self.program, self.core = name, program, core
+        self.peer = PEERS[name]
+        self.settings = {**self.peer.settings, **(settings or {})}
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix='posthorn-bench-')
-        self.port = free_port()
-        command = self.command(self.program, self.port, self.directory, self.settings)
+        self.ports = {LINE: free_port(), EVENTS: free_port()}
+        self.ports[POLLS] = self.ports[EVENTS]
+        command = self.peer.command(self.program, self.ports, self.directory, self.settings)
         if self.core is not None:
             command = ['taskset', '-c', str(self.core)] + command
         self.log = open(os.path.join(self.directory, 'log'), 'w+')
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
-        self.pid = self.process.pid
         try:
             self.wait_until_ready()
         except BaseException:
@@ -107,13 +189,20 @@ class Server:
     def wait_until_ready(self):
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                socket.create_connection((HOST, self.port), 1).close()
+            self.pid = first_child(self.process.pid) if self.peer.forks else self.process.pid
+            if self.pid and self.listens():
                 return
-            except OSError:
-                time.sleep(0.02)
+            time.sleep(0.02)
         self.log.seek(0)
         raise SystemExit(f'{self.name} did not start:\n{self.log.read()[-2000:]}')
+
+    def listens(self):
+        try:
+            for port in {self.ports[speaks] for speaks in self.peer.speaks}:
+                socket.create_connection((HOST, port), 1).close()
+            return True
+        except OSError:
+            return False
 
     def cpu_s(self):
         """CPU time so far, exact: the clock that clock_getcpuclockid(3) would name."""

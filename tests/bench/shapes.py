@@ -1,7 +1,7 @@
 """The shapes of traffic that are measured, and what is asked of posthornd in each.
 
-A shape is one row here: what the generator is told, what is taken from its answer, and the goals. Everything else
-reads this table.
+A shape is one row here: what the generator is told, beside whom posthornd stands, what is taken from the generator's
+answer, and the goals. Everything else reads this table.
 """
 from dataclasses import dataclass, field
 
@@ -16,6 +16,7 @@ class Metric:
 
 
 CPU_PUBLISHED = Metric('CPU per message', 'cpu_s_per_m_pub', 'us')
+CPU_POSTED = Metric('CPU per request', 'cpu_s_per_m_pub', 'us')
 CPU_DELIVERED = Metric('CPU per delivery', 'cpu_s_per_m_recv', 'us')
 CPU_ANSWERED = Metric('CPU per request', 'cpu_s_per_m_recv', 'us')
 LATENCY = Metric('median latency', 'lat_us.p50', 'us')
@@ -25,7 +26,7 @@ MEMORY = Metric('memory per idle connection', 'rss_per_kb', 'KiB')
 
 @dataclass(frozen=True)
 class Goal:
-    """What posthornd's figure is to be: at most (or at least) limit times nats-server's, or limit itself."""
+    """What posthornd's figure is to be: at most (or at least) limit times its rival's, or limit itself."""
     metric: Metric
     limit: float
     at_least: bool = False
@@ -39,6 +40,9 @@ class Goal:
         return value >= self.limit if self.at_least else value <= self.limit
 
 
+LINE, EVENTS, POLLS = 'line', 'events', 'polls'    # what a shape's readers speak: servers.py knows the words for each
+
+
 @dataclass(frozen=True)
 class Shape:
     name: str                       # what --only looks in
@@ -46,7 +50,10 @@ class Shape:
     goals: list
     size: int = 256                 # bytes of payload
     guess: int = 0                  # messages of the first run, which finds out how many fill the time; 0: no such run
-    peers: tuple = ()               # besides nats-server
+    peers: tuple = ()               # besides the rival
+    rival: str = 'nats-server'      # whose figure posthornd's is divided by
+    speaks: str = LINE
+    messages_min: int = 100
     settings: dict = field(default_factory=dict)    # of posthornd
     pinned: bool = True
     fresh: bool = False             # a new server for every run: memory that a run gives back is not seen twice
@@ -63,22 +70,29 @@ def stream(publishers, subscribers, size, topics=1):
     return ['--pubs', publishers, '--subs', subscribers, '--subjects', topics, '--window', window(size, subscribers)]
 
 
+def events(subscribers, *more):
+    return ['--mode', 'sse', '--pubs', 1, '--subs', subscribers, *more]
+
+
 def cpu(limit, metric=CPU_DELIVERED):
     return [Goal(metric, limit)]
 
 
 REDIS = ('redis-server',)
+BARE = 'posthornd, recent off'
+PLAIN = (BARE, 'redis-server')
 MANY = ['--mode', 'subs', '--nsubs', 100000, '--hold', 0.1]
 STEADY = ['--mode', 'latency', '--rate', 100000, '--secs', 1.5]
+BURST = ['--window', 50]            # messages that not all readers have yet
 
-SHAPES = [
-    Shape('1 to 0, 16 B', stream(1, 0, 16), cpu(0.35, CPU_PUBLISHED), 16, 400000, REDIS, bench=('pub',)),
-    Shape('1 to 0, 256 B', stream(1, 0, 256), cpu(0.45, CPU_PUBLISHED), 256, 400000, REDIS, bench=('pub',)),
-    Shape('1 to 1, 256 B', stream(1, 1, 256), cpu(0.45), 256, 200000, REDIS, bench=('fanout', '--subscribers', 1)),
-    Shape('1 to 1, 4 KiB', stream(1, 1, 4096), cpu(0.7), 4096, 30000, REDIS, bench=('fanout', '--subscribers', 1)),
-    Shape('1 to 100, 256 B', stream(1, 100, 256), cpu(0.4), 256, 4000, REDIS, bench=('fanout', '--subscribers', 100)),
-    Shape('1 to 100, 4 KiB', stream(1, 100, 4096), cpu(0.55), 4096, 600, REDIS, bench=('fanout', '--subscribers', 100)),
-    Shape('4 to 4 on four topics, 256 B', stream(4, 4, 256, 4), cpu(0.45), 256, 200000, REDIS),
+LINE_SHAPES = [
+    Shape('1 to 0, 16 B', stream(1, 0, 16), cpu(0.35, CPU_PUBLISHED), 16, 400000, PLAIN, bench=('pub',)),
+    Shape('1 to 0, 256 B', stream(1, 0, 256), cpu(0.45, CPU_PUBLISHED), 256, 400000, PLAIN, bench=('pub',)),
+    Shape('1 to 1, 256 B', stream(1, 1, 256), cpu(0.45), 256, 200000, PLAIN, bench=('fanout', '--subscribers', 1)),
+    Shape('1 to 1, 4 KiB', stream(1, 1, 4096), cpu(0.7), 4096, 30000, PLAIN, bench=('fanout', '--subscribers', 1)),
+    Shape('1 to 100, 256 B', stream(1, 100, 256), cpu(0.4), 256, 4000, PLAIN, bench=('fanout', '--subscribers', 100)),
+    Shape('1 to 100, 4 KiB', stream(1, 100, 4096), cpu(0.55), 4096, 600, PLAIN, bench=('fanout', '--subscribers', 100)),
+    Shape('4 to 4 on four topics, 256 B', stream(4, 4, 256, 4), cpu(0.45), 256, 200000, PLAIN),
     Shape('request-reply, 10 requesters with 10 in flight, 256 B', ['--mode', 'reqrep', '--pubs', 10, '--window', 10],
           cpu(0.45, CPU_ANSWERED), 256, 20000),
     Shape('100,000 subscriptions, all topics in turn', MANY, cpu(0.3), 16, 100000),
@@ -90,3 +104,25 @@ SHAPES = [
     Shape('10,000 idle connections', ['--mode', 'idle', '--subs', 10000], [Goal(MEMORY, 1.0, absolute=True)],
           size=64, peers=('redis-server', 'mosquitto'), fresh=True, runs_max=3),
 ]
+
+RECENT_SHAPES = [
+    Shape('recent: 1 to 1, 256 B', stream(1, 1, 256), cpu(1.3), 256, 200000, rival=BARE,
+          bench=('fanout', '--subscribers', 1)),
+]
+
+HTTP_SHAPES = [
+    Shape('SSE to 100 readers, 256 B', events(100, *BURST), cpu(0.5), guess=500, rival='nginx', speaks=EVENTS),
+    Shape('SSE to 1,000 readers, 256 B', events(1000, *BURST), cpu(0.2), guess=50, rival='nginx', speaks=EVENTS),
+    Shape('SSE to 10,000 readers, 256 B', events(10000, *BURST), cpu(0.2), guess=5, rival='nginx', speaks=EVENTS,
+          messages_min=60, runs_max=3),
+    Shape('SSE to 1,000 readers, steady 20/s, 256 B', events(1000, '--rate', 20, '--secs', 2.5),
+          [Goal(CPU_DELIVERED, 0.75), Goal(LATENCY, 0.8)], rival='nginx', speaks=EVENTS),
+    Shape('long poll by 100 readers, 256 B', ['--mode', 'longpoll', '--pubs', 1, '--subs', 100, '--window', 20], cpu(0.7),
+          guess=300, rival='nginx', speaks=POLLS),
+    Shape('POST by 10 connections, 256 B', ['--mode', 'post', '--pubs', 10], cpu(0.7, CPU_POSTED), guess=5000,
+          rival='nginx', speaks=EVENTS),
+    Shape('10,000 idle SSE readers', ['--mode', 'idle', '--subs', 10000], [Goal(MEMORY, 0.15)], size=64, rival='nginx',
+          speaks=EVENTS, fresh=True, runs_max=3),
+]
+
+SHAPES = LINE_SHAPES + RECENT_SHAPES + HTTP_SHAPES
