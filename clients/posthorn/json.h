@@ -2,7 +2,6 @@
 #ifndef POSTHORN_JSON_H
 #define POSTHORN_JSON_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -11,8 +10,5 @@ void json_string(FILE *out, const char *data, size_t size);
 
 /* The bytes in base64, with quotes. */
 void json_base64(FILE *out, const char *data, size_t size);
-
-/* Is it UTF-8 to the last byte? */
-bool utf8_valid(const char *data, size_t size);
 
 #endif

@@ -11,6 +11,7 @@
 #include "interrupt.h"
 #include "json.h"
 #include "say.h"
+#include "util/utf8.h"
 
 enum { TEXT_SIZE_MAX = 256 * 1024 }; /* more than this is written before the turn ends */
 
@@ -223,7 +224,7 @@ static void put_json(struct output *output, const struct ph_message *message)
     put_json_status(output, message);
     if (message->headers_size)
         put_json_headers(output, message);
-    if (utf8_valid(message->payload, message->payload_size)) {
+    if (utf8_valid(slice_make(message->payload, message->payload_size))) {
         fputs(",\"data\":", stream);
         json_string(stream, message->payload, message->payload_size);
     } else {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/utf8.h"
+
 /* A guess may have a third of the word wrong, and one byte at least. */
 void text_guess_init(struct text_guess *guess, const char *word)
 {
@@ -50,47 +52,17 @@ size_t text_distance(const char *a, const char *b)
     return rows[a_size % 3][b_size];
 }
 
-/* What each first byte of a UTF-8 character asks of the bytes behind it (Unicode 15, table 3-7). */
-struct lead {
-    uint8_t first, last;               /* the range of the first byte */
-    uint8_t tail_count;
-    uint8_t second_first, second_last; /* the range of the second; those behind it are 80 to BF */
-};
-
-static const struct lead leads[] = {
-    /* below c2 a0 are the C1 controls */
-    { 0x09, 0x09, 0, 0, 0 },       { 0x20, 0x7e, 0, 0, 0 },       { 0xc2, 0xc2, 1, 0xa0, 0xbf },
-    { 0xc3, 0xdf, 1, 0x80, 0xbf }, { 0xe0, 0xe0, 2, 0xa0, 0xbf }, { 0xe1, 0xec, 2, 0x80, 0xbf },
-    { 0xed, 0xed, 2, 0x80, 0x9f }, { 0xee, 0xef, 2, 0x80, 0xbf }, { 0xf0, 0xf0, 3, 0x90, 0xbf },
-    { 0xf1, 0xf3, 3, 0x80, 0xbf }, { 0xf4, 0xf4, 3, 0x80, 0x8f },
-};
-
-static const struct lead *find_lead(uint8_t byte)
+static bool is_control(struct slice text)
 {
-    for (size_t i = 0; i < sizeof leads / sizeof *leads; i++)
-        if (byte >= leads[i].first && byte <= leads[i].last)
-            return &leads[i];
-    return NULL;
-}
-
-static bool in_range(uint8_t byte, uint8_t first, uint8_t last)
-{
-    return byte >= first && byte <= last;
+    uint8_t first = (uint8_t)text.data[0];
+    return (first < 0x20 && first != '\t') || first == 0x7f || (first == 0xc2 && (uint8_t)text.data[1] < 0xa0);
 }
 
 /* The bytes of the clean character at the start of text; 0: there is none. */
 static size_t character_size(struct slice text)
 {
-    const uint8_t *bytes = (const uint8_t *)text.data;
-    const struct lead *lead = text.size > 0 ? find_lead(bytes[0]) : NULL;
-    if (!lead || text.size <= lead->tail_count)
-        return 0;
-    if (lead->tail_count > 0 && !in_range(bytes[1], lead->second_first, lead->second_last))
-        return 0;
-    for (size_t i = 2; i <= lead->tail_count; i++)
-        if (!in_range(bytes[i], 0x80, 0xbf))
-            return 0;
-    return 1u + lead->tail_count;
+    size_t size = utf8_character_size(text);
+    return size > 0 && is_control(text) ? 0 : size;
 }
 
 bool text_is_clean(struct slice text)

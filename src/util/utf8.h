@@ -1,0 +1,13 @@
+/* utf8: which bytes are well-formed UTF-8 (Unicode 15, table 3-7), character by character. Pure; any thread. */
+#ifndef UTIL_UTF8_H
+#define UTIL_UTF8_H
+
+#include "util/slice.h"
+
+/* The bytes of the well-formed character at the start of text, NUL and controls included; 0: there is none. */
+size_t utf8_character_size(struct slice text);
+
+/* True where all of it is well-formed. Fast where most of it is ASCII. */
+bool utf8_valid(struct slice text);
+
+#endif
