@@ -8,7 +8,8 @@
 static const struct slice valid[] = {
     { "", 0 },           { "a", 1 },           { "a\0b", 3 },           { "\n\x1b\x7f", 3 },
     { "\xc2\x80", 2 },   { "\xdf\xbf", 2 },    { "\xe0\xa0\x80", 3 },   { "\xed\x9f\xbf", 3 },
-    { "\xee\x80\x80", 3 }, { "\xf0\x90\x80\x80", 4 }, { "\xf4\x8f\xbf\xbf", 4 }, { "eight...gr\xc3\xbc\xc3\x9f" "e", 14 },
+    { "\xee\x80\x80", 3 }, { "\xf0\x90\x80\x80", 4 }, { "\xf4\x8f\xbf\xbf", 4 },
+    { "eight...gr\xc3\xbc\xc3\x9f" "e", 14 },
 };
 
 static const struct slice invalid[] = {
