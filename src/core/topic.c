@@ -49,3 +49,21 @@ bool pattern_matches(struct slice pattern, struct slice topic)
     }
     return t > topic.size;
 }
+
+bool patterns_match(struct slice patterns, struct slice topic)
+{
+    size_t cursor = 0;
+    struct slice pattern;
+    while (patterns_next(patterns, &cursor, &pattern))
+        if (pattern_matches(pattern, topic))
+            return true;
+    return false;
+}
+
+bool topic_is_writable(struct slice topic)
+{
+    for (size_t i = 0; i < topic.size; i++)
+        if ((unsigned char)topic.data[i] <= ' ' || topic.data[i] == 0x7f)
+            return false;
+    return true;
+}

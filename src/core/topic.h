@@ -51,10 +51,30 @@ static inline bool topic_valid(struct slice topic, const struct topic_limits *li
 /* As topic_valid, and ">" stands only at the end. */
 bool pattern_valid(struct slice pattern, const struct topic_limits *limits);
 
+/* True where it holds no blank and no control character, so that it can stand in a line of any protocol. What comes by
+ * the line protocol never does; what comes otherwise is to be asked. */
+bool topic_is_writable(struct slice topic);
+
 /* True where a token of the pattern is "*" or ">". */
 bool pattern_has_wildcard(struct slice pattern);
 
 /* True where the pattern names the topic. Both are valid. In a topic, "*" and ">" are plain letters. */
 bool pattern_matches(struct slice pattern, struct slice topic);
+
+/* Walks patterns joined by commas: starts with *cursor = 0; false behind the last. */
+static inline bool patterns_next(struct slice patterns, size_t *cursor, struct slice *ret_pattern)
+{
+    if (*cursor > patterns.size)
+        return false;
+    const char *start = patterns.data + *cursor;
+    size_t rest = patterns.size - *cursor;
+    const char *comma = rest ? memchr(start, ',', rest) : NULL;
+    *ret_pattern = slice_make(start, comma ? (size_t)(comma - start) : rest);
+    *cursor += ret_pattern->size + 1;
+    return true;
+}
+
+/* True where one of the patterns names the topic. */
+bool patterns_match(struct slice patterns, struct slice topic);
 
 #endif

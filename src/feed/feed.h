@@ -16,10 +16,9 @@
 #ifndef FEED_FEED_H
 #define FEED_FEED_H
 
-#include "core/topic.h"
 #include "feed/format.h"
 #include "stream/cursor.h"
-#include "stream/stream.h"
+#include "util/list.h"
 
 struct channel;
 struct feed;
@@ -53,8 +52,8 @@ bool feed_run(struct feed *feed);
 /* Readers. */
 
 struct feed_reader_ops {
-    /* Takes bytes, as many as it can, and returns how many; where that is not all, the rest of them up to an event's
-     * end is given to `keep`, and the reader rests until feed_reader_resume. */
+    /* Takes bytes, as many as it can, and returns how many. Where that is not all, the rest of the event that it is in
+     * the midst of is given to `keep`, and the reader rests until feed_reader_resume. */
     size_t (*send)(struct feed_reader *reader, const char *data, size_t size);
     /* Keeps bytes until they can be sent. */
     void (*keep)(struct feed_reader *reader, const char *data, size_t size);
@@ -67,10 +66,11 @@ struct feed_reader {
     const struct feed_reader_ops *ops;
     struct feed *feed;
     struct channel *channel;
+    uint64_t epoch;                 /* of the cursor that it came with; from then on the stream's */
     uint64_t sequence;              /* all up to here has been sent, or was not for it */
     uint64_t offset;                /* its place in the channel's bytes, while it stands there */
-    struct feed_reader *next, **link; /* in one of the lists of the channel or the feed */
-    uint8_t state;                  /* enum reader_state of reader.c */
+    struct list place;              /* in one of the lists of the channel or the feed */
+    uint8_t state;                  /* enum reader_state of reader.h */
 };
 
 /*
@@ -97,31 +97,39 @@ bool feed_reader_is_kept(const struct feed_reader *reader);
 
 struct feed_waiter {
     void (*ready)(struct feed_waiter *waiter); /* called once, from feed_run; it waits no longer then */
-    struct channel *channel;
-    struct feed_waiter *next, **link;
+    struct feed *feed;              /* NULL: it does not wait */
+    struct channel *channel;        /* NULL: only for the next turn */
+    struct list place;
 };
 
 /* Waits for a message of the patterns behind the sequence, which the owner has read up to. 0 or -ENOMEM. */
 int feed_waiter_open(struct feed *feed, struct feed_waiter *waiter, void (*ready)(struct feed_waiter *waiter),
                      struct slice patterns, uint64_t after);
 
-/* Nothing happens where it does not wait. */
+/* Is told in the next turn, whatever comes: for a reading that goes on. */
+void feed_waiter_again(struct feed *feed, struct feed_waiter *waiter, void (*ready)(struct feed_waiter *waiter));
+
+/* Nothing happens where it does not wait; zero does not. */
 void feed_waiter_close(struct feed_waiter *waiter);
 
 /* Reading by hand, in slices. */
 
 struct feed_scan {
     struct slice patterns;
-    struct cursor at;               /* read up to here: in, out */
-    bool gap;                       /* set where messages behind `at` were gone */
+    struct cursor at;               /* read up to here */
+    bool gap;                       /* set where messages behind it were gone */
 };
 
-/*
- * Reads on from scan->at and calls take for every message of the patterns, until take says stop, the end is reached, or
- * a slice of work is done. Returns true at the end of the stream. A message on which take says false is not passed.
- */
-bool feed_scan(struct feed *feed, struct feed_scan *scan,
-               bool (*take)(void *arg, const struct stream_message *message), void *arg);
+enum feed_scan_end {
+    FEED_SCAN_DONE,    /* all that the stream had when it was called has been looked at */
+    FEED_SCAN_PAUSED,  /* a slice of work is done: look for input, and call again */
+    FEED_SCAN_STOPPED, /* take said stop */
+};
+
+/* Reads on from scan->at and calls take for every message of the patterns, until take says stop (false): then that
+ * message is not passed. */
+enum feed_scan_end feed_scan(struct feed *feed, struct feed_scan *scan,
+                             bool (*take)(void *arg, const struct stream_message *message), void *arg);
 
 /* What is going on, for the monitor. */
 struct feed_stats {

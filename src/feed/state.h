@@ -1,0 +1,45 @@
+/* state: a feed, for the files of this room. */
+#ifndef FEED_STATE_H
+#define FEED_STATE_H
+
+#include "core/router.h"
+#include "feed/channel.h"
+#include "feed/reader.h"
+
+struct feed {
+    struct stream *stream;
+    struct slice stream_name;
+    uint64_t epoch;
+    struct feed_host host;
+    uint64_t seed;
+
+    /* The tail: reads the stream once for all channels. */
+    struct router *index;          /* whose sinks are the patterns of the channels */
+    struct stream_watch watch;
+    bool is_watching;              /* there are channels */
+    uint64_t tail_sequence;        /* read up to here */
+
+    /* Channels by patterns and format. */
+    struct channel **table;
+    size_t table_size, channel_count, empty_count;
+
+    struct list busy;              /* channels with readers behind */
+    struct list empty;             /* channels without members, the first has been so for the longest */
+    struct list catching;          /* readers that read from the stream */
+    struct list ready;             /* waiters to be told */
+
+    struct frames scratch;         /* of a reader that catches up */
+    struct frames spare;           /* memory of a channel that needs none now */
+
+    /* The message that was formatted last, for another channel of the same format. */
+    struct channel *sample;
+    uint64_t sample_sequence;
+
+    size_t reader_count, waiter_count;
+    size_t frames_size;            /* of all channels */
+};
+
+/* From the first channel on the tail follows the stream. Comes before the channel is made. */
+void tail_begin(struct feed *feed);
+
+#endif
