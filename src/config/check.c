@@ -44,6 +44,45 @@ bool check_address(const char *text)
     return colon && is_port(colon + 1);
 }
 
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS "0123456789"
+
+/* The length of the host that text begins with; 0: none. */
+static size_t host_size(const char *text)
+{
+    if (text[0] != '[')
+        return strspn(text, LETTERS DIGITS "-._");
+    size_t size = 1 + strspn(text + 1, "abcdefABCDEF" DIGITS ":.");
+    return size > 1 && text[size] == ']' ? size + 1 : 0;
+}
+
+bool check_host(const char *text)
+{
+    size_t size = host_size(text);
+    return size && !text[size];
+}
+
+bool check_origin(const char *text)
+{
+    size_t scheme_size = strspn(text, LETTERS DIGITS "+-.");
+    const char *host = text + scheme_size + 3;
+    if (strcmp(text, "*") == 0)
+        return true;
+    if (!scheme_size || strncmp(text + scheme_size, "://", 3) != 0 || !host_size(host))
+        return false;
+    const char *rest = host + host_size(host);
+    return !*rest || (*rest == ':' && is_port(rest + 1));
+}
+
+const char *check_http(const struct config *config, const void *instance)
+{
+    const struct config_http *http = instance;
+    (void)config;
+    return http->request_timeout_ms <= http->request_timeout_max_ms
+               ? NULL
+               : "expected a request_timeout of at most request_timeout_max";
+}
+
 static bool token_is_its_own(const struct config *config, const struct config_user *user)
 {
     for (const struct config_user *other = config->users; user->token && other < user; other++)

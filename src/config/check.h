@@ -14,6 +14,15 @@ bool check_log(const char *text);
 /* The form of an address; whether the host exists is for who listens there. */
 bool check_address(const char *text);
 
+/* An origin as browsers write it (RFC 6454): SCHEME://HOST[:PORT], or "*" for any. */
+bool check_origin(const char *text);
+
+/* A host name, an IPv4 address, or an IPv6 address in brackets. */
+bool check_host(const char *text);
+
+/* What is wrong with [http] as a whole, or NULL: request_timeout must not exceed request_timeout_max. */
+const char *check_http(const struct config *config, const void *instance);
+
 /* What a [user NAME] lacks, or NULL: a password or a token, and a token that no user before it has. */
 const char *check_user(const struct config *config, const void *instance);
 

@@ -59,6 +59,45 @@ struct config_line {
     unsigned pings_outstanding_max;
 };
 
+struct config_http {
+    unsigned enabled;                        /* 0 or 1 */
+    struct config_list listen;               /* as of config_line */
+    unsigned unix_mode;
+    uint64_t head_size_max;                  /* request line and headers */
+    uint64_t target_size_max;                /* below head_size_max */
+    unsigned headers_max;
+    uint64_t batch_size_max;                 /* the body of POST /v1/publish; others have line.payload_size_max */
+    uint64_t pending_size_max;               /* output waiting for one connection */
+    uint64_t write_timeout_ms;
+    uint64_t head_timeout_ms;                /* from the first byte of a request to the end of its head */
+    uint64_t body_timeout_ms;                /* from there to the end of its body */
+    uint64_t idle_timeout_ms;                /* between requests */
+    uint64_t request_timeout_ms;             /* how long a request waits for its reply, where it does not say */
+    uint64_t request_timeout_max_ms;         /* and at most */
+    uint64_t poll_wait_max_ms;
+    unsigned poll_limit_max;                 /* messages in one answer */
+    uint64_t poll_interval_min_ms;           /* between polls of one client; 0: no such limit */
+    unsigned patterns_max;                   /* of one reader */
+    uint64_t heartbeat_interval_ms;
+    uint64_t retry_ms;                       /* told to EventSource, with some chance added */
+    uint64_t drain_duration_ms;              /* over which streams are ended when stopping */
+    struct config_list origins;              /* scheme://host[:port], or "*" */
+    unsigned credentials;                    /* 0 or 1 */
+    struct config_list hosts;                /* further names of this server, without ports */
+    uint64_t responder_lease_ms;             /* that an HTTP worker has to answer a request it took */
+    unsigned responder_queue_max;            /* requests that wait for one group of HTTP workers */
+};
+
+struct config_recent {
+    unsigned enabled;                        /* 0 or 1 */
+    uint64_t bytes_max;
+    uint64_t age_max_ms;                     /* 0: no limit */
+    unsigned messages_max;                   /* 0: no limit */
+    unsigned messages_per_topic_max;         /* 0: no limit */
+    uint64_t duplicate_window_ms;            /* 0: duplicates are not looked for */
+    unsigned duplicate_ids_max;
+};
+
 /* At least one of password and token is set. Tokens differ between users. */
 struct config_user {
     char *name;
@@ -69,6 +108,8 @@ struct config_user {
 struct config {
     struct config_server server;
     struct config_line line;
+    struct config_http http;
+    struct config_recent recent;
     struct config_user *users;               /* in the order of the file; none: anybody may enter */
     size_t user_count;
 };

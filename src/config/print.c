@@ -35,6 +35,8 @@ static void print_secret(const struct option *option, const void *value, FILE *o
 
 static bool is_empty(const struct option *option, const void *value)
 {
+    if (option->kind == OPTION_LIST)
+        return ((const struct config_list *)value)->item_count == 0;
     const char *text = option->kind == OPTION_TEXT ? *(char *const *)value : " ";
     return !text || !*text;
 }

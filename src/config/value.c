@@ -227,9 +227,11 @@ static int list_append(const struct option *option, struct config_list *list, st
 
 static int list_fill(const struct option *option, struct config_list *list, const char *text)
 {
-    size_t item_count = count_commas(text) + 1;
+    size_t item_count = *text ? count_commas(text) + 1 : 0;
     if (!value_text_is_plain(text) || !size_in_limits(option, item_count))
         return -EINVAL;
+    if (item_count == 0)
+        return 0;
     list->items = calloc(item_count, sizeof *list->items);
     int rc = list->items ? 0 : -ENOMEM;
     while (rc == 0 && text)
@@ -272,7 +274,7 @@ static bool list_equal(const void *a, const void *b)
 static int list_copy(const void *from, void *to)
 {
     const struct config_list *list = from;
-    struct config_list copy = { .items = calloc(list->item_count, sizeof *copy.items) };
+    struct config_list copy = { .items = list->item_count ? calloc(list->item_count, sizeof *copy.items) : NULL };
     for (; copy.items && copy.item_count < list->item_count; copy.item_count++) {
         copy.items[copy.item_count] = strdup(list->items[copy.item_count]);
         if (!copy.items[copy.item_count])
@@ -289,8 +291,9 @@ static int list_copy(const void *from, void *to)
 
 static void list_describe(const struct option *option, char *text, size_t text_size)
 {
-    snprintf(text, text_size, "a list of %s to %s items, each %s", option->min, option->max,
-             option->expected ? option->expected : "a word");
+    bool may_be_empty = read_limit(&kinds[OPTION_COUNT], option->min) == 0;
+    snprintf(text, text_size, "a list of %s%s%s items, each %s", may_be_empty ? "at most " : option->min,
+             may_be_empty ? "" : " to ", option->max, option->expected ? option->expected : "a word");
 }
 
 /* clang-format off */

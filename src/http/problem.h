@@ -1,6 +1,12 @@
-/* problem: the kinds of errors that HTTP clients are told of (RFC 9457). doc/http-api.md explains each; a test compares. */
+/*
+ * problem: the kinds of errors that HTTP clients are told of (RFC 9457), and how one is written. doc/http-api.md
+ * explains each; a test compares. Pure; any thread.
+ */
 #ifndef HTTP_PROBLEM_H
 #define HTTP_PROBLEM_H
+
+#include "util/json.h"
+#include "util/slice.h"
 
 enum problem_kind {
     PROBLEM_BAD_REQUEST,        /* 400: the request is malformed */
@@ -10,7 +16,6 @@ enum problem_kind {
     PROBLEM_UNAUTHORIZED,       /* 401 */
     PROBLEM_FORBIDDEN,          /* 403: not for this user */
     PROBLEM_BAD_ORIGIN,         /* 403: not for pages of that origin */
-    PROBLEM_BAD_HOST,           /* 403 -> 421 Misdirected: not a name of this server */
     PROBLEM_NOT_FOUND,          /* 404 */
     PROBLEM_NOT_KEPT,           /* 404: nobody keeps these topics, so there is no history to poll */
     PROBLEM_BAD_METHOD,         /* 405 */
@@ -21,10 +26,12 @@ enum problem_kind {
     PROBLEM_LONG_TARGET,        /* 414 */
     PROBLEM_BAD_TYPE,           /* 415 */
     PROBLEM_EXPECTATION,        /* 417 */
+    PROBLEM_BAD_HOST,           /* 421: not a name of this server */
     PROBLEM_TOO_OFTEN,          /* 429 */
     PROBLEM_LARGE_HEAD,         /* 431 */
     PROBLEM_INTERNAL,           /* 500 */
     PROBLEM_UNKNOWN_METHOD,     /* 501 */
+    PROBLEM_UNKNOWN_CODING,     /* 501: a transfer coding other than chunked */
     PROBLEM_NO_RESPONDERS,      /* 503 */
     PROBLEM_UNAVAILABLE,        /* 503: stopping, or out of room */
     PROBLEM_NO_REPLY,           /* 504: nobody answered in time */
@@ -34,10 +41,22 @@ enum problem_kind {
 
 struct problem_info {
     unsigned status;
-    const char *name;           /* type is "https://posthorn.dev/problems/" name: see problem_type_prefix */
+    const char *name;           /* what follows PROBLEM_TYPE_PREFIX in its type */
     const char *title;
 };
 
+#define PROBLEM_TYPE_PREFIX "urn:posthorn:problem:"
+
+/* In the order of enum problem_kind. */
 extern const struct problem_info problem_infos[PROBLEM_KIND_COUNT];
+
+/* Bytes that problem_write writes at most. */
+static inline size_t problem_size_max(struct slice detail)
+{
+    return 256 + json_string_size_max(detail);
+}
+
+/* Writes {"type","title","status","detail"} and returns its end; an empty detail is left out. */
+char *problem_write(char *out, enum problem_kind kind, struct slice detail);
 
 #endif
