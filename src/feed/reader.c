@@ -251,5 +251,5 @@ bool feed_reader_is_kept(const struct feed_reader *reader)
 {
     struct stream_state state;
     stream_get_state(reader->feed->stream, &state);
-    return feed_reader_cursor(reader).sequence + 1 >= state.first_sequence;
+    return feed_reader_cursor(reader).sequence >= state.lost_sequence;
 }

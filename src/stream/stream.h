@@ -17,7 +17,7 @@ struct stream;
 
 /* What bounds a stream; 0: no such bound. The oldest messages make room for the newest. */
 struct stream_limits {
-    uint64_t bytes_max;              /* of memory; not 0. Messages go by whole blocks of MEMORY_BLOCK_SIZE. */
+    uint64_t bytes_max;              /* of memory; not 0. Messages go by whole blocks, and the last block stays. */
     uint64_t messages_max;
     uint64_t messages_per_topic_max;
     uint64_t age_max_ms;
@@ -30,6 +30,7 @@ struct stream_state {
     uint64_t epoch;                  /* names this life of the stream; never 0 */
     uint64_t first_sequence;         /* of the oldest message kept; last_sequence + 1 where there is none */
     uint64_t last_sequence;          /* of the newest; 0: there never was one */
+    uint64_t lost_sequence;          /* the last that has made room for newer ones; 0: none has */
     uint64_t message_count, byte_count;
     uint64_t duplicate_count;        /* messages not kept because their id had been seen */
     uint64_t first_time_ms, last_time_ms; /* of the oldest and the newest kept; 0: none */
