@@ -92,8 +92,8 @@ static size_t value_size(const char *text)
 START_TEST(whole_values_are_measured)
 {
     static const char *const values[] = {
-        "null", "true", "false", "0", "-0", "12", "-1.5e+10", "0.1E-2", "\"\"", "\"a\\\"b\\u00e9\\\\\"", "[]", "{}", "[ ]",
-        "{ }", "[1,2]", "[ 1 , [ ] , { \"a\" : [ { } ] } ]", "{\"a\":1,\"b\":{\"c\":[]}}", "[\n\t1\r\n]",
+        "null", "true", "false", "0", "-0", "12", "-1.5e+10", "0.1E-2", "\"\"", "\"a\\\"b\\u00e9\\\\\"", "[]", "{}",
+        "[ ]", "{ }", "[1,2]", "[ 1 , [ ] , { \"a\" : [ { } ] } ]", "{\"a\":1,\"b\":{\"c\":[]}}", "[\n\t1\r\n]",
     };
     char behind[64];
     for (size_t i = 0; i < COUNT(values); i++) {
@@ -108,7 +108,9 @@ END_TEST
 START_TEST(malformed_values_are_none)
 {
     static const char *const bad[] = {
-        "", " 1", "nul", "True", "+1", ".5", "1.", "1e", "-", "\"", "\"a", "\"\\x\"", "\"\\u12g4\"", "\"\\u12\"", "\"\n\"",
+        "", " 1", "nul", "True", "+1", ".5", "1.", "1e", "-", "\"", "\"a", "\"\\x\"", "\"\\u12g4\"",
+        "\"\\u12\"",
+        "\"\n\"",
         "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{1:1}",
         "{\"a\" 1}", "[}", "{]", "[1}", "{\"a\":1]", "]", "'a'",
     };
@@ -146,7 +148,8 @@ END_TEST
 
 START_TEST(elements_and_members_are_walked)
 {
-    struct slice array = slice_of("[ 1 ,\"a,b\", [2,3] , {\"x\":[]}]"), object = slice_of("{ \"a\" : 1,\"b\":[2, 3] , \"\":{}}");
+    struct slice array = slice_of("[ 1 ,\"a,b\", [2,3] , {\"x\":[]}]");
+    struct slice object = slice_of("{ \"a\" : 1,\"b\":[2, 3] , \"\":{}}");
     static const char *const elements[] = { "1", "\"a,b\"", "[2,3]", "{\"x\":[]}" };
     static const char *const members[] = { "\"a\"", "1", "\"b\"", "[2, 3]", "\"\"", "{}" };
     struct slice name, value;
