@@ -1,0 +1,167 @@
+#include "http/headers.h"
+
+#include "wire/headers.h"
+
+static const char prefix[] = "Posthorn-Header-";
+enum { PREFIX_SIZE = sizeof prefix - 1 };
+
+static bool is_name(struct slice name, const char *wanted)
+{
+    return name.size == strlen(wanted) && strncasecmp(name.data, wanted, name.size) == 0;
+}
+
+static bool has_prefix(struct slice name)
+{
+    return name.size >= PREFIX_SIZE && strncasecmp(name.data, prefix, PREFIX_SIZE) == 0;
+}
+
+bool headers_id_valid(struct slice id)
+{
+    for (size_t i = 0; i < id.size; i++)
+        if (id.data[i] <= ' ' || id.data[i] >= 0x7f)
+            return false;
+    return id.size > 0 && id.size <= HEADERS_ID_SIZE_MAX;
+}
+
+/* From a request. */
+
+/* What is gathered while the block is written. Slices without data: there is none. */
+struct gathering {
+    char *out;
+    struct slice type, own_type; /* Content-Type, and the same as a header for the message, which goes before */
+    struct slice key, id;        /* Idempotency-Key, and Nats-Msg-Id as a header for the message */
+    unsigned count;
+    const char *fault;
+};
+
+static void gather_add(struct gathering *gathering, struct slice name, struct slice value)
+{
+    if (gathering->count++ == 0)
+        gathering->out = headers_begin(gathering->out);
+    gathering->out = headers_add(gathering->out, name, value);
+}
+
+static void gather_own(struct gathering *gathering, struct slice name, struct slice value)
+{
+    if (!headers_valid(name, value)) {
+        gathering->fault = "a Posthorn-Header-NAME has no name, or a value that a message cannot have";
+        return;
+    }
+    if (is_name(name, "Content-Type"))
+        gathering->own_type = value;
+    if (is_name(name, HEADERS_ID))
+        gathering->id = value;
+    gather_add(gathering, name, value);
+}
+
+static void gather_key(struct gathering *gathering, struct slice value)
+{
+    if (!headers_id_valid(value))
+        gathering->fault = "an Idempotency-Key has 1 to 256 visible ASCII characters";
+    if (gathering->key.data)
+        gathering->fault = "there is more than one Idempotency-Key";
+    gathering->key = value;
+}
+
+/* Requests bring many headers that are not ours: the first letter tells most of them. */
+static void gather(struct gathering *gathering, const struct http_header *header)
+{
+    switch (header->name.data[0] | 0x20) {
+    case 'p':
+        if (has_prefix(header->name))
+            gather_own(gathering, slice_make(header->name.data + PREFIX_SIZE, header->name.size - PREFIX_SIZE),
+                       header->value);
+        break;
+    case 'c':
+        if (is_name(header->name, "Content-Type"))
+            gathering->type = header->value;
+        break;
+    case 'i':
+        if (is_name(header->name, "Idempotency-Key"))
+            gather_key(gathering, header->value);
+        break;
+    }
+}
+
+/* What the message says of itself goes before what HTTP says of it. */
+static void gather_rest(struct gathering *gathering)
+{
+    if (gathering->key.data && gathering->id.data && !slice_equal(gathering->key, gathering->id))
+        gathering->fault = "Idempotency-Key and Posthorn-Header-" HEADERS_ID " differ";
+    if (gathering->type.size > 0 && !gathering->own_type.data)
+        gather_add(gathering, slice_of("Content-Type"), gathering->type);
+    if (gathering->key.data && !gathering->id.data)
+        gather_add(gathering, slice_of(HEADERS_ID), gathering->key);
+}
+
+size_t headers_size_max(const struct http_request *request)
+{
+    size_t size = HEADERS_BEGIN_SIZE + HEADERS_END_SIZE;
+    for (unsigned i = 0; i < request->header_count; i++)
+        size += headers_add_size(request->headers[i].name, request->headers[i].value);
+    return size;
+}
+
+char *headers_from_request(const struct http_request *request, char *out, const char **ret_fault)
+{
+    struct gathering gathering = { .out = out };
+    for (unsigned i = 0; i < request->header_count && !gathering.fault; i++)
+        gather(&gathering, &request->headers[i]);
+    if (!gathering.fault)
+        gather_rest(&gathering);
+    if (gathering.fault) {
+        *ret_fault = gathering.fault;
+        return NULL;
+    }
+    return gathering.count ? headers_end(gathering.out) : out;
+}
+
+/* To an answer. */
+
+static bool is_token_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+static bool is_token(struct slice name)
+{
+    for (size_t i = 0; i < name.size; i++)
+        if (!is_token_char(name.data[i]))
+            return false;
+    return name.size > 0;
+}
+
+static bool has_controls(struct slice value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (((unsigned char)value.data[i] < ' ' && value.data[i] != '\t') || value.data[i] == 0x7f)
+            return true;
+    return false;
+}
+
+size_t headers_answer_size_max(struct slice block)
+{
+    size_t size = block.size;
+    for (size_t i = 0; i < block.size; i++)
+        size += block.data[i] == '\n' ? PREFIX_SIZE + 2 : 0; /* and the blank and CR that a value may lack */
+    return size;
+}
+
+char *headers_to_answer(struct slice block, char *out, struct slice *ret_type)
+{
+    size_t cursor = 0;
+    struct slice name, value;
+    *ret_type = slice_make(NULL, 0);
+    while (headers_next(block, &cursor, &name, &value)) {
+        if (!is_token(name) || has_controls(value))
+            continue;
+        if (is_name(name, "Content-Type") && !ret_type->data) {
+            *ret_type = value;
+            continue;
+        }
+        memcpy(out, prefix, PREFIX_SIZE);
+        out = headers_add(out + PREFIX_SIZE, name, value);
+    }
+    return out;
+}
