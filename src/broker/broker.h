@@ -76,6 +76,12 @@ void broker_notify(struct broker *broker, enum broker_notice notice);
  * that they are revoked. No session refers to the old users afterwards. */
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits);
 
+/* The wall clock as the worker reads it; 0 where nobody tells it, as in tests. */
+static inline uint64_t broker_wall_ms(const struct broker *broker)
+{
+    return broker->hooks.wall_ms ? broker->hooks.wall_ms(broker->hooks.arg) : 0;
+}
+
 /* A new serial for struct batch. */
 static inline uint64_t broker_next_serial(struct broker *broker)
 {

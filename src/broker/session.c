@@ -51,6 +51,7 @@ unsigned session_publish(struct session *session, const struct match *match, str
     struct broker *broker = session->broker;
     batch->serial = broker_next_serial(broker);
     batch->origin = session;
+    session->messages_in += batch->count;
     if (batch->receipts)
         *batch->receipts = (struct receipt){ .stream = NULL };
     router_keep(match, batch);

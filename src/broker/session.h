@@ -10,9 +10,29 @@
 #include "auth/users.h"
 #include "broker/broker.h"
 
+struct address;
+
+/* What the monitor tells of a session beyond what stands in it. Texts are borrowed from the client; NULL: not known. */
+struct session_facts {
+    const char *protocol;               /* "nats" or "http" */
+    const struct address *peer;
+    uint64_t id;                        /* of the client, as it stands in the log */
+    uint64_t start_time_ms;             /* wall clock */
+    uint64_t input_ms;                  /* when bytes last came, by the loop's clock */
+    uint64_t bytes_in, bytes_out;       /* as they passed the socket */
+    uint64_t pending_size;              /* bytes that wait to be written */
+    const char *name, *lang, *version;  /* what the client says of itself */
+};
+
+typedef void session_visit(void *arg, struct slice pattern, struct slice group);
+
 struct session_ops {
     /* May close the session's client, at the end of the turn at the earliest. */
     void (*notice)(struct session *session, enum broker_notice notice);
+    /* Fills in the facts, which are zero. */
+    void (*describe)(const struct session *session, struct session_facts *ret_facts);
+    /* Visits its subscriptions, which are borrowed for the visit. NULL: it has none of its own. */
+    void (*list)(const struct session *session, session_visit *visit, void *arg);
 };
 
 struct session {
@@ -20,6 +40,7 @@ struct session {
     const struct session_ops *ops;
     const struct user *user; /* NULL: nobody in particular */
     struct session *next, **link;
+    uint64_t messages_in, messages_out; /* published; delivered, where the front end counts them */
     uint32_t subscription_count;
     bool dismissed; /* told to go by a lame duck */
 };

@@ -201,6 +201,7 @@ static void client_closed(struct conn *conn)
                     address_text(&conn->peer, text), conn_reason_name(conn->reason));
     subscriptions_clear(client);
     session_close(&client->session);
+    free(client->words);
     if (line->closed)
         line->closed(line->closed_arg, &conn->peer);
     free(client);
@@ -237,7 +238,32 @@ static void client_notice(struct session *session, enum broker_notice notice)
     }
 }
 
-static const struct session_ops client_session_ops = { client_notice };
+static void client_describe(const struct session *session, struct session_facts *ret_facts)
+{
+    const struct client *client = client_of_session((struct session *)session);
+    const struct conn *conn = &client->conn;
+    const char *name = client->words, *lang = name ? strchr(name, '\0') + 1 : NULL;
+    *ret_facts = (struct session_facts){
+        .protocol = "nats",
+        .peer = &conn->peer,
+        .id = client->id,
+        .start_time_ms = (uint64_t)client->start_time_s * 1000,
+        .input_ms = conn->input_ms,
+        .bytes_in = conn->bytes_in,
+        .bytes_out = conn->bytes_out,
+        .pending_size = conn_pending(conn),
+        .name = name,
+        .lang = lang,
+        .version = lang ? strchr(lang, '\0') + 1 : NULL,
+    };
+}
+
+static void client_list(const struct session *session, session_visit *visit, void *arg)
+{
+    subscriptions_list(client_of_session((struct session *)session), visit, arg);
+}
+
+static const struct session_ops client_session_ops = { client_notice, client_describe, client_list };
 
 int line_accept(struct line *line, int fd, const struct address *peer, uint64_t client_id, bool refused)
 {
@@ -245,6 +271,7 @@ int line_accept(struct line *line, int fd, const struct address *peer, uint64_t 
     if (!client)
         return -ENOMEM;
     *client = (struct client){ .line = line, .id = client_id, .verbose = true, .pedantic = true, .echo = true };
+    client->start_time_s = (uint32_t)(broker_wall_ms(line->broker) / 1000);
     int error = conn_init(&client->conn, line->loop, fd, peer, &client_conn_ops, &line->conn_limits);
     if (error) {
         free(client);

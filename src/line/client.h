@@ -69,7 +69,9 @@ struct client {
     uint8_t pings_outstanding;
     bool greeted; /* it has sent an operation */
     bool verbose : 1, pedantic : 1, echo : 1, headers : 1, no_responders : 1, knows_info : 1;
+    uint32_t start_time_s; /* wall clock */
     uint64_t ping_ms; /* when it was last pinged */
+    char *words;      /* what it says of itself: name, lang and version, each with its NUL; NULL: nothing */
 };
 
 static inline struct client *client_of_conn(struct conn *conn)

@@ -4,12 +4,15 @@
 
 #include "line/client.h"
 #include "util/log.h"
+#include "wire/format.h"
 
 /*
  * Clients switch features on by the server's version, so this is the level of the protocol that is served: headers and
  * no responders came with 2.2.0. Streams are not claimed: the field "jetstream" is left out.
  */
 #define PROTOCOL_VERSION "2.2.0"
+
+enum { WORD_SIZE_MAX = 255 };
 
 /* The INFO line of a client; freed by the caller, NULL: out of memory. */
 static char *info_print(const struct client *client)
@@ -98,6 +101,26 @@ static void log_connect(const struct client *client, const cJSON *json)
               log_quote(read_text(json, "lang", &bad), lang), log_quote(read_text(json, "version", &bad), version));
 }
 
+/* Keeps what the client says of itself, for the monitor; cut where it is long, for it is kept as long as the client is. */
+static void keep_words(struct client *client, const cJSON *json)
+{
+    static const char *const members[] = { "name", "lang", "version" };
+    char words[3 * (WORD_SIZE_MAX + 1)], *end = words;
+    bool bad = false, any = false;
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        struct slice word = read_text(json, members[i], &bad);
+        if (word.size > WORD_SIZE_MAX)
+            word.size = WORD_SIZE_MAX;
+        any |= word.size != 0;
+        end = word.size ? format_slice(end, word) : end;
+        *end++ = '\0';
+    }
+    free(client->words);
+    client->words = any ? malloc((size_t)(end - words)) : NULL;
+    if (client->words)
+        memcpy(client->words, words, (size_t)(end - words));
+}
+
 /* Members that say nothing to us, but that must be texts where they are there. */
 static const char *const other_texts[] = { "name", "lang", "version", "jwt", "nkey", "sig" };
 
@@ -131,6 +154,7 @@ static void take_wishes(struct client *client, const cJSON *json)
     } else if (client->no_responders && !client->headers) {
         client_fail(client, CONN_PROTOCOL_ERROR, "no responders requires headers support");
     } else {
+        keep_words(client, json);
         identify(client, &credentials);
         log_connect(client, json);
     }

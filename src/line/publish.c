@@ -75,8 +75,10 @@ void publish_gather(struct client *client, const struct wire_op *op)
     if (!line->match || !slice_equal(line->batch.topic, op->topic))
         if (!batch_begin(client, op->topic))
             return;
-    if (match_is_empty(line->match) && !op->reply.size)
+    if (match_is_empty(line->match) && !op->reply.size) {
+        client->session.messages_in++; /* the door will not see it */
         return;
+    }
     line->messages[line->batch.count++] = (struct message){
         .body = op->body,
         .reply = op->reply.data,

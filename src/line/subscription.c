@@ -278,6 +278,7 @@ static unsigned subscription_deliver(struct sink *sink, const struct batch *batc
         return 0;
     subscription->delivered += count;
     client->line->loop->counters.messages_out += count;
+    client->session.messages_out += count;
     write_batch(subscription, batch, count);
     slow_publishers_down(client);
     if (subscription->max && subscription->delivered == subscription->max)
@@ -353,6 +354,17 @@ void subscriptions_clear(struct client *client)
         }
     free(table->slots);
     *table = (struct sid_table){ 0 };
+}
+
+void subscriptions_list(const struct client *client, session_visit *visit, void *arg)
+{
+    char pattern[UINT16_MAX];
+    for (uint32_t i = 0; i < client->sids.slot_count; i++)
+        if (client->sids.slots[i]) {
+            const struct sink *sink = &client->sids.slots[i]->sink;
+            size_t size = router_pattern(sink, pattern, sizeof pattern);
+            visit(arg, slice_make(pattern, size), router_group(sink));
+        }
 }
 
 /* No responders. */

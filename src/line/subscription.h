@@ -18,6 +18,9 @@ void subscriptions_reap(struct line *line);
 /* Ends all of them. */
 void subscriptions_clear(struct client *client);
 
+/* Visits all of them; the slices are good for the visit. */
+void subscriptions_list(const struct client *client, session_visit *visit, void *arg);
+
 /* Tells the client, through its subscription that matches reply, that nobody is there to answer. */
 void subscription_no_responders(struct client *client, struct slice reply);
 

@@ -252,6 +252,7 @@ static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_c
     }
     size_t size = sent > 0 ? (size_t)sent : 0;
     loop->counters.bytes_out += size;
+    conn->bytes_out += size;
     if (size && conn->state == CONN_OPEN && conn->write_due_ms != UINT64_MAX)
         conn->write_due_ms = loop_now_ms(loop) + conn->limits->write_timeout_ms; /* on_timer sees the new time */
     if (size < total)
@@ -453,6 +454,7 @@ static size_t receive(struct conn *conn, char *at, size_t room)
         return 0;
     }
     loop->counters.bytes_in += (uint64_t)got;
+    conn->bytes_in += (uint64_t)got;
     conn->input_ms = loop_now_ms(loop);
     if (loop->hooks.received)
         loop->hooks.received(loop->hooks.arg);

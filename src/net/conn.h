@@ -99,6 +99,7 @@ struct conn {
     /* Output. */
     char *out;
     uint32_t out_head, out_tail, out_room; /* what waits is [head, tail) */
+    uint32_t unread_size;  /* while blocked: what the socket held for the peer when last looked at */
     struct event *write_event;             /* only while blocked */
 
     /* Time. */
@@ -106,8 +107,9 @@ struct conn {
     uint64_t deadline_ms;   /* the protocol's; UINT64_MAX: none */
     uint64_t write_due_ms;  /* by when something must have been written; UINT64_MAX: nothing waits */
     uint64_t stall_due_ms;  /* when a stall ends; UINT64_MAX: not stalled */
-    uint32_t unread_size;   /* while blocked: what the socket held for the peer when last looked at */
     uint64_t input_ms;      /* when bytes last came */
+
+    uint64_t bytes_in, bytes_out; /* so far */
 
     struct conn *next_dirty, *next_closing;
     struct event read_event;
