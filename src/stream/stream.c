@@ -114,13 +114,25 @@ static void forget_first(struct stream *stream)
     find_first(stream);
 }
 
-/* All of the oldest block at once. Record by record only where topics have to be told. */
-static void forget_block(struct stream *stream)
+static void forget_records(struct stream *stream, struct memory_block *block)
 {
-    struct memory_block *block = memory_block_at(&stream->memory, 0);
     for (uint32_t at = 0; at < block->used; at += memory_record_at(block, at)->size)
         if (memory_record_at(block, at)->sequence >= stream->first_sequence)
             forget(stream, block, memory_record_at(block, at));
+}
+
+/* All of the oldest block at once. Record by record only where topics have to be told, or some are gone already: what
+ * was written so long ago is in no cache, and to look at it would cost as much as to write it. */
+static void forget_block(struct stream *stream)
+{
+    struct memory_block *block = memory_block_at(&stream->memory, 0);
+    if (stream->limits.messages_per_topic_max || block->live_count < block->record_count) {
+        forget_records(stream, block);
+    } else {
+        stream->message_count -= block->record_count;
+        stream->byte_count -= block->used;
+        stream->lost_sequence = block->last_sequence;
+    }
     stream->first_sequence = block->last_sequence + 1;
     memory_drop_block(&stream->memory);
     find_first(stream);
