@@ -377,6 +377,13 @@ def poll(http, patterns, headers=(), deadline_s=DEADLINE_S, **query):
     return found
 
 
+def place(cursor):
+    """(epoch, sequence) of a cursor: clients take it as it is; tests look into it to say exactly what is missing."""
+    equal(bool(CURSOR.fullmatch(cursor or "")), True, f"{cursor!r} is a cursor")
+    epoch, sequence = cursor.split("-")
+    return epoch, int(sequence, 36)
+
+
 def payload(message):
     """The bytes of a message of a poll or an NDJSON line."""
     if "data_base64" in message:
