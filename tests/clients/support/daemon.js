@@ -18,7 +18,7 @@ const HOST = "127.0.0.1";
 const PROGRAMS = {
     posthornd: {
         stream: "stdout",
-        ready: /^ready line=[^ ,]*:(\d+)/,
+        ready: /^ready line=[^ ,]*:(\d+)(?: http=[^ ,]*:(\d+))?/,
         config: posthornConfig,
         argv: (file) => ["--config", file],
         stop: "SIGTERM",
@@ -32,14 +32,17 @@ const PROGRAMS = {
     },
 };
 
-/* options: { token, users: { name: password }, payloadMax, workers } */
-function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1 }) {
+/* options: { token, users: { name: password }, payloadMax, workers, http: { option: value }, recent: { option: value } } */
+function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1, ...options }, httpPort) {
     const lines = ["[server]", `workers = ${workers}`, "[line]", `listen = ${HOST}:${port}`];
     if (payloadMax) lines.push(`payload_size_max = ${payloadMax}`);
+    lines.push("[http]", `listen = ${HOST}:${httpPort}`, ...rows(options.http), "[recent]", ...rows(options.recent));
     for (const [name, password] of Object.entries(users)) lines.push(`[user ${name}]`, `password = ${password}`);
     if (token) lines.push("[user holder]", `token = ${token}`);
     return lines.join("\n") + "\n";
 }
+
+const rows = (section = {}) => Object.entries(section).map(([name, value]) => `${name} = ${value}`);
 
 function natsConfig(port, { token, users, payloadMax }) {
     const lines = [`listen: "${HOST}:${port || -1}"`];
@@ -55,7 +58,7 @@ function natsConfig(port, { token, users, payloadMax }) {
 class Daemon {
     static async start(options = {}) {
         const daemon = new Daemon(options);
-        await daemon.launch(0);
+        await daemon.launch(0, 0);
         return daemon;
     }
 
@@ -67,18 +70,19 @@ class Daemon {
         this.directory = fs.mkdtempSync(path.join(os.tmpdir(), "posthorn-clients-"));
     }
 
-    async launch(port) {
+    async launch(port, httpPort) {
         const config = path.join(this.directory, "daemon.ini");
-        fs.writeFileSync(config, this.program.config(port, this.options), { mode: 0o600 });
+        fs.writeFileSync(config, this.program.config(port, this.options, httpPort), { mode: 0o600 });
         this.said = [];
         this.child = spawn(this.file, this.program.argv(config), { stdio: ["ignore", "pipe", "pipe"] });
         this.exited = once(this.child, "exit");
-        this.port = await this.readyPort();
+        [this.port, this.httpPort] = await this.readyPorts();
         this.url = `nats://${HOST}:${this.port}`;
+        this.http = `http://${HOST}:${this.httpPort}`;
     }
 
     /* Waits for the line that says where the daemon listens; keeps what it logs, to be shown if it fails. */
-    readyPort() {
+    readyPorts() {
         return new Promise((resolve, reject) => {
             const timer = setTimeout(() => fail("was not ready in time"), DEADLINE_MS);
             const fail = (why) => {
@@ -94,7 +98,7 @@ class Daemon {
                     const match = name === this.program.stream && line.match(this.program.ready);
                     if (!match) return;
                     clearTimeout(timer);
-                    resolve(Number(match[1]));
+                    resolve(match.slice(1).map(Number));
                 });
         });
     }
@@ -115,10 +119,17 @@ class Daemon {
         if (exitCode !== 0 && signalCode !== this.program.stop) throw new Error(`${this.file} ended with ${exitCode ?? signalCode}\n${this.said.join("\n")}`);
     }
 
-    /* The same address again, as after an upgrade. */
+    /* The same addresses again, as after an upgrade. */
     async restart() {
         await this.stop();
-        await this.launch(this.port);
+        await this.launch(this.port, this.httpPort);
+    }
+
+    /* The same after a crash: whatever was in memory only is lost. */
+    async crash() {
+        this.child.kill("SIGKILL");
+        await this.exited;
+        await this.launch(this.port, this.httpPort);
     }
 
     async finish() {
