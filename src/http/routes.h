@@ -41,7 +41,7 @@ const struct route *route_find(enum http_method method, struct slice path, struc
 void publish_topic(struct exchange *exchange);       /* publish.c   POST, PUT /v1/topics/{topic} */
 void publish_batch(struct exchange *exchange);       /* batch.c     POST /v1/publish */
 void read_topics(struct exchange *exchange);         /* read.c      GET /v1/topics/{patterns}[/sse|/ndjson|/json] */
-void request_topic(struct exchange *exchange);       /* request.c   POST /v1/request/{topic} */
+void request_topic(struct exchange *exchange);       /* call.c      POST /v1/request/{topic} */
 void responder_take(struct exchange *exchange);      /* responder.c GET /v1/requests/{pattern} */
 void responder_reply(struct exchange *exchange);     /* responder.c POST /v1/replies/{id} */
 void health_alive(struct exchange *exchange);        /* health.c    GET /healthz */

@@ -207,7 +207,11 @@ static void client_closed(struct conn *conn)
     free(client);
 }
 
-static const struct conn_ops client_conn_ops = { client_input, client_deadline, client_closed };
+static const struct conn_ops client_conn_ops = {
+    .input = client_input,
+    .deadline = client_deadline,
+    .closed = client_closed,
+};
 
 static void client_notice(struct session *session, enum broker_notice notice)
 {

@@ -29,6 +29,8 @@ static const char *const reason_names[] = {
     [CONN_AUTH_TIMEOUT] = "auth_timeout",
     [CONN_STALE] = "stale",
     [CONN_LIMIT] = "limit",
+    [CONN_IDLE] = "idle",
+    [CONN_ANSWERED] = "answered",
     [CONN_SHUTDOWN] = "shutdown",
     [CONN_OUT_OF_MEMORY] = "out_of_memory",
 };
@@ -101,7 +103,7 @@ static bool write_moves(struct conn *conn)
 
 static void on_write_due(struct conn *conn, uint64_t now_ms)
 {
-    if (write_moves(conn)) {
+    if (write_moves(conn) || (conn->state == CONN_OPEN && conn->ops->stuck && conn->ops->stuck(conn))) {
         conn->write_due_ms = now_ms + conn->limits->write_timeout_ms;
         return;
     }
@@ -260,6 +262,13 @@ static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_c
     return size;
 }
 
+static void say_writable(struct conn *conn)
+{
+    conn->awaits_room = false;
+    if (conn->state == CONN_OPEN && conn->ops->writable)
+        conn->ops->writable(conn);
+}
+
 /* Writes what waits, whether or not the loop's owner would have it wait. */
 static void flush_now(struct conn *conn)
 {
@@ -279,6 +288,8 @@ static void flush_now(struct conn *conn)
     unblock(conn);
     if (conn->state == CONN_FINISHING)
         linger(conn);
+    else if (conn->awaits_room)
+        say_writable(conn);
 }
 
 void conn_flush(struct conn *conn)
@@ -404,6 +415,26 @@ void conn_write_parts(struct conn *conn, struct iovec *parts, unsigned part_coun
         append_parts(conn, parts, part_count, total);
 }
 
+size_t conn_send(struct conn *conn, const char *data, size_t size)
+{
+    size_t sent = 0;
+    conn->awaits_room = false;
+    if (conn_pending(conn) && conn->state == CONN_OPEN)
+        conn_flush(conn);
+    if (conn->state != CONN_OPEN)
+        return 0;
+    if (!conn_pending(conn) && !conn->blocked && loop_may_send(conn->loop)) {
+        struct iovec part = { (char *)data, size };
+        sent = send_parts(conn, &part, 1, size);
+    }
+    if (sent < size && conn->state == CONN_OPEN) {
+        conn->awaits_room = true;
+        if (!conn->blocked)
+            mark_dirty(conn);
+    }
+    return sent;
+}
+
 /* Input. */
 
 /* Keeps what was not taken for the next read. data may lie in conn->in. */
@@ -411,9 +442,9 @@ static void stash(struct conn *conn, const char *data, size_t size)
 {
     if (conn->state != CONN_OPEN)
         return;
-    if (size > conn->in_room) {
+    if (size && size + CONN_SLACK > conn->in_room) {
         size_t room;
-        char *grown = pool_take(&conn->loop->pool, size, &room);
+        char *grown = pool_take(&conn->loop->pool, size + CONN_SLACK, &room);
         if (!grown) {
             conn_drop(conn, CONN_OUT_OF_MEMORY);
             return;
@@ -447,10 +478,12 @@ static size_t receive(struct conn *conn, char *at, size_t room)
     if (got < 0 && would_block(errno))
         return 0;
     if (got <= 0) {
-        if (got == 0 && conn->state == CONN_OPEN)
-            conn_finish(conn, CONN_CLIENT_CLOSED);
-        else
+        if (got < 0 || conn->state != CONN_OPEN)
             conn_drop(conn, CONN_READ_ERROR);
+        else if (conn->ops->ended)
+            conn->ops->ended(conn);
+        else
+            conn_finish(conn, CONN_CLIENT_CLOSED);
         return 0;
     }
     loop->counters.bytes_in += (uint64_t)got;
@@ -467,7 +500,7 @@ static void read_shared(struct conn *conn)
     char *buffer = conn->loop->read_buffer;
     if (conn->in_size)
         memcpy(buffer, conn->in, conn->in_size);
-    size_t got = receive(conn, buffer + conn->in_size, LOOP_READ_SIZE);
+    size_t got = receive(conn, buffer + conn->in_size, LOOP_READ_SIZE - CONN_SLACK);
     if (got)
         hand_over(conn, buffer, conn->in_size + got);
 }
@@ -478,8 +511,8 @@ static bool in_grow(struct conn *conn)
     size_t wanted = 2 * (size_t)conn->in_size, room;
     if (wanted < LOOP_READ_SIZE)
         wanted = LOOP_READ_SIZE;
-    if (conn->in_need > conn->in_size && wanted > conn->in_need)
-        wanted = conn->in_need;
+    if (conn->in_need > conn->in_size && wanted > conn->in_need + CONN_SLACK)
+        wanted = conn->in_need + CONN_SLACK;
     if (conn->in_room >= wanted)
         return true;
     char *grown = pool_take(&conn->loop->pool, wanted, &room);
@@ -499,7 +532,7 @@ static void read_direct(struct conn *conn)
 {
     if (!in_grow(conn))
         return;
-    size_t got = receive(conn, conn->in + conn->in_size, conn->in_room - conn->in_size);
+    size_t got = receive(conn, conn->in + conn->in_size, conn->in_room - conn->in_size - CONN_SLACK);
     conn->in_size += (uint32_t)got;
     if (got && conn->in_size >= conn->in_need)
         hand_over(conn, conn->in, conn->in_size);

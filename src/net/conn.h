@@ -34,6 +34,8 @@ enum conn_reason {
     CONN_AUTH_TIMEOUT,
     CONN_STALE,
     CONN_LIMIT, /* too many connections */
+    CONN_IDLE,     /* it had nothing to ask for so long */
+    CONN_ANSWERED, /* the answer it had was the last */
     CONN_SHUTDOWN,
     CONN_OUT_OF_MEMORY,
 };
@@ -49,6 +51,13 @@ struct conn_ops {
     void (*deadline)(struct conn *conn, uint64_t now_ms);
     /* The last call. */
     void (*closed)(struct conn *conn);
+    /* May be NULL: all that waited is written and more is taken, after conn_send took too little or awaits_room was set.
+     * Called while output is being written: may not read or write, but loop_again and do it then. */
+    void (*writable)(struct conn *conn);
+    /* May be NULL: nothing could be written for write_timeout_ms. True: it is to stay, and is asked again as late. */
+    bool (*stuck)(struct conn *conn);
+    /* May be NULL, which finishes it: the peer has said that it will send no more. */
+    void (*ended)(struct conn *conn);
 };
 
 /* How bytes move: plain sockets today, TLS behind the same calls. Each returns as its system call does, with errno. */
@@ -65,6 +74,8 @@ struct conn_limits {
     size_t pending_size_max;
     uint64_t write_timeout_ms;
 };
+
+enum { CONN_SLACK = 2 }; /* room behind what ops->input is given, which may be overwritten and is to be put back */
 
 enum conn_state {
     CONN_OPEN,
@@ -89,6 +100,7 @@ struct conn {
     uint8_t paused;  /* enum conn_pause bits: not read while any is set */
     bool blocked;    /* the socket takes no more; write_event waits */
     bool dirty;      /* in loop->dirty */
+    bool awaits_room; /* ops->writable is to be called */
     struct address peer;
 
     /* Input. */
@@ -124,6 +136,10 @@ void conn_write(struct conn *conn, const void *data, size_t size);
 
 /* The same for many parts, total bytes in all. Large writes leave at once where nothing waits. Changes the parts. */
 void conn_write_parts(struct conn *conn, struct iovec *parts, unsigned part_count, size_t total);
+
+/* Sends at once what the socket takes of data, where nothing waits and the loop's owner lets it; returns the bytes that
+ * went. Where that is not all, ops->writable comes when there is room. */
+size_t conn_send(struct conn *conn, const char *data, size_t size);
 
 /* Room for size bytes at the end of the output, to be filled by the caller and claimed by conn_commit; NULL: closed. */
 char *conn_reserve(struct conn *conn, size_t size);

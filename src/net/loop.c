@@ -167,7 +167,9 @@ static void turn_finish(struct loop *loop)
 /* May it sleep, or is there more to do, or is it still in its time of spinning? */
 static int wait_flags(struct loop *loop, uint64_t *busy_ns, uint64_t *busy_count)
 {
-    if ((loop->dirty && !loop->held) || loop->closing)
+    bool again = loop->again;
+    loop->again = false;
+    if ((loop->dirty && !loop->held) || loop->closing || again)
         return EVLOOP_ONCE | EVLOOP_NONBLOCK;
     if (loop->spin_ns) {
         uint64_t now_ns = clock_monotonic_ns();

@@ -51,6 +51,7 @@ struct loop {
     bool held;             /* before_send has said no: nothing is written until it says yes */
     int wake_fd;
     bool stopping;
+    bool again;            /* loop_again was called in this turn */
 };
 
 /* 0 or -errno. */
@@ -60,6 +61,12 @@ void loop_finish(struct loop *loop);
 /* Turns until loop_stop. 0, or -errno where waiting itself failed. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* Makes it look for input and turn once more without sleeping. For the loop's own thread. */
+static inline void loop_again(struct loop *loop)
+{
+    loop->again = true;
+}
 
 /* The monotonic clock, read once a turn, when it is first asked for: after the wait, however long that was. */
 uint64_t loop_now_ms(struct loop *loop);

@@ -107,7 +107,7 @@ static bool may_send(void *arg)
     return !scene->hold;
 }
 
-static const struct conn_ops ops = { on_input, on_deadline, on_closed };
+static const struct conn_ops ops = { .input = on_input, .deadline = on_deadline, .closed = on_closed };
 
 static void set_nonblocking(int fd)
 {

@@ -1,0 +1,73 @@
+#include "http/http.h"
+
+#include <stdlib.h>
+
+#include "broker/broker.h"
+#include "config/config.h"
+#include "http/client.h"
+
+static size_t larger(uint64_t a, uint64_t b)
+{
+    return (size_t)(a > b ? a : b);
+}
+
+static void take_options(struct http *http, const struct config *config)
+{
+    const struct config_http *from = &config->http;
+    struct http_state *state = http->state;
+    size_t payload = (size_t)config->line.payload_size_max;
+    http->config = config;
+    /* Whatever the bound, one message fits, each of its bytes written as \u00NN. */
+    state->conn_limits.pending_size_max = larger(from->pending_size_max, 6 * payload + (64 << 10));
+    state->conn_limits.write_timeout_ms = from->write_timeout_ms;
+    state->payload_size_max = payload;
+    state->batch_size_max = (size_t)from->batch_size_max;
+    state->limits = (struct http_limits){
+        .head_size_max = (size_t)from->head_size_max,
+        .target_size_max = (size_t)from->target_size_max,
+        .headers_max = from->headers_max,
+        .body_size_max = larger(payload, from->batch_size_max),
+    };
+    state->head_timeout_ms = from->head_timeout_ms;
+    state->body_timeout_ms = from->body_timeout_ms;
+    state->idle_timeout_ms = from->idle_timeout_ms;
+}
+
+struct http *http_create(struct loop *loop, struct broker *broker, struct feed *feed,
+                         const struct http_identity *identity, const struct config *config)
+{
+    struct http *http = calloc(1, sizeof *http);
+    struct http_state *state = calloc(1, sizeof *state);
+    if (!http || !state) {
+        free(http);
+        free(state);
+        return NULL;
+    }
+    *http = (struct http){ .loop = loop, .broker = broker, .feed = feed, .identity = identity, .state = state };
+    take_options(http, config);
+    return http;
+}
+
+void http_destroy(struct http *http)
+{
+    if (!http)
+        return;
+    free(http->state);
+    free(http);
+}
+
+void http_reconfigure(struct http *http, const struct config *config)
+{
+    take_options(http, config);
+}
+
+void http_on_closed(struct http *http, void (*closed)(void *arg, const struct address *peer), void *arg)
+{
+    http->state->closed = closed;
+    http->state->closed_arg = arg;
+}
+
+bool http_turn(struct http *http)
+{
+    return clients_resume(http);
+}

@@ -1,0 +1,50 @@
+#include "http/routes.h"
+
+/* clang-format off */
+/* Of two rows that both fit, the first is taken. */
+const struct route routes[] = {
+    { HTTP_GET,  "/healthz", health_alive, RIGHT_NONE, ROUTE_SAFE },
+    { HTTP_GET,  "/readyz",  health_ready, RIGHT_NONE, ROUTE_SAFE },
+};
+/* clang-format on */
+const size_t route_count = sizeof routes / sizeof *routes;
+
+/* Does the path fit the route's? A "*" stands for what is left, or for as much as stands before the next '/'. */
+static bool path_fits(const char *pattern, struct slice path, struct slice *ret_parameter)
+{
+    const char *at = path.data, *end = path.data + path.size;
+    *ret_parameter = slice_make(path.data, 0);
+    for (; *pattern && *pattern != '*'; pattern++, at++)
+        if (at == end || *at != *pattern)
+            return false;
+    if (*pattern == '*') {
+        const char *slash = pattern[1] ? memchr(at, '/', (size_t)(end - at)) : end;
+        if (!slash || slash == at)
+            return false;
+        *ret_parameter = slice_make(at, (size_t)(slash - at));
+        at = slash;
+        pattern++;
+    }
+    return slice_is(slice_make(at, (size_t)(end - at)), pattern);
+}
+
+const struct route *route_find(enum http_method method, struct slice path, struct slice *ret_parameter,
+                               unsigned *ret_allowed)
+{
+    struct slice parameter;
+    *ret_allowed = 0;
+    if (method == HTTP_HEAD)
+        method = HTTP_GET;
+    for (size_t i = 0; i < route_count; i++) {
+        if (!path_fits(routes[i].path, path, &parameter))
+            continue;
+        if (routes[i].method == method) {
+            *ret_parameter = parameter;
+            return &routes[i];
+        }
+        *ret_allowed |= 1u << routes[i].method;
+    }
+    if (*ret_allowed & 1u << HTTP_GET)
+        *ret_allowed |= 1u << HTTP_HEAD;
+    return NULL;
+}
