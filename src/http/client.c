@@ -308,7 +308,10 @@ static size_t client_input(struct conn *conn, const char *data, size_t size)
     if (client->exchange.state == EXCHANGE_STREAM)
         return size;
     while (taken && at < size && conn_is_open(conn) && !must_wait(client)) {
-        taken = client->gather ? gather_more(client, data + at, size - at) : begin_request(client, data + at, size - at);
+        if (client->gather)
+            taken = gather_more(client, data + at, size - at);
+        else
+            taken = begin_request(client, data + at, size - at);
         at += taken;
     }
     if (at < size && client->phase == PHASE_IDLE && !conn->paused)
@@ -417,7 +420,7 @@ static const struct conn_ops client_conn_ops = {
     .ended = client_ended,
 };
 
-/* The server stops. Whoever holds the exchange answers or ends it, soon; without anything held there is no more to say. */
+/* The server stops. Whoever holds the exchange answers or ends it soon; where nobody does there is no more to say. */
 static void shut_down(struct http_client *client)
 {
     struct exchange *exchange = &client->exchange;
@@ -463,7 +466,23 @@ static void client_notice(struct session *session, enum broker_notice notice)
     }
 }
 
-static const struct session_ops client_session_ops = { client_notice };
+static void client_describe(const struct session *session, struct session_facts *ret_facts)
+{
+    const struct http_client *client = client_of_session((struct session *)session);
+    const struct conn *conn = &client->conn;
+    *ret_facts = (struct session_facts){
+        .protocol = "http",
+        .peer = &conn->peer,
+        .id = client->id,
+        .start_time_ms = (uint64_t)client->start_time_s * 1000,
+        .input_ms = conn->input_ms,
+        .bytes_in = conn->bytes_in,
+        .bytes_out = conn->bytes_out,
+        .pending_size = conn_pending(conn),
+    };
+}
+
+static const struct session_ops client_session_ops = { .notice = client_notice, .describe = client_describe };
 
 static void refuse_connection(struct http_client *client)
 {
@@ -478,6 +497,7 @@ int http_accept(struct http *http, int fd, const struct address *peer, uint64_t 
     if (!client)
         return -ENOMEM;
     *client = (struct http_client){ .id = client_id, .loopback = loopback && peer->family != AF_UNIX };
+    client->start_time_s = (uint32_t)(broker_wall_ms(http->broker) / 1000);
     int error = conn_init(&client->conn, http->loop, fd, peer, &client_conn_ops, &http->state->conn_limits);
     if (error) {
         free(client);

@@ -23,6 +23,7 @@ struct http_client {
     uint64_t id;
     uint64_t due_ms;       /* the end of the phase; the connection's deadline is that or earlier, and then moved */
     struct gather *gather; /* a body that comes in chunks; NULL: none does */
+    uint32_t start_time_s; /* wall clock */
     struct http_client *next, **link; /* in the room's list of the released; link NULL: not there */
     uint8_t phase;
     bool loopback;  /* its Host is to be a name of this machine */

@@ -55,7 +55,7 @@ static char *put(char *out, const char *text)
 static const char *date_line(struct http *http)
 {
     struct http_state *state = http->state;
-    uint64_t now_s = http->broker->hooks.wall_ms(http->broker->hooks.arg) / 1000;
+    uint64_t now_s = broker_wall_ms(http->broker) / 1000;
     if (now_s != state->date_s) {
         time_t time = (time_t)now_s;
         struct tm parts;

@@ -93,7 +93,7 @@ void answer_problem(struct exchange *exchange, enum problem_kind kind, const cha
 void exchange_hold(struct exchange *exchange, const struct hold_ops *ops, void *arg);
 
 /* Begins a stream: 200, the head goes out, whatever is sent follows, and the end of the connection ends it. The
- * exchange is held until exchange_end. False where there is nothing more to send, as for HEAD: ops will not be called. */
+ * exchange is held until exchange_end. False where there is nothing more to send, as for HEAD: ops is not called. */
 bool exchange_stream(struct exchange *exchange, const char *type, const char *headers, const struct hold_ops *ops,
                      void *arg);
 

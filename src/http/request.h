@@ -84,7 +84,8 @@ bool http_name_is(struct slice text, const char *name);
 /* The value of the first query parameter of that name, still encoded; false: none. */
 bool http_query(struct slice query, const char *name, struct slice *ret_value);
 
-/* Decodes percent-encoding once. Returns the length, or -1: badly encoded, or no room. plus: '+' is a blank (queries). */
+/* Decodes percent-encoding once. Returns the length, or -1: badly encoded, or no room. plus: '+' is a blank, as in
+ * queries. */
 long http_decode(struct slice text, bool plus, char *out, size_t size);
 
 /* A body in chunks, as it arrives. Zero is the start. */

@@ -51,8 +51,8 @@ struct conn_ops {
     void (*deadline)(struct conn *conn, uint64_t now_ms);
     /* The last call. */
     void (*closed)(struct conn *conn);
-    /* May be NULL: all that waited is written and more is taken, after conn_send took too little or awaits_room was set.
-     * Called while output is being written: may not read or write, but loop_again and do it then. */
+    /* May be NULL: all that waited is written and more is taken, after conn_send took too little or awaits_room was
+     * set. Called while output is being written: may not read or write, but loop_again and do it then. */
     void (*writable)(struct conn *conn);
     /* May be NULL: nothing could be written for write_timeout_ms. True: it is to stay, and is asked again as late. */
     bool (*stuck)(struct conn *conn);
