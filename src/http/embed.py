@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""embed: writes the files it is given as the C table of http/page.h to standard output: name, type, ETag and bytes of each."""
+"""embed: writes files as a C table of http/embedded.h to standard output: name, type, ETag and bytes of each.
+
+    embed.py NAME FILE...       defines NAME_files and NAME_file_count, which http/NAME.h declares
+"""
 
 import hashlib
 import sys
@@ -9,6 +12,7 @@ TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
 }
 BYTES_PER_LINE = 24
@@ -25,14 +29,15 @@ def row(number, path, data):
 
 
 def main():
-    files = [(number, path, path.read_bytes()) for number, path in enumerate(map(Path, sys.argv[1:]))]
-    print("/* Made by src/http/page/embed.py from the files beside it; change those, not this. */")
-    print('#include "http/page.h"\n')
+    table, *paths = sys.argv[1:]
+    files = [(number, path, path.read_bytes()) for number, path in enumerate(map(Path, paths))]
+    print(f"/* Made by src/http/embed.py from the files in src/http/{table}/; change those, not this. */")
+    print(f'#include "http/{table}.h"\n')
     for number, _, data in files:
         print(array(number, data))
-    print("const struct page_file page_files[] = {")
+    print(f"const struct embedded {table}_files[] = {{")
     print("\n".join(row(*file) for file in files))
-    print("};\n\nconst size_t page_file_count = sizeof page_files / sizeof page_files[0];")
+    print(f"}};\n\nconst size_t {table}_file_count = sizeof {table}_files / sizeof {table}_files[0];")
 
 
 if __name__ == "__main__":
