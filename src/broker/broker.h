@@ -22,6 +22,7 @@ struct users;
 struct survey {
     void (*visit)(struct survey *survey, struct broker *broker); /* on each worker's thread, the asker's included */
     void (*done)(struct survey *survey);                         /* on the asker's, last */
+    struct survey *next;                                         /* the asker's */
 };
 
 /* Ties to the worker and to the others. */

@@ -63,8 +63,8 @@ const struct match *router_match(struct router *router, struct slice topic);
 /* Hands a batch to the keepers, which comes before router_deliver, where the batch was published and nowhere else. */
 void router_keep(const struct match *match, const struct batch *batch);
 
-/* Hands a batch to all but the keepers: plain sinks, then one member of each group. Returns how many of its messages, from the first
- * on, somebody took. The batch's topic is the match's. */
+/* Hands a batch to all but the keepers: plain sinks, then one member of each group. Returns how many of its messages,
+ * from the first on, somebody took. The batch's topic is the match's. */
 unsigned router_deliver(struct router *router, const struct match *match, struct batch *batch);
 
 /* The same for plain sinks alone, and for the one group of that name, as other workers ask for. */

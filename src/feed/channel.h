@@ -1,7 +1,7 @@
 /*
  * channel: what the readers of the same patterns in the same format share: the messages that are new, formatted once.
  *
- * Readers that have seen all of it wait; when there is more, all of them are behind, and are served one after the other,
+ * Readers that have seen all of it wait; when there is more, all of them are behind, and are served one after another,
  * each by one send of everything that has come since. Nothing is formatted while nobody stands here.
  */
 #ifndef FEED_CHANNEL_H

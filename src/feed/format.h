@@ -8,8 +8,8 @@
  *     data: payload, a line for each of its lines  where the payload is not UTF-8: "data_base64" in place of "data"
  *     (empty line)
  *
- * A message that was not kept (sequence 0: delivered live) has no id, stream and seq. A header that repeats has an array
- * of its values. Plain data that is not UTF-8, or holds NUL, is written as a data URL (RFC 2397): "data:;base64,AAEC".
+ * A message that was not kept (sequence 0: delivered live) has no id, stream and seq. A header that repeats has an
+ * array of its values. Plain data that is not UTF-8, or holds NUL, is written as a data URL (RFC 2397): "data:;base64,AAEC".
  */
 #ifndef FEED_FORMAT_H
 #define FEED_FORMAT_H

@@ -25,6 +25,8 @@ struct http_identity {
     const char *server_id, *server_name;
     const char *line_host;
     unsigned line_port;
+    const char *http_host;
+    unsigned http_port;
     uint64_t start_time_ms;          /* wall clock */
     unsigned worker_count;
     unsigned char reply_key[32];     /* signs what responders are given to answer with; the same for all workers */

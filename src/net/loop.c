@@ -99,6 +99,13 @@ uint64_t loop_now_ms(struct loop *loop)
     return loop->now_ms;
 }
 
+uint64_t loop_wall_ms(struct loop *loop)
+{
+    if (!loop->wall_ms)
+        loop->wall_ms = clock_read_ns(CLOCK_REALTIME) / 1000000u;
+    return loop->wall_ms;
+}
+
 bool loop_may_send(struct loop *loop)
 {
     loop->held = loop->hooks.before_send && !loop->hooks.before_send(loop->hooks.arg);
@@ -156,6 +163,8 @@ static void arm_timer(struct loop *loop)
 
 static void turn_finish(struct loop *loop)
 {
+    if (loop->hooks.before_flush && loop->hooks.before_flush(loop->hooks.arg))
+        loop->again = true;
     do {
         flush_dirty(loop);
         reap_closing(loop);
@@ -191,7 +200,7 @@ int loop_run(struct loop *loop)
     turn_finish(loop);
     while (!loop->stopping) {
         arm_timer(loop);
-        loop->now_ms = 0;
+        loop->now_ms = loop->wall_ms = 0;
         if (event_base_loop(loop->base, wait_flags(loop, &busy_ns, &busy_count)) < 0)
             return errno ? -errno : -EIO;
         if (loop->hooks.woken)

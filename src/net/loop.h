@@ -24,6 +24,8 @@ struct loop_hooks {
     void *arg;
     void (*received)(void *arg);     /* after bytes were read from a socket, before they are looked at */
     bool (*before_send)(void *arg);  /* before bytes are written to a socket; false: not now, they wait */
+    bool (*before_flush)(void *arg); /* when all is handled, before what was written leaves; true: there is more to do, do
+                                        not sleep */
     void (*turn_end)(void *arg);     /* when all is handled, flushed and freed */
     bool (*before_sleep)(void *arg); /* when nothing is left to do; false: there is, do not sleep */
     void (*woken)(void *arg);        /* after the wait and what it brought, before the timers */
@@ -42,6 +44,7 @@ struct loop {
     struct pool pool;
     char *read_buffer;     /* LOOP_STASH_MAX + LOOP_READ_SIZE bytes, for the connection being read */
     uint64_t now_ms;       /* what loop_now_ms said in this turn; 0: nobody has asked yet */
+    uint64_t wall_ms;      /* the same of loop_wall_ms */
     uint64_t spin_ns;      /* polls so long before it sleeps */
     struct conn *dirty;    /* have something to flush; linked by next_dirty */
     struct conn *closing;  /* to be freed at the end of the turn; linked by next_closing */
@@ -70,6 +73,9 @@ static inline void loop_again(struct loop *loop)
 
 /* The monotonic clock, read once a turn, when it is first asked for: after the wait, however long that was. */
 uint64_t loop_now_ms(struct loop *loop);
+
+/* The wall clock, milliseconds since 1970, read once a turn as well. */
+uint64_t loop_wall_ms(struct loop *loop);
 
 /* Makes the loop turn soon. Any thread. */
 void loop_wake(const struct loop *loop);

@@ -12,12 +12,14 @@
 
 struct config;
 struct shared_message;
+struct survey;
 struct users;
 
 enum mail_kind {
     /* Between workers. */
     MAIL_BATCH,    /* messages to deliver */
     MAIL_INTEREST, /* a subscription has come or gone */
+    MAIL_SURVEY,   /* a question that goes round */
     MAIL_SLOW,     /* a topic's subscriber cannot take so much: hold its publishers back */
     /* From the supervisor to a worker. */
     MAIL_CONNECTION, /* a connection to serve */
@@ -67,12 +69,21 @@ struct mail_slow {
     uint32_t topic_size;
 };
 
+/* Goes from worker to worker until it is back with the one who asked; whoever has it may touch the survey. */
+struct mail_survey {
+    struct mail mail;
+    uint32_t asker;
+    struct survey *survey;
+};
+
 struct mail_connection {
     struct mail mail;
     int fd;
     uint64_t id;
     struct address peer;
-    bool refused; /* there are too many: tell it so */
+    uint8_t front_end; /* enum front_end */
+    bool is_local;     /* it came by an address that only this machine reaches */
+    bool refused;      /* there are too many: tell it so */
 };
 
 /* Both outlive the answer that comes for the next configuration. */

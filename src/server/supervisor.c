@@ -14,13 +14,14 @@
 
 #include "auth/users.h"
 #include "config/config.h"
-#include "net/listener.h"
 #include "net/loop.h"
 #include "server/admission.h"
+#include "server/entrance.h"
 #include "server/mail.h"
 #include "server/notify.h"
 #include "server/post.h"
 #include "server/worker.h"
+#include "stream/stream.h"
 #include "util/clock.h"
 #include "util/log.h"
 #include "util/random.h"
@@ -50,13 +51,13 @@ struct supervisor {
     unsigned worker_count; /* and our own number in the post */
     struct worker **workers;
     struct admission *admission;
-    struct listener **listeners;
-    size_t listener_count;
+    struct entrance *entrance; /* NULL: closed */
     uint64_t last_client_id;
-    struct line_identity identity;
+    struct stream *recent;     /* NULL: off */
+    struct line_identity line_identity;
+    struct http_identity http_identity;
     char server_id[SERVER_ID_SIZE + 1];
-    char server_name[256], host[300]; /* the listeners go before the last client does */
-    char ready[READY_SIZE];
+    char server_name[256], line_host[300], http_host[300]; /* the listeners go before the last client does */
 
     /* Answers that are awaited from the workers. */
     unsigned quiet_left, stopped_left, configured_left, alive_left;
@@ -106,7 +107,7 @@ static void send_mail(void *arg)
 
 /* Admission. */
 
-static void on_accepted(void *arg, int fd, const struct address *peer)
+static void on_accepted(void *arg, enum front_end front_end, bool is_local, int fd, const struct address *peer)
 {
     struct supervisor *supervisor = arg;
     unsigned worker;
@@ -120,6 +121,8 @@ static void on_accepted(void *arg, int fd, const struct address *peer)
         .fd = fd,
         .id = ++supervisor->last_client_id,
         .peer = *peer,
+        .front_end = (uint8_t)front_end,
+        .is_local = is_local,
         .refused = verdict == ADMISSION_REFUSED,
     };
     if (!tell(supervisor, worker, &mail, sizeof mail)) {
@@ -130,9 +133,8 @@ static void on_accepted(void *arg, int fd, const struct address *peer)
 
 static void stop_listening(struct supervisor *supervisor)
 {
-    for (size_t i = 0; i < supervisor->listener_count; i++)
-        listener_close(supervisor->listeners[i]);
-    supervisor->listener_count = 0;
+    entrance_close(supervisor->entrance);
+    supervisor->entrance = NULL;
 }
 
 /* Stopping. */
@@ -194,6 +196,21 @@ static void on_phase_timer(struct timer *timer, uint64_t now_ms)
     stop_when_empty(supervisor);
 }
 
+/* The stream `recent`, for those who read by HTTP. */
+
+static struct stream_limits recent_limits_of(const struct config *config)
+{
+    const struct config_recent *recent = &config->recent;
+    return (struct stream_limits){
+        .bytes_max = recent->bytes_max,
+        .messages_max = recent->messages_max,
+        .messages_per_topic_max = recent->messages_per_topic_max,
+        .age_max_ms = recent->age_max_ms,
+        .duplicate_window_ms = recent->duplicate_window_ms,
+        .duplicate_ids_max = recent->duplicate_ids_max,
+    };
+}
+
 /* Reloading. */
 
 static struct admission_limits admission_limits_of(const struct config *config)
@@ -233,6 +250,10 @@ static void install(struct supervisor *supervisor, struct config *config, struct
     supervisor->users = users;
     apply_log(config);
     admission_set_limits(supervisor->admission, &limits);
+    if (supervisor->recent) {
+        const struct stream_limits recent_limits = recent_limits_of(config);
+        stream_set_limits(supervisor->recent, &recent_limits);
+    }
     supervisor->configured_left = tell_all(supervisor, &mail, sizeof mail);
     if (supervisor->configured_left < supervisor->worker_count) {
         supervisor->old_config = NULL; /* whoever could not be told goes on with these, so they stay */
@@ -402,7 +423,7 @@ static unsigned count_workers(const struct config *config)
     return processors < 1 ? 1 : processors > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : (unsigned)processors;
 }
 
-static void set_identity(struct supervisor *supervisor)
+static void set_name(struct supervisor *supervisor)
 {
     const char *name = supervisor->config->server.name;
     random_name(supervisor->server_id, SERVER_ID_SIZE);
@@ -410,42 +431,47 @@ static void set_identity(struct supervisor *supervisor)
         snprintf(supervisor->server_name, sizeof supervisor->server_name, "%s", name);
     else if (gethostname(supervisor->server_name, sizeof supervisor->server_name - 1) != 0)
         strcpy(supervisor->server_name, "posthorn");
-    snprintf(supervisor->host, sizeof supervisor->host, "%s", listener_host(supervisor->listeners[0]));
-    supervisor->identity = (struct line_identity){
+}
+
+/* Copies where a front end listens first. Returns the port; 0: nowhere, or not by TCP. */
+static unsigned copy_where(const struct listener *listener, char *host, size_t size)
+{
+    snprintf(host, size, "%s", listener ? listener_host(listener) : "");
+    return listener ? listener_port(listener) : 0;
+}
+
+static void set_identity(struct supervisor *supervisor)
+{
+    const struct listener *line = entrance_first(supervisor->entrance, FRONT_LINE);
+    const struct listener *http = entrance_first(supervisor->entrance, FRONT_HTTP);
+    set_name(supervisor);
+    supervisor->line_identity = (struct line_identity){
         .server_id = supervisor->server_id,
         .server_name = supervisor->server_name,
-        .host = supervisor->host,
-        .port = listener_port(supervisor->listeners[0]),
+        .host = supervisor->line_host,
+        .port = copy_where(line, supervisor->line_host, sizeof supervisor->line_host),
     };
+    supervisor->http_identity = (struct http_identity){
+        .server_id = supervisor->server_id,
+        .server_name = supervisor->server_name,
+        .line_host = supervisor->line_host,
+        .line_port = supervisor->line_identity.port,
+        .http_host = supervisor->http_host,
+        .http_port = copy_where(http, supervisor->http_host, sizeof supervisor->http_host),
+        .start_time_ms = clock_read_ns(CLOCK_REALTIME) / 1000000,
+        .worker_count = supervisor->worker_count,
+    };
+    random_bytes(supervisor->http_identity.reply_key, sizeof supervisor->http_identity.reply_key);
 }
 
-/* A machine without IPv6, say, still serves the rest. */
-static bool may_skip(int error, const struct config_list *addresses)
+static int make_recent(struct supervisor *supervisor)
 {
-    return (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL) && addresses->item_count > 1;
-}
-
-static int open_listeners(struct supervisor *supervisor)
-{
-    const struct config_line *line = &supervisor->config->line;
-    int error = -EADDRNOTAVAIL;
-    supervisor->listeners = calloc(line->listen.item_count, sizeof(struct listener *));
-    if (!supervisor->listeners)
-        return -ENOMEM;
-    for (size_t i = 0; i < line->listen.item_count; i++) {
-        const char *where = line->listen.items[i];
-        struct listener **place = &supervisor->listeners[supervisor->listener_count];
-        error = listener_open(&supervisor->loop, where, line->unix_mode, on_accepted, supervisor, place);
-        if (!error) {
-            supervisor->listener_count++;
-        } else if (may_skip(error, &line->listen)) {
-            log_warning("listener_skipped", "address=%s error=\"%s\"", where, strerror(-error));
-        } else {
-            log_error("listen_failed", "address=%s error=\"%s\"", where, strerror(-error));
-            return error;
-        }
-    }
-    return supervisor->listener_count ? 0 : error;
+    const struct config *config = supervisor->config;
+    const struct stream_limits limits = recent_limits_of(config);
+    if (!config->recent.enabled || !config->http.enabled)
+        return 0;
+    supervisor->recent = stream_create("recent", &limits);
+    return supervisor->recent ? 0 : -ENOMEM;
 }
 
 static int make_workers(struct supervisor *supervisor)
@@ -456,8 +482,17 @@ static int make_workers(struct supervisor *supervisor)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
-        int error = worker_create(i, supervisor->worker_count, supervisor->post, &supervisor->identity,
-                                  supervisor->config, supervisor->users, &supervisor->workers[i]);
+        const struct worker_setup setup = {
+            .number = i,
+            .worker_count = supervisor->worker_count,
+            .post = supervisor->post,
+            .line_identity = &supervisor->line_identity,
+            .http_identity = &supervisor->http_identity,
+            .config = supervisor->config,
+            .users = supervisor->users,
+            .recent = supervisor->recent,
+        };
+        int error = worker_create(&setup, &supervisor->workers[i]);
         if (error)
             return error;
     }
@@ -477,25 +512,12 @@ static int start_workers(struct supervisor *supervisor)
     return error;
 }
 
-static int start_listeners(struct supervisor *supervisor)
-{
-    size_t size = 0;
-    for (size_t i = 0; i < supervisor->listener_count; i++) {
-        const char *where = listener_where(supervisor->listeners[i]);
-        if (listener_start(supervisor->listeners[i]) != 0)
-            return -ENOMEM;
-        log_info("listening", "protocol=line address=%s", where);
-        size += (size_t)snprintf(supervisor->ready + size, READY_SIZE - size, "%s%s", i ? "," : "ready line=", where);
-        if (size >= READY_SIZE)
-            size = READY_SIZE - 1;
-    }
-    return 0;
-}
-
 static void say_ready(struct supervisor *supervisor)
 {
+    char ready[READY_SIZE] = "";
     log_info("ready", "name=%s workers=%u", supervisor->server_name, supervisor->worker_count);
-    puts(supervisor->ready);
+    entrance_describe(supervisor->entrance, ready, sizeof ready);
+    printf("ready %s\n", ready);
     fflush(stdout);
     notify_ready("serving");
     if (notify_watchdog_ms())
@@ -513,12 +535,12 @@ static int supervisor_init(struct supervisor *supervisor, bool *ret_unbound)
     supervisor->admission = admission_create(supervisor->worker_count, &limits);
     if (!supervisor->users || !supervisor->admission)
         return -ENOMEM;
-    error = open_listeners(supervisor);
+    error = entrance_open(&supervisor->loop, supervisor->config, on_accepted, supervisor, &supervisor->entrance);
     *ret_unbound = error && error != -ENOMEM;
     if (error)
         return error;
     set_identity(supervisor);
-    if ((error = make_workers(supervisor)) != 0)
+    if ((error = make_recent(supervisor)) != 0 || (error = make_workers(supervisor)) != 0)
         return error;
     supervisor->loop.hooks = (struct loop_hooks){
         .arg = supervisor,
@@ -553,6 +575,7 @@ static void supervisor_finish(struct supervisor *supervisor)
     if (supervisor->signal_fd >= 0)
         close(supervisor->signal_fd);
     post_destroy(supervisor->post);
+    stream_destroy(supervisor->recent);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
     users_destroy(supervisor->users);
@@ -560,7 +583,6 @@ static void supervisor_finish(struct supervisor *supervisor)
     config_destroy(supervisor->config);
     config_destroy(supervisor->old_config);
     free(supervisor->workers);
-    free(supervisor->listeners);
     free(supervisor);
 }
 
@@ -581,7 +603,7 @@ int supervisor_run(struct config *config, const struct supervisor_source *source
     int error = supervisor_init(supervisor, ret_unbound);
     if (!error)
         error = start_workers(supervisor);
-    if (!error && (error = start_listeners(supervisor)) == 0) {
+    if (!error && (error = entrance_start(supervisor->entrance)) == 0) {
         say_ready(supervisor);
         error = loop_run(&supervisor->loop);
         for (unsigned i = 0; i < supervisor->worker_count; i++)

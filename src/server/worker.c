@@ -7,14 +7,18 @@
 #include <unistd.h>
 
 #include "broker/broker.h"
+#include "broker/keeper.h"
 #include "broker/session.h"
 #include "config/config.h"
+#include "feed/feed.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "server/entrance.h"
 #include "server/mail.h"
 #include "server/peer.h"
 #include "server/post.h"
 #include "util/log.h"
+#include "util/random.h"
 
 enum {
     DISMISS_TICK_MS = 20,
@@ -27,6 +31,10 @@ struct worker {
     struct loop loop;
     struct broker broker;
     struct line *line;
+    struct keeper keeper;  /* of the stream `recent` */
+    struct feed *feed;     /* its readers; NULL: it is off */
+    struct http *http;     /* NULL: off */
+    struct survey *answered; /* surveys that are back */
     struct peer_copies copies;
     struct peer *peers; /* one a worker; our own place is not used */
     pthread_t thread;
@@ -93,7 +101,9 @@ static struct session *any_session(struct worker *worker)
 static void accept_connection(struct worker *worker, const struct mail_connection *mail)
 {
     char text[ADDRESS_TEXT_SIZE];
-    int error = line_accept(worker->line, mail->fd, &mail->peer, mail->id, mail->refused);
+    int error = mail->front_end == FRONT_HTTP
+                    ? http_accept(worker->http, mail->fd, &mail->peer, mail->id, mail->is_local, mail->refused)
+                    : line_accept(worker->line, mail->fd, &mail->peer, mail->id, mail->refused);
     if (error) {
         log_error("accept_failed", "address=%s error=\"%s\"", address_text(&mail->peer, text), strerror(-error));
         close(mail->fd);
@@ -117,6 +127,8 @@ static void configure(struct worker *worker, const struct mail_configure *mail)
     struct broker_limits limits = limits_of(mail->config);
     broker_reconfigure(&worker->broker, mail->users, &limits);
     line_reconfigure(worker->line, mail->config);
+    if (worker->http)
+        http_reconfigure(worker->http, mail->config);
     tell_supervisor(worker, MAIL_CONFIGURED);
 }
 
@@ -193,10 +205,65 @@ static void read_supervisor_mail(struct worker *worker, const struct mail *mail)
     }
 }
 
+/* Surveys. */
+
+static void pass_on(struct worker *worker, uint32_t asker, struct survey *survey)
+{
+    struct mail_survey *mail =
+        post_begin(worker->office, (worker->number + 1) % worker->worker_count, sizeof *mail);
+    if (!mail) {
+        log_error("survey_lost", "worker=%u error=\"out of memory\"", worker->number);
+        return;
+    }
+    *mail = (struct mail_survey){ .mail.kind = MAIL_SURVEY, .asker = asker, .survey = survey };
+    post_end(worker->office);
+    worker->broker.parked = post_is_parked(worker->office);
+}
+
+static void survey_is_back(struct worker *worker, struct survey *survey)
+{
+    survey->next = worker->answered;
+    worker->answered = survey;
+}
+
+static void send_survey(void *arg, struct survey *survey)
+{
+    struct worker *worker = arg;
+    survey->visit(survey, &worker->broker);
+    if (worker->worker_count == 1)
+        survey_is_back(worker, survey);
+    else
+        pass_on(worker, worker->number, survey);
+}
+
+static void read_survey(struct worker *worker, const struct mail_survey *mail)
+{
+    if (mail->asker == worker->number) {
+        survey_is_back(worker, mail->survey);
+        return;
+    }
+    mail->survey->visit(mail->survey, &worker->broker);
+    pass_on(worker, mail->asker, mail->survey);
+}
+
+/* Done may send another survey, which then waits for the next turn. */
+static void finish_surveys(struct worker *worker)
+{
+    struct survey *survey = worker->answered;
+    worker->answered = NULL;
+    while (survey) {
+        struct survey *next = survey->next;
+        survey->done(survey);
+        survey = next;
+    }
+}
+
 static void read_peer_mail(struct worker *worker, unsigned from, const struct mail *mail)
 {
     if (mail->kind == MAIL_BATCH)
         peer_read_batch(&worker->peers[from], (const struct mail_batch *)mail);
+    else if (mail->kind == MAIL_SURVEY)
+        read_survey(worker, (const struct mail_survey *)mail);
     else if (mail->kind == MAIL_SLOW)
         peer_read_slow(&worker->peers[from], (const struct mail_slow *)mail);
     else if (mail->kind == MAIL_INTEREST && peer_read_interest(&worker->peers[from], (const void *)mail) != 0)
@@ -230,6 +297,14 @@ static void on_woken(void *arg)
     struct worker *worker = arg;
     post_woke(worker->office);
     read_mail(worker);
+}
+
+static bool before_flush(void *arg)
+{
+    struct worker *worker = arg;
+    finish_surveys(worker);
+    bool more = worker->http && http_turn(worker->http);
+    return more || worker->answered;
 }
 
 static void on_turn_end(void *arg)
@@ -269,38 +344,76 @@ static void *run(void *arg)
     return NULL;
 }
 
-static int worker_init(struct worker *worker, const struct line_identity *identity, const struct config *config,
-                       const struct users *users)
+static uint64_t wall_ms(void *arg)
 {
-    struct broker_limits limits = limits_of(config);
+    struct worker *worker = arg;
+    return loop_wall_ms(&worker->loop);
+}
+
+/* The stream has advanced; any thread. */
+static void wake(void *arg)
+{
+    const struct worker *worker = arg;
+    loop_wake(&worker->loop);
+}
+
+/* Keeps what is published here, and serves those who read it. */
+static int open_recent(struct worker *worker, struct stream *recent)
+{
+    const struct feed_host host = { worker, wall_ms, wake };
+    uint64_t seed;
+    random_bytes(&seed, sizeof seed);
+    worker->feed = feed_create(recent, &host, seed);
+    if (!worker->feed)
+        return -ENOMEM;
+    return keeper_init(&worker->keeper, &worker->broker, recent, slice_of(">"), feed_watch(worker->feed));
+}
+
+static int open_http(struct worker *worker, const struct worker_setup *setup)
+{
+    if (!setup->config->http.enabled)
+        return 0;
+    int error = setup->recent ? open_recent(worker, setup->recent) : 0;
+    if (error)
+        return error;
+    worker->http = http_create(&worker->loop, &worker->broker, worker->feed, setup->http_identity, setup->config);
+    if (!worker->http)
+        return -ENOMEM;
+    http_on_closed(worker->http, on_client_closed, worker);
+    return 0;
+}
+
+static int worker_init(struct worker *worker, const struct worker_setup *setup)
+{
+    struct broker_limits limits = limits_of(setup->config);
     int error = loop_init(&worker->loop);
     if (error)
         return error;
-    error = broker_init(&worker->broker, &worker->loop.counters, users, &limits);
+    error = broker_init(&worker->broker, &worker->loop.counters, setup->users, &limits);
     if (error)
         return error;
-    worker->loop.spin_ns = config->server.spin_ns;
-    worker->line = line_create(&worker->loop, &worker->broker, identity, config);
+    worker->broker.hooks = (struct broker_hooks){ .arg = worker, .wall_ms = wall_ms, .survey = send_survey };
+    worker->loop.spin_ns = setup->config->server.spin_ns;
+    worker->line = line_create(&worker->loop, &worker->broker, setup->line_identity, setup->config);
     worker->peers = calloc(worker->worker_count, sizeof *worker->peers);
     if (!worker->line || !worker->peers)
         return -ENOMEM;
     line_on_closed(worker->line, on_client_closed, worker);
-    return 0;
+    return open_http(worker, setup);
 }
 
-int worker_create(unsigned number, unsigned worker_count, struct post *post, const struct line_identity *identity,
-                  const struct config *config, const struct users *users, struct worker **ret_worker)
+int worker_create(const struct worker_setup *setup, struct worker **ret_worker)
 {
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return -ENOMEM;
-    worker->number = number;
-    worker->worker_count = worker_count;
-    worker->office = post_open(post, number, &worker->loop);
+    worker->number = setup->number;
+    worker->worker_count = setup->worker_count;
+    worker->office = post_open(setup->post, setup->number, &worker->loop);
     worker->loop.wake_fd = -1;
     worker->dismiss_timer.fire = dismiss_some;
     worker->stop_timer.fire = drop_all;
-    int error = worker_init(worker, identity, config, users);
+    int error = worker_init(worker, setup);
     if (error) {
         worker_destroy(worker);
         return error;
@@ -315,6 +428,7 @@ static void tie(struct worker *worker)
         .arg = worker,
         .received = on_received,
         .before_send = before_send,
+        .before_flush = before_flush,
         .turn_end = on_turn_end,
         .before_sleep = before_sleep,
         .woken = on_woken,
@@ -323,7 +437,7 @@ static void tie(struct worker *worker)
         if (i != worker->number)
             peer_init(&worker->peers[i], i, &worker->loop, &worker->broker, worker->office, &worker->copies);
     if (worker->worker_count > 1)
-        worker->broker.hooks = (struct broker_hooks){ .arg = worker, .interest = announce_interest };
+        worker->broker.hooks.interest = announce_interest;
 }
 
 int worker_start(struct worker *worker)
@@ -349,6 +463,9 @@ void worker_destroy(struct worker *worker)
     peer_copies_clear(&worker->copies);
     for (unsigned i = 0; worker->peers && i < worker->worker_count; i++)
         peer_finish(&worker->peers[i]);
+    http_destroy(worker->http);
+    keeper_finish(&worker->keeper);
+    feed_destroy(worker->feed);
     broker_finish(&worker->broker);
     line_destroy(worker->line);
     loop_finish(&worker->loop);

@@ -7,18 +7,30 @@
 #ifndef SERVER_WORKER_H
 #define SERVER_WORKER_H
 
+#include "http/http.h"
 #include "line/line.h"
 #include "metrics/counters.h"
 
 struct config;
 struct post;
+struct stream;
 struct users;
 struct worker;
 
-/* The worker of that number out of so many; the post has one member more, the supervisor, who comes last. Borrows post,
- * identity, config and users. 0 or -errno. */
-int worker_create(unsigned number, unsigned worker_count, struct post *post, const struct line_identity *identity,
-                  const struct config *config, const struct users *users, struct worker **ret_worker);
+/* What a worker is made of. It borrows all that is pointed to: config and users until it has been told of others, the
+ * rest for its life. */
+struct worker_setup {
+    unsigned number, worker_count;
+    struct post *post; /* has one member more than there are workers: the supervisor, who comes last */
+    const struct line_identity *line_identity;
+    const struct http_identity *http_identity;
+    const struct config *config;
+    const struct users *users;
+    struct stream *recent; /* NULL: off */
+};
+
+/* 0 or -errno. */
+int worker_create(const struct worker_setup *setup, struct worker **ret_worker);
 
 /* Runs the thread. 0 or -errno. */
 int worker_start(struct worker *worker);

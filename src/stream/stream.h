@@ -86,7 +86,7 @@ struct stream_message {
     struct slice payload;
 };
 
-/* A stretch of the log in memory, held for reading. It stays readable until stream_release, whatever the stream does. */
+/* A stretch of the log in memory, held for reading: readable until stream_release, whatever the stream does. */
 struct stream_run {
     struct memory_block *block;
     uint32_t at, end;                /* within the block */

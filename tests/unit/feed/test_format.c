@@ -112,7 +112,8 @@ START_TEST(a_message_that_is_not_kept_has_no_place)
 {
     const struct feed_format lines = { .shape = FEED_LINES };
     expect_message(plain, NULL, "x", 1, 0, "data: x\n\n");
-    expect_message(lines, NULL, "x", 1, 0, "{\"topic\":\"a.b\",\"time\":\"1970-01-01T00:00:01.000Z\",\"data\":\"x\"}\n");
+    expect_message(lines, NULL, "x", 1, 0,
+                   "{\"topic\":\"a.b\",\"time\":\"1970-01-01T00:00:01.000Z\",\"data\":\"x\"}\n");
 }
 END_TEST
 

@@ -1,0 +1,282 @@
+#include "http/reading.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/keeper.h"
+#include "config/config.h"
+#include "core/topic.h"
+#include "http/http.h"
+#include "http/routes.h"
+#include "util/moment.h"
+#include "util/units.h"
+
+enum { LIMIT_DEFAULT = 100, PARAMETER_SIZE = 128 };
+
+/* The forms in which topics are read: asked for by the path's end, or by what the client accepts. */
+static const struct form {
+    const char *suffix, *type;
+    enum feed_shape shape;
+} forms[] = {
+    { "/sse", "text/event-stream", FEED_EVENTS },
+    { "/ndjson", "application/x-ndjson", FEED_LINES },
+    { "/json", "application/json", FEED_LIST },
+};
+enum { FORM_COUNT = sizeof forms / sizeof forms[0], FORM_JSON = FORM_COUNT - 1 };
+
+static const char *const event_names[] = { "message", "topic", NULL };
+static const char *const data_names[] = {
+    [FEED_DATA_PLAIN] = "plain", [FEED_DATA_BASE64] = "base64", [FEED_DATA_JSON] = "json", NULL,
+};
+
+static bool ends_with(struct slice text, const char *end)
+{
+    size_t size = strlen(end);
+    return text.size > size && memcmp(text.data + text.size - size, end, size) == 0;
+}
+
+/* The form that the path's end asks for, which is then taken off the patterns; NULL: it does not say. A topic whose
+ * name ends like that is written with %2F. */
+static const struct form *form_of_path(const struct exchange *exchange, struct slice *patterns)
+{
+    for (unsigned i = 0; i < FORM_COUNT; i++)
+        if (ends_with(exchange->request->path, forms[i].suffix) && ends_with(*patterns, forms[i].suffix)) {
+            patterns->size -= strlen(forms[i].suffix);
+            return &forms[i];
+        }
+    return NULL;
+}
+
+/* What the client accepts, the first of ours in the order of the table; one that does not say gets JSON. NULL: none. */
+static const struct form *form_of_accept(const struct exchange *exchange)
+{
+    struct slice accept;
+    if (!http_header(exchange->request, "Accept", &accept))
+        return &forms[FORM_JSON];
+    for (unsigned i = 0; i < FORM_COUNT; i++)
+        if (http_header_has(exchange->request, "Accept", forms[i].type))
+            return &forms[i];
+    bool any = http_header_has(exchange->request, "Accept", "*/*") ||
+               http_header_has(exchange->request, "Accept", "application/*");
+    return any ? &forms[FORM_JSON] : NULL;
+}
+
+/* Patterns. */
+
+/* Appends a pattern to a list. */
+static void list_pattern(struct slice *list, char *room, struct slice pattern)
+{
+    if (list->size)
+        room[list->size++] = ',';
+    memcpy(room + list->size, pattern.data, pattern.size);
+    *list = slice_make(room, list->size + pattern.size);
+}
+
+/* Sorts the patterns into those that the stream keeps and those that are only heard live. False: answered. */
+static bool sort_patterns(struct exchange *exchange, struct slice patterns, char *kept, char *live,
+                          struct reading *reading)
+{
+    const struct http *http = exchange->http;
+    unsigned count = 0, count_max = http->config->http.patterns_max;
+    size_t cursor = 0;
+    struct slice pattern;
+    reading->kept = slice_make(kept, 0);
+    reading->live = slice_make(live, 0);
+    while (patterns_next(patterns, &cursor, &pattern)) {
+        bool is_kept = http->feed && !topic_is_private(pattern);
+        if (!topic_is_writable(pattern) || !pattern_valid(pattern, &http->broker->limits.topic)) {
+            answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "pattern %u is malformed, too long or too deep",
+                           count + 1);
+            return false;
+        }
+        if (++count > count_max) {
+            answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "more than %u patterns (http.patterns_max)", count_max);
+            return false;
+        }
+        list_pattern(is_kept ? &reading->kept : &reading->live, is_kept ? kept : live, pattern);
+    }
+    return true;
+}
+
+/* Where to begin. */
+
+/* "all", "latest", a cursor, how long ago, or a time. False where it is none of these. */
+static bool parse_since(const struct http *http, const char *text, struct reading *reading)
+{
+    struct stream *stream = feed_stream(http->feed);
+    uint64_t ago_ns, time_ms, now_ms = http->broker->hooks.wall_ms(http->broker->hooks.arg);
+    struct stream_state state;
+    reading->after.epoch = stream_epoch(stream);
+    reading->is_latest = strcmp(text, "latest") == 0;
+    if (reading->is_latest) {
+        reading->after.sequence = stream_last(stream);
+    } else if (strcmp(text, "all") == 0) {
+        stream_get_state(stream, &state);
+        reading->after.sequence = state.first_sequence - 1;
+    } else if (units_parse_duration(text, &ago_ns)) {
+        uint64_t ago_ms = ago_ns / 1000000;
+        reading->after.sequence = stream_sequence_before(stream, ago_ms < now_ms ? now_ms - ago_ms : 0);
+    } else if (moment_parse(slice_of(text), &time_ms)) {
+        reading->after.sequence = stream_sequence_before(stream, time_ms);
+    } else {
+        return cursor_parse(slice_of(text), &reading->after);
+    }
+    return true;
+}
+
+/* The position that the client gives: what its EventSource remembers wins over what the URL says. Returns the text, ""
+ * for none, NULL where a parameter is bad. */
+static const char *since_text(const struct exchange *exchange, char *out, size_t size)
+{
+    static const char *const names[] = { "since", "lastEventId", "last_event_id" };
+    struct slice header;
+    bool bad = false;
+    if (http_header(exchange->request, "Last-Event-ID", &header) && header.size && header.size < size) {
+        memcpy(out, header.data, header.size);
+        out[header.size] = '\0';
+        return out;
+    }
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (exchange_query(exchange, names[i], out, size, &bad) || bad)
+            return bad ? NULL : out;
+    return "";
+}
+
+/* A browser would give up for good over an id that is refused, so a strange one is taken as one of a stream long gone:
+ * it is told of a gap. */
+static bool is_forgiving(const struct exchange *exchange)
+{
+    struct slice header;
+    return http_header(exchange->request, "Last-Event-ID", &header);
+}
+
+/* False: answered. */
+static bool read_since(struct exchange *exchange, struct reading *reading)
+{
+    char text[PARAMETER_SIZE];
+    const char *since = since_text(exchange, text, sizeof text);
+    const char *fallback = reading->format.shape == FEED_LIST && !reading->wait_ms ? "all" : "latest";
+    reading->has_since = since && *since;
+    if (!exchange->http->feed) {
+        reading->is_latest = !reading->has_since || strcmp(since, "latest") == 0;
+        return true;
+    }
+    if (since && parse_since(exchange->http, *since ? since : fallback, reading))
+        return true;
+    if (since && is_forgiving(exchange)) {
+        reading->after = (struct cursor){ 0, 0 };
+        return true;
+    }
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL,
+                   "since is a cursor, all, latest, a duration such as 10m, or a time such as 2026-01-31T12:00:00Z");
+    return false;
+}
+
+/* Parameters. */
+
+/* An index into names; the fallback is the first. False: answered. */
+static bool read_choice(struct exchange *exchange, const char *parameter, const char *const *names,
+                        unsigned *ret_choice)
+{
+    char text[PARAMETER_SIZE];
+    bool bad = false;
+    *ret_choice = 0;
+    if (!exchange_query(exchange, parameter, text, sizeof text, &bad) && !bad)
+        return true;
+    for (unsigned i = 0; !bad && names[i]; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *ret_choice = i;
+            return true;
+        }
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "%s is not one of its values", parameter);
+    return false;
+}
+
+/* False: answered. */
+static bool read_wait(struct exchange *exchange, struct reading *reading)
+{
+    const struct config_http *options = &exchange->http->config->http;
+    char text[PARAMETER_SIZE], max[UNITS_TEXT_SIZE];
+    uint64_t wait_ns;
+    bool bad = false;
+    if (!exchange_query(exchange, "wait", text, sizeof text, &bad) && !bad)
+        return true;
+    if (!bad && units_parse_duration(text, &wait_ns) && wait_ns / 1000000 <= options->poll_wait_max_ms) {
+        reading->wait_ms = wait_ns / 1000000;
+        return true;
+    }
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "wait is a duration of at most %s, such as 25s",
+                   units_format_duration(options->poll_wait_max_ms * 1000000, max));
+    return false;
+}
+
+/* False: answered. */
+static bool read_limit(struct exchange *exchange, struct reading *reading)
+{
+    unsigned limit_max = exchange->http->config->http.poll_limit_max;
+    char text[PARAMETER_SIZE];
+    uint64_t limit;
+    bool bad = false;
+    reading->limit = LIMIT_DEFAULT < limit_max ? LIMIT_DEFAULT : limit_max;
+    if (!exchange_query(exchange, "limit", text, sizeof text, &bad) && !bad)
+        return true;
+    if (!bad && units_parse_count(text, &limit) && limit > 0 && limit <= limit_max) {
+        reading->limit = (unsigned)limit;
+        return true;
+    }
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "limit is a number from 1 to %u", limit_max);
+    return false;
+}
+
+/* False: answered. */
+static bool read_format(struct exchange *exchange, const struct form *form, struct reading *reading)
+{
+    unsigned event, data;
+    if (!form) {
+        answer_problem(exchange, PROBLEM_NOT_ACCEPTABLE, NULL,
+                       "topics are read as text/event-stream, application/x-ndjson or application/json");
+        return false;
+    }
+    if (!read_choice(exchange, "event", event_names, &event) || !read_choice(exchange, "data", data_names, &data))
+        return false;
+    reading->format = (struct feed_format){ .shape = form->shape };
+    if (form->shape == FEED_EVENTS) {
+        reading->format.data = (uint8_t)data;
+        reading->format.event_is_topic = event == 1;
+    }
+    return true;
+}
+
+/* History of what nobody keeps cannot be polled. False: answered. */
+static bool check_kept(struct exchange *exchange, const struct reading *reading)
+{
+    if (reading->format.shape != FEED_LIST || !reading->live.size)
+        return true;
+    answer_problem(exchange, PROBLEM_NOT_KEPT, NULL, exchange->http->feed
+                       ? "topics that begin with $ or _INBOX. are not kept; read them as text/event-stream"
+                       : "no stream keeps these topics ([recent] enabled = no); read them as text/event-stream");
+    return false;
+}
+
+void read_topics(struct exchange *exchange)
+{
+    struct slice patterns = exchange->parameter;
+    struct reading reading = { .wait_ms = 0 };
+    const struct form *form = form_of_path(exchange, &patterns);
+    char *room = malloc(2 * (patterns.size + 1));
+    if (!room) {
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "out of memory");
+        return;
+    }
+    if (!form)
+        form = form_of_accept(exchange);
+    if (read_format(exchange, form, &reading) && read_wait(exchange, &reading) && read_limit(exchange, &reading) &&
+        sort_patterns(exchange, patterns, room, room + patterns.size + 1, &reading) &&
+        check_kept(exchange, &reading) && read_since(exchange, &reading)) {
+        if (reading.format.shape == FEED_LIST)
+            poll_begin(exchange, &reading);
+        else
+            events_begin(exchange, &reading);
+    }
+    free(room);
+}
