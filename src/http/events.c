@@ -173,16 +173,24 @@ static const struct hold_ops events_ops = {
     .stuck = events_stuck,
 };
 
-/* How long a browser waits before it comes back: each another time, so that they do not come together. */
-static void tell_retry(struct events *events)
+/*
+ * How long a browser waits before it comes back: each another time, so that they do not come together. And where it
+ * stands: one that is cut off before its first event would otherwise come back knowing no id, and miss what came
+ * meanwhile.
+ */
+static void greet(struct events *events)
 {
     uint64_t retry_ms = options(events)->retry_ms, seed;
-    char text[48];
+    char cursor[CURSOR_TEXT_SIZE] = "", text[2 * CURSOR_TEXT_SIZE + 32];
     struct random random;
     random_bytes(&seed, sizeof seed);
     random_init(&random, seed);
-    snprintf(text, sizeof text, "retry: %llu\n\n",
-             (unsigned long long)(retry_ms + random_below(&random, (uint32_t)(retry_ms / 2) + 1)));
+    bool is_known = events->has_reader && events->reader.epoch == stream_epoch(feed_stream(events->reader.feed));
+    if (is_known)
+        cursor_write(feed_reader_cursor(&events->reader), cursor);
+    snprintf(text, sizeof text, "retry: %llu\n%s%s\n%s",
+             (unsigned long long)(retry_ms + random_below(&random, (uint32_t)(retry_ms / 2) + 1)),
+             is_known ? "id: " : "", cursor, is_known ? "\n" : "");
     keep_text(events, text);
 }
 
@@ -230,7 +238,7 @@ void events_begin(struct exchange *exchange, const struct reading *reading)
     }
     exchange_stream(exchange, type_of(reading), stream_headers, &events_ops, events);
     if (!events->is_lines)
-        tell_retry(events);
+        greet(events);
     if (!reading->kept.size && reading->has_since && !reading->is_latest)
         tell_gap(events, reading->after, (struct cursor){ 0, 0 }); /* nothing is kept, so what was there is gone */
     events->sent_ms = now_ms(events);

@@ -171,7 +171,8 @@ static void stop(struct worker *worker)
 {
     worker->stopping = true;
     timer_clear(&worker->loop.timers, &worker->dismiss_timer);
-    timer_set(&worker->loop.timers, &worker->stop_timer, loop_now_ms(&worker->loop) + STOP_GRACE_MS);
+    uint64_t grace_ms = STOP_GRACE_MS + (worker->http ? worker->http->config->http.drain_duration_ms : 0);
+    timer_set(&worker->loop.timers, &worker->stop_timer, loop_now_ms(&worker->loop) + grace_ms);
     broker_notify(&worker->broker, NOTICE_SHUTDOWN);
 }
 
