@@ -236,7 +236,10 @@ void events_begin(struct exchange *exchange, const struct reading *reading)
                        error == -EDQUOT ? "too many subscriptions on this connection" : "out of memory");
         return;
     }
-    exchange_stream(exchange, type_of(reading), stream_headers, &events_ops, events);
+    if (!exchange_stream(exchange, type_of(reading), stream_headers, &events_ops, events)) {
+        events_close(events);
+        return;
+    }
     if (!events->is_lines)
         greet(events);
     if (!reading->kept.size && reading->has_since && !reading->is_latest)

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "http/http.h"
 #include "http/state.h"
+#include "net/conn.h"
 #include "util/hash.h"
 
 enum {
