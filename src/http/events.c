@@ -1,5 +1,6 @@
 #include "http/reading.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 

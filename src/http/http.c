@@ -4,7 +4,9 @@
 
 #include "broker/broker.h"
 #include "config/config.h"
+#include "feed/feed.h"
 #include "http/client.h"
+#include "http/reading.h"
 
 static size_t larger(uint64_t a, uint64_t b)
 {
@@ -38,11 +40,14 @@ struct http *http_create(struct loop *loop, struct broker *broker, struct feed *
 {
     struct http *http = calloc(1, sizeof *http);
     struct http_state *state = calloc(1, sizeof *state);
-    if (!http || !state) {
+    struct pace *pace = pace_create();
+    if (!http || !state || !pace) {
         free(http);
         free(state);
+        pace_destroy(pace);
         return NULL;
     }
+    state->pace = pace;
     *http = (struct http){ .loop = loop, .broker = broker, .feed = feed, .identity = identity, .state = state };
     take_options(http, config);
     return http;
@@ -52,6 +57,7 @@ void http_destroy(struct http *http)
 {
     if (!http)
         return;
+    pace_destroy(http->state->pace);
     free(http->state);
     free(http);
 }
@@ -69,5 +75,6 @@ void http_on_closed(struct http *http, void (*closed)(void *arg, const struct ad
 
 bool http_turn(struct http *http)
 {
-    return clients_resume(http);
+    bool more = clients_resume(http);
+    return (http->feed && feed_run(http->feed)) || more;
 }

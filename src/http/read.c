@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "core/topic.h"
 #include "http/http.h"
+#include "http/names.h"
 #include "http/routes.h"
 #include "util/moment.h"
 #include "util/units.h"
@@ -84,7 +85,7 @@ static bool sort_patterns(struct exchange *exchange, struct slice patterns, char
     reading->live = slice_make(live, 0);
     while (patterns_next(patterns, &cursor, &pattern)) {
         bool is_kept = http->feed && !topic_is_private(pattern);
-        if (!topic_is_writable(pattern) || !pattern_valid(pattern, &http->broker->limits.topic)) {
+        if (!name_is_pattern(pattern, &http->broker->limits.topic)) {
             answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "pattern %u is malformed, too long or too deep",
                            count + 1);
             return false;

@@ -3,6 +3,7 @@
 /* clang-format off */
 /* Of two rows that both fit, the first is taken. */
 const struct route routes[] = {
+    { HTTP_GET,  "/v1/topics/*", read_topics, RIGHT_SUBSCRIBE, 0 },
     { HTTP_GET,  "/healthz", health_alive, RIGHT_NONE, ROUTE_SAFE },
     { HTTP_GET,  "/readyz",  health_ready, RIGHT_NONE, ROUTE_SAFE },
     { HTTP_GET,  "/openapi.json",  describe_openapi,  RIGHT_MONITOR, ROUTE_SAFE },

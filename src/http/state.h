@@ -10,6 +10,7 @@
 #include "net/conn.h"
 
 struct http_client;
+struct pace;
 
 enum {
     PARAMETER_SIZE_MAX = 32 << 10, /* the largest http.target_size_max */
@@ -34,6 +35,8 @@ struct http_state {
     bool lame_duck;                  /* answers ask the clients to go */
     bool quiescing;                  /* nothing more is taken in */
     struct http_client *released;    /* may read on, at the next http_turn */
+
+    struct pace *pace;               /* of those who poll */
 
     void (*closed)(void *arg, const struct address *peer);
     void *closed_arg;

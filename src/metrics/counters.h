@@ -16,6 +16,7 @@
     COUNTER(messages_in, "Messages published by clients") \
     COUNTER(messages_out, "Messages delivered to clients") \
     COUNTER(messages_kept, "Messages that a stream has kept") \
+    COUNTER(gaps_told, "Times that a reader was told that messages are gone") \
     COUNTER(messages_mailed, "Messages handed to other workers") \
     COUNTER(no_responders, "Requests answered with 503 because nobody was there") \
     COUNTER(subscriptions_opened, "Subscriptions made") \
