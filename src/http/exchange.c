@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "http/client.h"
-#include "http/origin.h"
 #include "wire/format.h"
 
 enum {
@@ -66,10 +65,16 @@ static const char *date_line(struct http *http)
     return state->date_line;
 }
 
+/* What answers to pages of the origin carry. */
+static const char *origin_lines(const struct exchange *exchange)
+{
+    return exchange->http->state->origins.rows[exchange->origin].lines;
+}
+
 static size_t head_size_max(struct exchange *exchange, const char *type, const char *headers)
 {
     return HEAD_SIZE_MAX + slice_of(type).size + slice_of(headers).size +
-           slice_of(origin_lines(exchange->http, exchange->origin)).size;
+           slice_of(origin_lines(exchange)).size;
 }
 
 /* What the peer is told of the connection's future; of version 1.1 its going on goes without saying. */
@@ -96,7 +101,7 @@ static char *put_head(struct exchange *exchange, char *out, unsigned status, con
         out = format_number(out, body_size);
         out = put(out, "\r\n");
     }
-    out = put(out, origin_lines(exchange->http, exchange->origin));
+    out = put(out, origin_lines(exchange));
     if (headers)
         out = put(out, headers);
     return put(out, "\r\n");

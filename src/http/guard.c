@@ -1,44 +1,76 @@
 /* guard: what stands between a request and its handler: the way to it, and who may go there. */
 #include "http/client.h"
 
-#include "http/origin.h"
+#include "config/config.h"
 #include "http/routes.h"
 #include "util/base64.h"
 #include "wire/format.h"
 
 enum {
     SECRET_SIZE_MAX = 2048, /* of NAME:PASSWORD */
-    ALLOW_SIZE = 80,        /* the Allow line of a path that has every method */
+    METHODS_SIZE = 80,      /* "Allow: " and every method */
+    ASKED_SIZE_MAX = 512,   /* names of our own headers that a page asks for */
 };
 
-/* "Allow: GET, HEAD\r\n" */
-static const char *allow_line(unsigned allowed, char line[ALLOW_SIZE])
+/* "NAME: GET, HEAD\r\n" */
+static char *put_methods(char *out, const char *name, unsigned allowed)
 {
-    char *at = format_slice(line, slice_of("Allow: "));
-    for (unsigned i = 0; i < HTTP_METHOD_COUNT; i++)
+    out = format_slice(out, slice_of(name));
+    for (unsigned i = 0, count = 0; i < HTTP_METHOD_COUNT; i++)
         if (allowed & 1u << i) {
-            at = format_slice(at, slice_of(http_method_names[i]));
-            at = format_slice(at, slice_of(", "));
+            out = format_slice(out, slice_of(count++ ? ", " : ": "));
+            out = format_slice(out, slice_of(http_method_names[i]));
         }
-    at = format_slice(at - 2, slice_of("\r\n"));
+    return format_slice(out, slice_of("\r\n"));
+}
+
+/* Those of the headers that a page wants to send that begin with Posthorn-, each behind a comma. */
+static char *put_asked(char *out, struct slice list)
+{
+    struct slice name, prefix = slice_of("posthorn-");
+    const char *end = out + ASKED_SIZE_MAX;
+    while (http_next_item(&list, &name))
+        if (name.size > prefix.size && strncasecmp(name.data, prefix.data, prefix.size) == 0 &&
+            (size_t)(end - out) >= name.size + 2 && http_is_token(name)) {
+            out = format_slice(out, slice_of(", "));
+            out = format_slice(out, name);
+        }
+    return out;
+}
+
+/* A browser asks whether a page may send what it wants to send (Fetch, "CORS-preflight"). */
+static void answer_preflight(struct exchange *exchange, unsigned allowed)
+{
+    char lines[METHODS_SIZE + ASKED_SIZE_MAX + 256], *at = lines;
+    struct slice asked = slice_make(NULL, 0);
+    http_header(exchange->request, "Access-Control-Request-Headers", &asked);
+    at = put_methods(at, "Access-Control-Allow-Methods", allowed);
+    at = format_slice(at, slice_of("Access-Control-Allow-Headers: Content-Type, Authorization, Idempotency-Key, "
+                                   "Last-Event-ID, If-None-Match, Cache-Control"));
+    at = put_asked(at, asked);
+    at = format_slice(at, slice_of("\r\nAccess-Control-Max-Age: 86400\r\n"));
     *at = '\0';
-    return line;
+    answer_empty(exchange, 204, lines);
 }
 
 /* There is no such route: the path is unknown, or has other methods, or is only asked what it has. */
 static void answer_astray(struct exchange *exchange, unsigned allowed)
 {
     const struct http_request *request = exchange->request;
-    char line[ALLOW_SIZE];
+    char line[METHODS_SIZE];
+    struct slice method;
     if (slice_is(request->path, "*"))
         allowed = 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_POST | 1u << HTTP_PUT;
+    *put_methods(line, "Allow", allowed | 1u << HTTP_OPTIONS) = '\0';
     if (!allowed)
         answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "no path of this server");
-    else if (request->method == HTTP_OPTIONS)
-        answer_empty(exchange, 204, allow_line(allowed | 1u << HTTP_OPTIONS, line));
+    else if (request->method != HTTP_OPTIONS)
+        answer_problem(exchange, PROBLEM_BAD_METHOD, line, "%s is not for this path",
+                       http_method_names[request->method]);
+    else if (exchange->origin && http_header(request, "Access-Control-Request-Method", &method))
+        answer_preflight(exchange, allowed);
     else
-        answer_problem(exchange, PROBLEM_BAD_METHOD, allow_line(allowed | 1u << HTTP_OPTIONS, line),
-                       "%s is not for this path", http_method_names[request->method]);
+        answer_empty(exchange, 204, line);
 }
 
 static bool find_route(struct exchange *exchange)
@@ -113,7 +145,44 @@ static bool check_user(struct exchange *exchange)
     return false;
 }
 
+/* Under which name, and from whose page. */
+
+static bool check_host(struct exchange *exchange)
+{
+    const struct http *http = exchange->http;
+    const struct config_list *names = &http->config->http.hosts;
+    struct slice host = exchange->request->host;
+    if (!client_of_exchange(exchange)->loopback || !host.size || host_is_local(host) ||
+        host_has_name(host, slice_of(http->identity->server_name)))
+        return true;
+    for (size_t i = 0; i < names->item_count; i++)
+        if (host_has_name(host, slice_of(names->items[i])))
+            return true;
+    exchange->keep_alive = false;
+    answer_problem(exchange, PROBLEM_BAD_HOST, NULL, "http.hosts names the hosts under which it may be asked");
+    return false;
+}
+
+static bool refuse_page(struct exchange *exchange)
+{
+    answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL, "http.origins names the origins whose pages may ask");
+    return false;
+}
+
+/* A link from a page elsewhere may lead to what changes nothing. */
+static bool check_page(struct exchange *exchange)
+{
+    unsigned place;
+    enum origin_verdict verdict = origin_judge(&exchange->http->state->origins, exchange->request, &place);
+    exchange->origin = (uint8_t)place;
+    if (verdict == ORIGIN_BAD)
+        return refuse_page(exchange);
+    if (!find_route(exchange))
+        return false;
+    return verdict == ORIGIN_GOOD || (exchange->route->flags & ROUTE_SAFE) || refuse_page(exchange);
+}
+
 bool guard_admit(struct exchange *exchange)
 {
-    return find_route(exchange) && check_user(exchange);
+    return check_host(exchange) && check_page(exchange) && check_user(exchange);
 }

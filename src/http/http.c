@@ -7,13 +7,15 @@
 #include "feed/feed.h"
 #include "http/client.h"
 #include "http/reading.h"
+#include "util/log.h"
 
 static size_t larger(uint64_t a, uint64_t b)
 {
     return (size_t)(a > b ? a : b);
 }
 
-static void take_options(struct http *http, const struct config *config)
+/* 0 or -ENOMEM, and then the origins are still those of before. */
+static int take_options(struct http *http, const struct config *config)
 {
     const struct config_http *from = &config->http;
     struct http_state *state = http->state;
@@ -33,6 +35,7 @@ static void take_options(struct http *http, const struct config *config)
     state->head_timeout_ms = from->head_timeout_ms;
     state->body_timeout_ms = from->body_timeout_ms;
     state->idle_timeout_ms = from->idle_timeout_ms;
+    return origins_set(&state->origins, from);
 }
 
 struct http *http_create(struct loop *loop, struct broker *broker, struct feed *feed,
@@ -40,16 +43,17 @@ struct http *http_create(struct loop *loop, struct broker *broker, struct feed *
 {
     struct http *http = calloc(1, sizeof *http);
     struct http_state *state = calloc(1, sizeof *state);
-    struct pace *pace = pace_create();
-    if (!http || !state || !pace) {
+    if (!http || !state) {
         free(http);
         free(state);
-        pace_destroy(pace);
         return NULL;
     }
-    state->pace = pace;
     *http = (struct http){ .loop = loop, .broker = broker, .feed = feed, .identity = identity, .state = state };
-    take_options(http, config);
+    state->pace = pace_create();
+    if (!state->pace || take_options(http, config) != 0) {
+        http_destroy(http);
+        return NULL;
+    }
     return http;
 }
 
@@ -58,13 +62,15 @@ void http_destroy(struct http *http)
     if (!http)
         return;
     pace_destroy(http->state->pace);
+    origins_finish(&http->state->origins);
     free(http->state);
     free(http);
 }
 
 void http_reconfigure(struct http *http, const struct config *config)
 {
-    take_options(http, config);
+    if (take_options(http, config) != 0)
+        log_error("origins_kept", "error=\"out of memory\" action=\"pages may ask as before\"");
 }
 
 void http_on_closed(struct http *http, void (*closed)(void *arg, const struct address *peer), void *arg)

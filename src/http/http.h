@@ -51,7 +51,7 @@ void http_destroy(struct http *http);
 
 void http_reconfigure(struct http *http, const struct config *config);
 
-/* Takes an accepted connection; loopback: it came by a listener of this machine's own addresses. One that is refused is
+/* Takes an accepted connection; loopback: it came by an address of this machine's own. One that is refused is
  * answered 503 and closed. 0, or -errno and the descriptor is still the caller's. */
 int http_accept(struct http *http, int fd, const struct address *peer, uint64_t client_id, bool loopback, bool refused);
 

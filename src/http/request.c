@@ -72,6 +72,11 @@ static size_t token_size(struct slice text)
     return size;
 }
 
+bool http_is_token(struct slice text)
+{
+    return text.size && token_size(text) == text.size;
+}
+
 static struct slice skip(struct slice text, size_t size)
 {
     return slice_make(text.data + size, text.size - size);

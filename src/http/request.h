@@ -78,6 +78,9 @@ bool http_header_has(const struct http_request *request, const char *name, const
 /* Cuts the next item, trimmed, off a list separated by commas; empty items are passed over. False at the end. */
 bool http_next_item(struct slice *list, struct slice *ret_item);
 
+/* True for what may stand as the name of a header, or of a method. */
+bool http_is_token(struct slice text);
+
 /* Whatever their case. */
 bool http_name_is(struct slice text, const char *name);
 

@@ -17,7 +17,7 @@ enum right {
 };
 
 enum route_flags {
-    ROUTE_SAFE = 1, /* changes nothing: pages of any origin may send it, they cannot read the answer */
+    ROUTE_SAFE = 1, /* changes nothing, and is looked at: links from pages of any origin may lead to it */
     ROUTE_BATCH = 2, /* its body may have http.batch_size_max bytes, not line.payload_size_max */
 };
 

@@ -6,6 +6,7 @@
 #define HTTP_STATE_H
 
 #include "http/http.h"
+#include "http/origin.h"
 #include "http/request.h"
 #include "net/conn.h"
 
@@ -22,6 +23,7 @@ struct http_state {
     struct conn_limits conn_limits;
     struct http_limits limits;       /* body_size_max: of the largest body that any route takes */
     size_t payload_size_max, batch_size_max;
+    struct origins origins;
     uint64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
 
     /* The request that is being looked at. */
