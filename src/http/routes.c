@@ -8,6 +8,8 @@ const struct route routes[] = {
     { HTTP_GET,  "/readyz",  health_ready, RIGHT_NONE, ROUTE_SAFE },
     { HTTP_GET,  "/openapi.json",  describe_openapi,  RIGHT_MONITOR, ROUTE_SAFE },
     { HTTP_GET,  "/asyncapi.json", describe_asyncapi, RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_GET,  "/",        page_dashboard, RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_GET,  "/ui/*",    page_file,    RIGHT_MONITOR, ROUTE_SAFE },
 };
 /* clang-format on */
 const size_t route_count = sizeof routes / sizeof *routes;

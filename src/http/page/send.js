@@ -7,6 +7,7 @@ import { payload_text } from "./payload.js";
 
 const HEADER_PREFIX = "Posthorn-Header-";
 let kind = "publish";
+let sending = false;
 
 export function start_send() {
     const form = by_id("send-form"), tabs = ["publish", "request"].map((name) => by_id(`tab-${name}`));
@@ -68,9 +69,11 @@ function split_header(line) {
     return { name, value };
 }
 
+/* One at a time. The button is not disabled meanwhile: that would take the focus from whoever pressed it. */
 async function send(form) {
-    const message = read(form), button = by_id("send-button"), began = performance.now();
-    button.disabled = true;
+    if (sending) return;
+    set_sending(true);
+    const message = read(form), began = performance.now();
     try {
         const response = await ask(message.path, options_of(message));
         const body = new Uint8Array(await response.arrayBuffer());
@@ -79,21 +82,29 @@ async function send(form) {
     } catch (problem) {
         show(problem_note(problem));
     } finally {
-        button.disabled = false;
+        set_sending(false);
     }
 }
 
-/* A body without a type has none: a Blob, for of a text fetch would say text/plain. */
+function set_sending(value) {
+    sending = value;
+    by_id("send-button").setAttribute("aria-disabled", String(value));
+}
+
+/*
+ * A body without a type has none: a Blob, for of a text fetch would say text/plain. The headers go as a list, for of
+ * Headers a browser sends the names in small letters; but Headers tells which it would refuse.
+ */
 function options_of({ type, payload, headers }) {
     const bad = headers.find(({ name, value }) => !name || value === undefined);
     if (bad) throw new Problem({ title: "No such header", detail: `"${bad.name}" is not of the form Name: value.` });
-    const fields = new Headers();
+    const fields = headers.map(({ name, value }) => [HEADER_PREFIX + name, value]);
+    if (type) fields.push(["Content-Type", type]);
     try {
-        for (const { name, value } of headers) fields.append(HEADER_PREFIX + name, value);
+        new Headers(fields);
     } catch (error) {
         throw new Problem({ title: "The browser refuses this header", detail: error.message });
     }
-    if (type) fields.set("Content-Type", type);
     return { method: "POST", body: new Blob([payload]), headers: fields };
 }
 

@@ -9,7 +9,7 @@ export function start_streams() {
 }
 
 export function show_streams(now) {
-    const streams = now.streams || [];
+    const { streams } = now.posthorn;
     set_text(by_id("streams-note"), streams.length ? "" : "nothing is kept: [recent] is off");
     sync_children(by_id("streams-list"), streams, { key: (stream) => stream.name, make, fill: (box, stream) => fill(box, stream, now) });
 }

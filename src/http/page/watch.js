@@ -174,7 +174,7 @@ function fill_details(details, message) {
     details.append(element("p", { class: "aside" }, facts.filter(Boolean).join(" · ")));
     const headers = header_lines(message.headers || {});
     if (headers.length) details.append(element("pre", { class: "head" }, headers.join("\n")));
-    if (data.length) details.append(element("pre", {}, payload_text(data)));
+    if (data.length) details.append(element("pre", { tabindex: "0" }, payload_text(data)));
 }
 
 function header_lines(headers) {
