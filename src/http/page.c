@@ -1,9 +1,6 @@
-#include <stdio.h>
-
 #include "http/page.h"
-#include "http/routes.h"
 
-enum { ETAG_LINE_SIZE = 64 };
+#include "http/routes.h"
 
 /*
  * What every file of the page is sent with. It shows what strangers have published, so it is given no right that it
@@ -19,52 +16,21 @@ static const char page_headers[] =
     "Cross-Origin-Opener-Policy: same-origin\r\n"
     "Cross-Origin-Resource-Policy: same-origin\r\n";
 
-static void send_named(struct exchange *exchange, struct slice name);
-static const struct page_file *find_file(struct slice name);
-static void send_file(struct exchange *exchange, const struct page_file *file);
-static bool is_held(const struct http_request *request, const struct page_file *file);
-
-void page_dashboard(struct exchange *exchange)
+static void send_file(struct exchange *exchange, struct slice name)
 {
-    send_named(exchange, slice_of("index.html"));
-}
-
-void page_file(struct exchange *exchange)
-{
-    send_named(exchange, exchange->parameter);
-}
-
-static void send_named(struct exchange *exchange, struct slice name)
-{
-    const struct page_file *file = find_file(name);
+    const struct embedded *file = embedded_find(page_files, page_file_count, name);
     if (file)
-        send_file(exchange, file);
+        embedded_answer(exchange, file, page_headers);
     else
         answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "the dashboard has no file of this name");
 }
 
-static const struct page_file *find_file(struct slice name)
+void page_dashboard(struct exchange *exchange)
 {
-    for (size_t i = 0; i < page_file_count; i++)
-        if (slice_is(name, page_files[i].name))
-            return &page_files[i];
-    return NULL;
+    send_file(exchange, slice_of("index.html"));
 }
 
-static void send_file(struct exchange *exchange, const struct page_file *file)
+void page_file(struct exchange *exchange)
 {
-    char headers[ETAG_LINE_SIZE + sizeof page_headers];
-    snprintf(headers, sizeof headers, "ETag: %s\r\n%s", file->etag, page_headers);
-    if (is_held(exchange->request, file))
-        answer_empty(exchange, 304, headers);
-    else
-        answer(exchange, 200, file->type, slice_make((const char *)file->data, file->size), headers);
-}
-
-/* True where the client has this very file. */
-static bool is_held(const struct http_request *request, const struct page_file *file)
-{
-    return http_header_has(request, "If-None-Match", file->etag) ||
-           http_header_has(request, "If-None-Match", file->etag + strlen("W/")) ||
-           http_header_has(request, "If-None-Match", "*");
+    send_file(exchange, exchange->parameter);
 }
