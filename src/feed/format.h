@@ -9,7 +9,8 @@
  *     (empty line)
  *
  * A message that was not kept (sequence 0: delivered live) has no id, stream and seq. A header that repeats has an
- * array of its values. Plain data that is not UTF-8, or holds NUL, is written as a data URL (RFC 2397): "data:;base64,AAEC".
+ * array of its values. Plain data that is not UTF-8, or holds NUL, is written as a data URL (RFC 2397):
+ * "data:;base64,AAEC".
  */
 #ifndef FEED_FORMAT_H
 #define FEED_FORMAT_H

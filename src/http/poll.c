@@ -10,8 +10,9 @@
 #include "util/hash.h"
 
 enum {
-    BODY_SIZE_MAX = 4 << 20, /* what one answer holds, and one message more */
+    BODY_SIZE_MAX = 4 << 20, /* of one answer; a single message may be larger */
     BODY_ROOM_MIN = 4 << 10,
+    HEAD_ROOM = 64 << 10,    /* what a connection's output holds besides */
 };
 
 /* One poll, from its request to its answer. */
@@ -25,7 +26,7 @@ struct poll {
     uint64_t due_ms;           /* until when it waits; of the loop's clock */
     unsigned limit, count;
     char *body;                /* the messages so far, each with a comma in front */
-    size_t body_size, body_room;
+    size_t body_size, body_room, body_max;
     uint64_t client;           /* hash of what names it, for its pace */
     struct slice path, query;  /* for the link to what comes next; behind the struct, as the patterns are */
     char text[];
@@ -55,8 +56,9 @@ static bool take_message(void *arg, const struct stream_message *message)
     struct poll *poll = arg;
     struct feed *feed = poll->exchange->http->feed;
     struct slice name = slice_of(stream_name(feed_stream(feed)));
-    if (poll->count == poll->limit || poll->body_size >= BODY_SIZE_MAX ||
-        !make_room(poll, format_size_max(format, message, name)))
+    size_t size = format_size_max(format, message, name);
+    if (poll->count == poll->limit || (poll->count && poll->body_size + size > poll->body_max) ||
+        !make_room(poll, size))
         return false;
     char *at = poll->body + poll->body_size;
     poll->body_size += (size_t)(format_write(format, message, name, stream_epoch(feed_stream(feed)), at) - at);
@@ -270,6 +272,12 @@ static uint64_t client_of(struct exchange *exchange, struct slice patterns)
     return agent.size ? hash_bytes(hash, agent.data, agent.size) : hash;
 }
 
+static size_t body_max(const struct http *http)
+{
+    size_t room = http->state->conn_limits.pending_size_max - HEAD_ROOM;
+    return room < BODY_SIZE_MAX ? room : BODY_SIZE_MAX;
+}
+
 void poll_begin(struct exchange *exchange, const struct reading *reading)
 {
     struct slice path = exchange->request->path, query = exchange->request->query;
@@ -284,6 +292,7 @@ void poll_begin(struct exchange *exchange, const struct reading *reading)
         .not_after = cursor_of_tag(exchange),
         .due_ms = loop_now_ms(exchange->http->loop) + reading->wait_ms,
         .limit = reading->limit,
+        .body_max = body_max(exchange->http),
         .client = client_of(exchange, reading->kept),
     };
     char *at = poll->text;

@@ -101,7 +101,7 @@ static void log_connect(const struct client *client, const cJSON *json)
               log_quote(read_text(json, "lang", &bad), lang), log_quote(read_text(json, "version", &bad), version));
 }
 
-/* Keeps what the client says of itself, for the monitor; cut where it is long, for it is kept as long as the client is. */
+/* Keeps what the client says of itself, for the monitor; cut where it is long, since it stays as long as the client. */
 static void keep_words(struct client *client, const cJSON *json)
 {
     static const char *const members[] = { "name", "lang", "version" };

@@ -24,8 +24,8 @@ struct loop_hooks {
     void *arg;
     void (*received)(void *arg);     /* after bytes were read from a socket, before they are looked at */
     bool (*before_send)(void *arg);  /* before bytes are written to a socket; false: not now, they wait */
-    bool (*before_flush)(void *arg); /* when all is handled, before what was written leaves; true: there is more to do, do
-                                        not sleep */
+    bool (*before_flush)(void *arg); /* when all is handled, before what was written leaves; true: there is more to do,
+                                        do not sleep */
     void (*turn_end)(void *arg);     /* when all is handled, flushed and freed */
     bool (*before_sleep)(void *arg); /* when nothing is left to do; false: there is, do not sleep */
     void (*woken)(void *arg);        /* after the wait and what it brought, before the timers */

@@ -5,8 +5,8 @@
  *   record   struct memory_record, topic, headers and payload, padding to 8
  *
  * Records do not move and do not change once they are written, but for the mark that one is superseded: so whoever
- * holds a block may read what was in it then without a lock. Blocks count their references; one that nobody reads is used
- * again when its messages have gone, for fresh memory costs a page fault every 4 KiB.
+ * holds a block may read what was in it then without a lock. Blocks count their references; one that nobody reads is
+ * used again when its messages have gone, for fresh memory costs a page fault every 4 KiB.
  *
  * A struct memory belongs to a stream and is touched under its lock; blocks may be held and released by any thread.
  */
