@@ -102,8 +102,8 @@ struct memory_record *memory_append(struct memory *memory, uint64_t sequence, ui
     return record;
 }
 
-/* The first block that ends with this sequence or a later one. */
-static struct memory_block *find_block(const struct memory *memory, uint64_t sequence)
+/* The place of the first block that ends with this sequence or a later one; count: there is none. */
+static size_t find_place(const struct memory *memory, uint64_t sequence)
 {
     size_t low = 0, high = memory->count;
     while (low < high) {
@@ -113,30 +113,63 @@ static struct memory_block *find_block(const struct memory *memory, uint64_t seq
         else
             high = middle;
     }
-    return memory_block_at(memory, low);
+    return low;
 }
 
-struct memory_record *memory_find(const struct memory *memory, uint64_t sequence, struct memory_block **ret_block)
+/* The first record of the block with this sequence or a later one, of which there must be one. */
+static uint32_t find_at(const struct memory_block *block, uint64_t sequence)
 {
-    struct memory_block *block = find_block(memory, sequence);
-    if (!block)
-        return NULL;
     uint64_t ahead = sequence > block->first_sequence ? sequence - block->first_sequence : 0; /* none is left out */
     uint32_t at = block->index[ahead / MEMORY_INDEX_STEP];
     while (memory_record_at(block, at)->sequence < sequence)
         at += memory_record_at(block, at)->size;
-    if (ret_block)
-        *ret_block = block;
-    return memory_record_at(block, at);
+    return at;
 }
 
-/* Nobody can come to hold a block that is in no queue: one reference is ours alone, and the block is used again. */
-void memory_drop_block(struct memory *memory)
+struct memory_record *memory_find(const struct memory *memory, uint64_t sequence, struct memory_block **ret_block)
 {
-    struct memory_block *block = *place(memory, 0);
+    struct memory_block *block = memory_block_at(memory, find_place(memory, sequence));
+    if (!block)
+        return NULL;
+    if (ret_block)
+        *ret_block = block;
+    return memory_record_at(block, find_at(block, sequence));
+}
+
+uint32_t memory_next_live(const struct memory_block *block, uint32_t at)
+{
+    while (at < block->used && memory_is_superseded(memory_record_at(block, at)))
+        at += memory_record_at(block, at)->size;
+    return at;
+}
+
+struct memory_record *memory_find_live(const struct memory *memory, uint64_t sequence, struct memory_block **ret_block)
+{
+    struct memory_block *block;
+    for (size_t i = find_place(memory, sequence); (block = memory_block_at(memory, i)); i++) {
+        uint32_t at = memory_next_live(block, find_at(block, sequence));
+        if (at < block->used) {
+            *ret_block = block;
+            return memory_record_at(block, at);
+        }
+    }
+    return NULL;
+}
+
+/* Takes it out of the queue; those before it move up: mostly there are none. */
+static void take_out(struct memory *memory, const struct memory_block *block)
+{
+    for (size_t at = find_place(memory, block->last_sequence); at > 0; at--)
+        *place(memory, at) = *place(memory, at - 1);
     memory->head = (memory->head + 1) & (memory->room - 1);
     memory->count--;
     memory->block_bytes -= block->size;
+}
+
+/* Nobody can come to hold a block that is in no queue: one reference is ours alone, and the block is used again. */
+void memory_drop_block(struct memory *memory, struct memory_block *block)
+{
+    take_out(memory, block);
     bool is_ours = atomic_load_explicit(&block->reference_count, memory_order_acquire) == 1;
     if (is_ours && block->size == MEMORY_BLOCK_SIZE && memory->spare_count < MEMORY_SPARE_MAX)
         memory->spare[memory->spare_count++] = block;
@@ -147,7 +180,7 @@ void memory_drop_block(struct memory *memory)
 void memory_finish(struct memory *memory)
 {
     while (memory->count)
-        memory_drop_block(memory);
+        memory_drop_block(memory, *place(memory, 0));
     while (memory->spare_count)
         free(memory->spare[--memory->spare_count]);
     free(memory->blocks);

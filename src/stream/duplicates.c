@@ -57,10 +57,9 @@ static void forget_oldest(struct duplicates *duplicates)
     duplicates->count--;
 }
 
-void duplicates_expire(struct duplicates *duplicates, uint64_t now_ms, uint64_t window_ms, uint32_t count_max)
+void duplicates_expire(struct duplicates *duplicates, uint64_t now_ms, uint64_t window_ms)
 {
-    while (duplicates->count && (duplicates->count > count_max ||
-                                 entry_at(duplicates, duplicates->head)->time_ms + window_ms <= now_ms))
+    while (duplicates->count && entry_at(duplicates, duplicates->head)->time_ms + window_ms <= now_ms)
         forget_oldest(duplicates);
 }
 
@@ -97,9 +96,12 @@ static bool grow(struct duplicates *duplicates)
     return true;
 }
 
-bool duplicates_add(struct duplicates *duplicates, struct slice id, uint64_t sequence, uint64_t now_ms)
+bool duplicates_add(struct duplicates *duplicates, struct slice id, uint64_t sequence, uint64_t now_ms,
+                    uint32_t count_max)
 {
     struct duplicate_entry entry = { .sequence = sequence, .time_ms = now_ms };
+    while (duplicates->count && duplicates->count >= count_max)
+        forget_oldest(duplicates);
     if (duplicates->count == duplicates->ring_room && !grow(duplicates))
         return false;
     uint32_t place = (duplicates->head + duplicates->count) & (duplicates->ring_room - 1);

@@ -18,14 +18,15 @@ struct duplicates {
     uint64_t seeds[2];
 };
 
-/* Forgets what was seen before window_ms ago, and the oldest where there are more than count_max. */
-void duplicates_expire(struct duplicates *duplicates, uint64_t now_ms, uint64_t window_ms, uint32_t count_max);
+/* Forgets what was seen window_ms ago or before. */
+void duplicates_expire(struct duplicates *duplicates, uint64_t now_ms, uint64_t window_ms);
 
 /* The sequence under which a message of this id was kept; 0: it has not been seen. */
 uint64_t duplicates_find(const struct duplicates *duplicates, struct slice id);
 
-/* Remembers an id that is not there. False: out of memory. */
-bool duplicates_add(struct duplicates *duplicates, struct slice id, uint64_t sequence, uint64_t now_ms);
+/* Remembers an id that is not there; of count_max the oldest are forgotten for it. False: out of memory. */
+bool duplicates_add(struct duplicates *duplicates, struct slice id, uint64_t sequence, uint64_t now_ms,
+                    uint32_t count_max);
 
 void duplicates_finish(struct duplicates *duplicates);
 

@@ -15,10 +15,11 @@ struct stream {
     struct duplicates duplicates;
     struct topics topics;         /* only where messages of a topic are bounded */
     uint64_t epoch;
-    uint64_t first_sequence;      /* of the oldest kept; what is before it in its block is gone */
+    uint64_t first_sequence;      /* of the oldest kept; last_sequence + 1 where there is none */
+    uint32_t first_at;            /* its place in the oldest block; what is before it there is gone */
     atomic_uint_fast64_t last_sequence;
     uint64_t lost_sequence;       /* the last that made room for newer ones; superseded messages are not lost */
-    uint64_t first_time_ms;       /* of the oldest kept; UINT64_MAX: none */
+    uint64_t first_time_ms, last_time_ms; /* of the oldest and the newest kept, where there is one */
     uint64_t message_count, byte_count, duplicate_count;
     struct stream_watch *watches;
     char name[];
@@ -32,7 +33,6 @@ struct stream *stream_create(const char *name, const struct stream_limits *limit
     strcpy(stream->name, name);
     stream->limits = *limits;
     stream->first_sequence = 1;
-    stream->first_time_ms = UINT64_MAX;
     while (!stream->epoch)
         random_bytes(&stream->epoch, sizeof stream->epoch);
     pthread_mutex_init(&stream->lock, NULL);
@@ -70,55 +70,44 @@ static uint64_t last_of(const struct stream *stream)
     return atomic_load_explicit(&stream->last_sequence, memory_order_relaxed);
 }
 
-/* Forgetting. */
+/* Forgetting. What is forgotten is not marked: whoever holds its block still reads it. */
 
-static void supersede(struct stream *stream, struct memory_block *block, struct memory_record *record)
+/* The record is kept no more. */
+static void discount(struct stream *stream, struct memory_block *block, const struct memory_record *record)
 {
-    atomic_store_explicit(&record->is_superseded, true, memory_order_relaxed);
     block->live_count--;
     stream->message_count--;
     stream->byte_count -= record->size;
 }
 
-static void forget(struct stream *stream, struct memory_block *block, struct memory_record *record)
-{
-    if (atomic_load_explicit(&record->is_superseded, memory_order_relaxed))
-        return;
-    if (stream->limits.messages_per_topic_max)
-        topics_drop(&stream->topics, slice_make(memory_record_topic(record), record->topic_size), record->sequence);
-    supersede(stream, block, record);
-    stream->lost_sequence = record->sequence;
-}
-
-/* What is oldest now: the first live record at or behind first_sequence. Blocks before it go. */
+/* What is oldest now: the first live record from first_at on. Blocks before it go. */
 static void find_first(struct stream *stream)
 {
     struct memory_block *block;
-    struct memory_record *record = memory_find(&stream->memory, stream->first_sequence, &block);
-    while (record && atomic_load_explicit(&record->is_superseded, memory_order_relaxed))
-        record = memory_find(&stream->memory, ++stream->first_sequence, &block);
-    stream->first_time_ms = record ? record->time_ms : UINT64_MAX;
-    if (!record)
-        stream->first_sequence = last_of(stream) + 1;
-    while (stream->memory.count && memory_block_at(&stream->memory, 0)->last_sequence < stream->first_sequence)
-        memory_drop_block(&stream->memory);
+    while ((block = memory_block_at(&stream->memory, 0))) {
+        stream->first_at = memory_next_live(block, stream->first_at);
+        if (stream->first_at < block->used) {
+            const struct memory_record *record = memory_record_at(block, stream->first_at);
+            stream->first_sequence = record->sequence;
+            stream->first_time_ms = record->time_ms;
+            return;
+        }
+        memory_drop_block(&stream->memory, block);
+        stream->first_at = 0;
+    }
+    stream->first_sequence = last_of(stream) + 1;
 }
 
 static void forget_first(struct stream *stream)
 {
-    struct memory_block *block;
-    struct memory_record *record = memory_find(&stream->memory, stream->first_sequence, &block);
-    if (record)
-        forget(stream, block, record);
-    stream->first_sequence++;
+    struct memory_block *block = memory_block_at(&stream->memory, 0);
+    const struct memory_record *record = memory_record_at(block, stream->first_at);
+    if (stream->limits.messages_per_topic_max)
+        topics_drop(&stream->topics, slice_make(memory_record_topic(record), record->topic_size), record->sequence);
+    discount(stream, block, record);
+    stream->lost_sequence = record->sequence;
+    stream->first_at += record->size;
     find_first(stream);
-}
-
-static void forget_records(struct stream *stream, struct memory_block *block)
-{
-    for (uint32_t at = 0; at < block->used; at += memory_record_at(block, at)->size)
-        if (memory_record_at(block, at)->sequence >= stream->first_sequence)
-            forget(stream, block, memory_record_at(block, at));
 }
 
 /* All of the oldest block at once. Record by record only where topics have to be told, or some are gone already: what
@@ -127,23 +116,26 @@ static void forget_block(struct stream *stream)
 {
     struct memory_block *block = memory_block_at(&stream->memory, 0);
     if (stream->limits.messages_per_topic_max || block->live_count < block->record_count) {
-        forget_records(stream, block);
-    } else {
-        stream->message_count -= block->record_count;
-        stream->byte_count -= block->used;
-        stream->lost_sequence = block->last_sequence;
+        while (memory_block_at(&stream->memory, 0) == block)
+            forget_first(stream);
+        return;
     }
-    stream->first_sequence = block->last_sequence + 1;
-    memory_drop_block(&stream->memory);
+    stream->message_count -= block->record_count;
+    stream->byte_count -= block->used;
+    stream->lost_sequence = block->last_sequence;
+    memory_drop_block(&stream->memory, block);
     find_first(stream);
+}
+
+static bool is_too_old(const struct stream *stream, uint64_t now_ms)
+{
+    uint64_t age_max_ms = stream->limits.age_max_ms;
+    return age_max_ms && now_ms > age_max_ms && stream->first_time_ms < now_ms - age_max_ms;
 }
 
 static void trim_age(struct stream *stream, uint64_t now_ms)
 {
-    uint64_t age_max_ms = stream->limits.age_max_ms;
-    if (!age_max_ms)
-        return;
-    while (stream->message_count && stream->first_time_ms + age_max_ms < now_ms)
+    while (stream->message_count && is_too_old(stream, now_ms))
         forget_first(stream);
 }
 
@@ -163,13 +155,12 @@ static void count_topics_anew(struct stream *stream)
 {
     topics_finish(&stream->topics);
     for (size_t i = 0; stream->limits.messages_per_topic_max && i < stream->memory.count; i++) {
-        struct memory_block *block = memory_block_at(&stream->memory, i);
-        for (uint32_t at = 0; at < block->used; at += memory_record_at(block, at)->size) {
-            struct memory_record *record = memory_record_at(block, at);
-            if (record->sequence >= stream->first_sequence &&
-                !atomic_load_explicit(&record->is_superseded, memory_order_relaxed))
-                topics_add(&stream->topics, slice_make(memory_record_topic(record), record->topic_size),
-                           record->sequence);
+        const struct memory_block *block = memory_block_at(&stream->memory, i);
+        uint32_t at = memory_next_live(block, i ? 0 : stream->first_at);
+        while (at < block->used) {
+            const struct memory_record *record = memory_record_at(block, at);
+            topics_add(&stream->topics, slice_make(memory_record_topic(record), record->topic_size), record->sequence);
+            at = memory_next_live(block, at + record->size);
         }
     }
 }
@@ -186,24 +177,34 @@ void stream_set_limits(struct stream *stream, const struct stream_limits *limits
 
 /* Appending. */
 
+/* Its block goes with the last record kept in it, or rare topics among frequent ones would fill the stream with what is
+ * superseded. */
+static void supersede(struct stream *stream, uint64_t sequence)
+{
+    struct memory_block *block;
+    struct memory_record *record = memory_find(&stream->memory, sequence, &block);
+    atomic_store_explicit(&record->is_superseded, true, memory_order_relaxed);
+    discount(stream, block, record);
+    if (sequence == stream->first_sequence)
+        find_first(stream);
+    else if (!block->live_count)
+        memory_drop_block(&stream->memory, block);
+}
+
 /* Where the topic has too many, its oldest are superseded. */
 static void bound_topic(struct stream *stream, struct slice topic, uint64_t sequence)
 {
     uint64_t oldest;
     topics_add(&stream->topics, topic, sequence); /* without memory for it, it goes by the other bounds */
     while ((oldest = topics_excess(&stream->topics, topic, stream->limits.messages_per_topic_max))) {
-        struct memory_block *block;
-        struct memory_record *record = memory_find(&stream->memory, oldest, &block);
         topics_drop(&stream->topics, topic, oldest);
-        supersede(stream, block, record);
-        if (oldest == stream->first_sequence)
-            find_first(stream);
+        supersede(stream, oldest);
     }
 }
 
 static bool has_id(const struct stream *stream, const struct message *message, struct slice *ret_id)
 {
-    return message->head_size && stream->limits.duplicate_window_ms &&
+    return message->head_size && stream->limits.duplicate_window_ms && stream->limits.duplicate_ids_max &&
            headers_find(slice_make(message->body, message->head_size), "Nats-Msg-Id", ret_id) && ret_id->size;
 }
 
@@ -217,7 +218,9 @@ static uint64_t keep(struct stream *stream, struct slice topic, const struct mes
     if (!stream->message_count) {
         stream->first_sequence = sequence;
         stream->first_time_ms = now_ms;
+        stream->first_at = 0; /* all blocks had gone */
     }
+    stream->last_time_ms = now_ms;
     stream->message_count++;
     stream->byte_count += record->size;
     atomic_store_explicit(&stream->last_sequence, sequence, memory_order_release);
@@ -233,8 +236,7 @@ static struct receipt append_one(struct stream *stream, struct slice topic, cons
     struct slice id;
     bool identified = has_id(stream, message, &id);
     if (identified) {
-        duplicates_expire(&stream->duplicates, now_ms, stream->limits.duplicate_window_ms,
-                          stream->limits.duplicate_ids_max);
+        duplicates_expire(&stream->duplicates, now_ms, stream->limits.duplicate_window_ms);
         receipt.sequence = duplicates_find(&stream->duplicates, id);
         receipt.duplicate = receipt.sequence != 0;
         stream->duplicate_count += receipt.duplicate;
@@ -242,7 +244,8 @@ static struct receipt append_one(struct stream *stream, struct slice topic, cons
     if (!receipt.duplicate)
         receipt.sequence = keep(stream, topic, message, now_ms);
     if (identified && !receipt.duplicate && receipt.sequence)
-        duplicates_add(&stream->duplicates, id, receipt.sequence, now_ms); /* or it may be kept twice */
+        duplicates_add(&stream->duplicates, id, receipt.sequence, now_ms,
+                       stream->limits.duplicate_ids_max); /* without memory for it, it may be kept twice */
     return receipt;
 }
 
@@ -316,7 +319,7 @@ bool stream_read(struct stream *stream, uint64_t after, uint64_t now_ms, struct 
     tell_gap(stream, after, &run);
     uint64_t from = after + 1 > stream->first_sequence ? after + 1 : stream->first_sequence;
     struct memory_block *block;
-    struct memory_record *record = stream->message_count ? memory_find(&stream->memory, from, &block) : NULL;
+    struct memory_record *record = after < last_of(stream) ? memory_find_live(&stream->memory, from, &block) : NULL;
     if (record) {
         run.block = memory_block_hold(block);
         run.at = (uint32_t)((char *)record - block->bytes);
@@ -333,7 +336,7 @@ bool stream_run_next(struct stream_run *run, struct stream_message *ret_message)
     while (run->at < run->end) {
         const struct memory_record *record = memory_record_at(run->block, run->at);
         run->at += record->size;
-        if (atomic_load_explicit(&record->is_superseded, memory_order_relaxed))
+        if (memory_is_superseded(record))
             continue;
         const char *topic = memory_record_topic(record), *body = topic + record->topic_size;
         *ret_message = (struct stream_message){
@@ -374,18 +377,16 @@ uint64_t stream_sequence_before(struct stream *stream, uint64_t time_ms)
 void stream_get_state(struct stream *stream, struct stream_state *ret_state)
 {
     pthread_mutex_lock(&stream->lock);
-    uint64_t last = last_of(stream);
-    const struct memory_record *newest = last ? memory_find(&stream->memory, last, NULL) : NULL;
     *ret_state = (struct stream_state){
         .epoch = stream->epoch,
-        .first_sequence = stream->message_count ? stream->first_sequence : last + 1,
-        .last_sequence = last,
+        .first_sequence = stream->first_sequence,
+        .last_sequence = last_of(stream),
         .lost_sequence = stream->lost_sequence,
         .message_count = stream->message_count,
         .byte_count = stream->byte_count,
         .duplicate_count = stream->duplicate_count,
         .first_time_ms = stream->message_count ? stream->first_time_ms : 0,
-        .last_time_ms = newest ? newest->time_ms : 0,
+        .last_time_ms = stream->message_count ? stream->last_time_ms : 0,
     };
     pthread_mutex_unlock(&stream->lock);
 }

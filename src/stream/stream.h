@@ -17,10 +17,11 @@ struct stream;
 
 /* What bounds a stream; 0: no such bound. The oldest messages make room for the newest. */
 struct stream_limits {
-    uint64_t bytes_max;              /* of memory; not 0. Messages go by whole blocks, and the last block stays. */
+    uint64_t bytes_max;              /* of the blocks that hold them; not 0. Messages go by whole blocks, and the
+                                        last block stays. */
     uint64_t messages_max;
     uint64_t messages_per_topic_max;
-    uint64_t age_max_ms;
+    uint64_t age_max_ms;             /* what is older is not read either */
     uint64_t duplicate_window_ms;    /* how long the id of a message is remembered; 0: not at all */
     uint32_t duplicate_ids_max;      /* how many ids at most */
 };
@@ -45,9 +46,10 @@ void stream_destroy(struct stream *stream);
 const char *stream_name(const struct stream *stream);
 uint64_t stream_epoch(const struct stream *stream);
 
-/* Other bounds from now on; what is over them goes with the next message. */
+/* Other bounds from now on; what is over them goes with the next message (of the topic, where topics are bounded). */
 void stream_set_limits(struct stream *stream, const struct stream_limits *limits);
 
+/* What has grown too old counts until the next append or read. */
 void stream_get_state(struct stream *stream, struct stream_state *ret_state);
 
 /* The newest sequence that readers may see. One load. */
@@ -55,7 +57,8 @@ uint64_t stream_last(const struct stream *stream);
 
 /* Who waits for a stream to advance. Embedded in its owner, who fills in wake and arg and nothing else. */
 struct stream_watch {
-    void (*wake)(void *arg);         /* from the thread that appended; once, until stream_watch_take */
+    void (*wake)(void *arg);         /* once, until stream_watch_take; from the thread that appended, under the
+                                        stream's lock: it calls nothing here */
     void *arg;
     atomic_bool advanced;
     struct stream_watch *next;
@@ -86,7 +89,10 @@ struct stream_message {
     struct slice payload;
 };
 
-/* A stretch of the log in memory, held for reading: readable until stream_release, whatever the stream does. */
+/*
+ * A stretch of the log in memory, held for reading: readable until stream_release, whatever the stream forgets
+ * meanwhile; only what is superseded meanwhile may be passed over.
+ */
 struct stream_run {
     struct memory_block *block;
     uint32_t at, end;                /* within the block */
@@ -95,9 +101,9 @@ struct stream_run {
 };
 
 /*
- * Holds a run of messages behind the sequence `after`, as many as lie together. False where there is none, and then
- * nothing is held; but even then the gap is told. Messages taken out for messages_per_topic_max leave no gap: they
- * are superseded.
+ * Holds a run of messages behind the sequence `after`, one or more, as many as lie together. False where there is none,
+ * and then nothing is held; but even then the gap is told. Messages taken out for messages_per_topic_max leave no gap:
+ * they are superseded.
  */
 bool stream_read(struct stream *stream, uint64_t after, uint64_t now_ms, struct stream_run *ret_run);
 
