@@ -11,6 +11,7 @@
 #include "metrics/counters.h"
 
 struct broker;
+struct feed;
 struct session;
 struct user;
 struct users;
@@ -48,6 +49,7 @@ struct broker {
     struct broker_limits limits;
     struct broker_hooks hooks;
     struct session *sessions;
+    const struct feed *feed;     /* this worker's readers of `recent`, for surveys; NULL: it is off */
     uint64_t batch_serial;
     unsigned stall_ms; /* set by a sink whose output is nearly full: whoever publishes waits so long, and clears it */
     bool parked;  /* mail for another worker waits for room: whoever publishes, or answers for what was, waits too */

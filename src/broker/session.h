@@ -18,7 +18,7 @@ struct session_facts {
     const struct address *peer;
     uint64_t id;                        /* of the client, as it stands in the log */
     uint64_t start_time_ms;             /* wall clock */
-    uint64_t input_ms;                  /* when bytes last came, by the loop's clock */
+    uint64_t idle_ms;                   /* since bytes last came */
     uint64_t bytes_in, bytes_out;       /* as they passed the socket */
     uint64_t pending_size;              /* bytes that wait to be written */
     const char *name, *lang, *version;  /* what the client says of itself */

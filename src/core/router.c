@@ -606,7 +606,18 @@ unsigned router_deliver(struct router *router, const struct match *match, struct
 
 void router_stats(const struct router *router, struct router_stats *ret_stats)
 {
-    *ret_stats = (struct router_stats){ router->hits, router->misses, index_node_count(router->index) };
+    struct router_stats stats = { .hits = router->hits, .misses = router->misses };
+    stats.node_count = index_node_count(router->index);
+    for (unsigned i = 0; i < CACHE_SETS * CACHE_WAYS; i++) {
+        const struct entry *entry = router->sets[i / CACHE_WAYS].entries[i % CACHE_WAYS];
+        if (!entry || !entry_is_right(router, entry))
+            continue;
+        stats.cached_count++;
+        stats.cached_sinks += entry->weight;
+        if (entry->weight > stats.fanout_max)
+            stats.fanout_max = entry->weight;
+    }
+    *ret_stats = stats;
 }
 
 void router_destroy(struct router *router)

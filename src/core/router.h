@@ -74,7 +74,10 @@ unsigned router_deliver_group(struct router *router, const struct match *match, 
 struct router_stats {
     uint64_t hits, misses;
     size_t node_count;
+    size_t cached_count, cached_sinks; /* answers remembered, and the sinks in them */
+    size_t fanout_max;                 /* the most sinks in one of them */
 };
+/* Looks through the whole cache: for those who ask now and then. */
 void router_stats(const struct router *router, struct router_stats *ret_stats);
 
 #endif

@@ -27,9 +27,9 @@
     COUNTER(protocol_errors, "Connections closed because of what they sent") \
     COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \
     COUNTER(publish_stalls, "Times that a publisher was held back for slow subscribers") \
+    COUNTER(mailbox_parks, "Times that a client was held back for a full mailbox") \
     COUNTER(http_requests, "HTTP requests that found their handler") \
-    COUNTER(http_problems, "HTTP requests answered with a problem") \
-    COUNTER(mailbox_parks, "Times that a client was held back for a full mailbox")
+    COUNTER(http_problems, "HTTP requests answered with a problem")
 
 struct counters {
 #define COUNTER_FIELD(name, help) uint64_t name;
