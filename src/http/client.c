@@ -475,7 +475,7 @@ static void client_describe(const struct session *session, struct session_facts 
         .peer = &conn->peer,
         .id = client->id,
         .start_time_ms = (uint64_t)client->start_time_s * 1000,
-        .input_ms = conn->input_ms,
+        .idle_ms = loop_now_ms(conn->loop) - conn->input_ms,
         .bytes_in = conn->bytes_in,
         .bytes_out = conn->bytes_out,
         .pending_size = conn_pending(conn),

@@ -23,9 +23,9 @@ struct feed;
 /* What pages and monitors are told of the server; constant, and outlives the room. */
 struct http_identity {
     const char *server_id, *server_name;
-    const char *line_host;
+    const char *line_host;           /* where the first listener of the line listens; "" and 0: by a unix socket */
     unsigned line_port;
-    const char *http_host;
+    const char *http_host;           /* and the first for HTTP */
     unsigned http_port;
     uint64_t start_time_ms;          /* wall clock */
     unsigned worker_count;

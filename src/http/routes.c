@@ -10,6 +10,11 @@ const struct route routes[] = {
     { HTTP_GET,  "/asyncapi.json", describe_asyncapi, RIGHT_MONITOR, ROUTE_SAFE },
     { HTTP_GET,  "/",        page_dashboard, RIGHT_MONITOR, ROUTE_SAFE },
     { HTTP_GET,  "/ui/*",    page_file,    RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_GET,  "/metrics", monitor_metrics, RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_GET,  "/varz",    monitor_varz,    RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_GET,  "/connz",   monitor_connz,   RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_GET,  "/subsz",   monitor_subsz,   RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_GET,  "/topicz",  monitor_topics,  RIGHT_MONITOR, ROUTE_SAFE },
 };
 /* clang-format on */
 const size_t route_count = sizeof routes / sizeof *routes;

@@ -46,11 +46,11 @@ void responder_take(struct exchange *exchange);      /* responder.c GET /v1/requ
 void responder_reply(struct exchange *exchange);     /* responder.c POST /v1/replies/{id} */
 void health_alive(struct exchange *exchange);        /* health.c    GET /healthz */
 void health_ready(struct exchange *exchange);        /* health.c    GET /readyz */
-void monitor_metrics(struct exchange *exchange);     /* monitor.c   GET /metrics */
-void monitor_varz(struct exchange *exchange);        /* monitor.c   GET /varz */
-void monitor_connz(struct exchange *exchange);       /* monitor.c   GET /connz */
-void monitor_subsz(struct exchange *exchange);       /* monitor.c   GET /subsz */
-void monitor_topics(struct exchange *exchange);      /* monitor.c   GET /topicz: topics seen, for the dashboard */
+void monitor_metrics(struct exchange *exchange);     /* metrics.c   GET /metrics */
+void monitor_varz(struct exchange *exchange);        /* varz.c      GET /varz */
+void monitor_connz(struct exchange *exchange);       /* connz.c     GET /connz */
+void monitor_subsz(struct exchange *exchange);       /* subsz.c     GET /subsz */
+void monitor_topics(struct exchange *exchange);      /* topicz.c    GET /topicz: topics seen, for the dashboard */
 void page_dashboard(struct exchange *exchange);      /* page.c      GET / */
 void page_file(struct exchange *exchange);           /* page.c      GET /ui/{file}: its style, script, picture */
 void describe_openapi(struct exchange *exchange);    /* describe.c  GET /openapi.json */

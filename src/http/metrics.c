@@ -1,0 +1,155 @@
+/* GET /metrics: all numbers, for Prometheus. */
+#include <config.h>
+
+#include <stdlib.h>
+
+#include "http/monitor.h"
+#include "http/process.h"
+#include "metrics/prometheus.h"
+
+/* What the rows are read from. */
+struct reading {
+    const struct tally *tally;
+    struct process_facts process;
+    double uptime_s;
+    double worker_count;
+};
+
+static double connections(const struct reading *reading)
+{
+    return (double)tally_connections(reading->tally);
+}
+
+static double subscriptions(const struct reading *reading)
+{
+    return (double)tally_subscriptions(reading->tally);
+}
+
+static double readers(const struct reading *reading)
+{
+    return (double)reading->tally->feed.reader_count;
+}
+
+static double readers_behind(const struct reading *reading)
+{
+    return (double)reading->tally->feed.behind_count;
+}
+
+static double waiting_polls(const struct reading *reading)
+{
+    return (double)reading->tally->feed.waiter_count;
+}
+
+static double channels(const struct reading *reading)
+{
+    return (double)reading->tally->feed.channel_count;
+}
+
+static double channel_bytes(const struct reading *reading)
+{
+    return (double)reading->tally->feed.byte_count;
+}
+
+static double workers(const struct reading *reading)
+{
+    return reading->worker_count;
+}
+
+static double uptime(const struct reading *reading)
+{
+    return reading->uptime_s;
+}
+
+static double memory(const struct reading *reading)
+{
+    return (double)reading->process.memory_size;
+}
+
+static double processor(const struct reading *reading)
+{
+    return (double)reading->process.processor_ms / 1000;
+}
+
+static const struct {
+    struct prometheus_family family;
+    double (*read)(const struct reading *reading);
+} numbers[] = {
+    { { "connections", "Connections that are open", "gauge" }, connections },
+    { { "subscriptions", "Subscriptions that there are", "gauge" }, subscriptions },
+    { { "readers", "Event streams and NDJSON streams that are open", "gauge" }, readers },
+    { { "readers_behind", "Those of them that read from the stream instead of its end", "gauge" }, readers_behind },
+    { { "waiting_polls", "Long polls that wait", "gauge" }, waiting_polls },
+    { { "channels", "Sets of readers that share patterns and a format", "gauge" }, channels },
+    { { "channel_bytes", "Bytes formatted for them that are held", "gauge" }, channel_bytes },
+    { { "workers", "Threads that serve clients", "gauge" }, workers },
+    { { "uptime_seconds", "Time since the server started", "gauge" }, uptime },
+    { { "resident_memory_bytes", "Memory of the process", "gauge" }, memory },
+    { { "processor_seconds_total", "Processor time that the process has used", "counter" }, processor },
+};
+
+static void put_numbers(FILE *out, const struct http *http, const struct tally *tally)
+{
+    const struct reading reading = {
+        .tally = tally,
+        .process = process_look(),
+        .uptime_s = (double)monitor_uptime_ms(http) / 1000,
+        .worker_count = http->identity->worker_count,
+    };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        prometheus_put_family(out, &numbers[i].family);
+        prometheus_put_sample(out, numbers[i].family.name, NULL, NULL, numbers[i].read(&reading));
+    }
+}
+
+static void put_build(FILE *out)
+{
+    const struct prometheus_family family = { "build_info", "The version that runs; always 1", "gauge" };
+    prometheus_put_family(out, &family);
+    prometheus_put_sample(out, family.name, "version", PACKAGE_VERSION, 1);
+}
+
+static void put_stream(FILE *out, struct stream *stream)
+{
+    struct stream_state state;
+    stream_get_state(stream, &state);
+    const struct {
+        struct prometheus_family family;
+        uint64_t value;
+    } rows[] = {
+        { { "stream_messages", "Messages that a stream keeps", "gauge" }, state.message_count },
+        { { "stream_bytes", "Memory that they take", "gauge" }, state.byte_count },
+        { { "stream_first_sequence", "Sequence of the oldest message kept", "gauge" }, state.first_sequence },
+        { { "stream_last_sequence", "Sequence of the newest message", "gauge" }, state.last_sequence },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        prometheus_put_family(out, &rows[i].family);
+        prometheus_put_sample(out, rows[i].family.name, "stream", stream_name(stream), (double)rows[i].value);
+    }
+}
+
+static void metrics_report(struct inquiry *inquiry)
+{
+    const struct tally *tally = (const struct tally *)inquiry;
+    struct exchange *exchange = inquiry->exchange;
+    const struct http *http = exchange->http;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (out) {
+        put_build(out);
+        put_numbers(out, http, tally);
+        if (http->feed)
+            put_stream(out, feed_stream(http->feed));
+        prometheus_put_counters(out, &tally->counters);
+    }
+    if (out && fclose(out) == 0)
+        answer(exchange, 200, PROMETHEUS_TYPE, slice_make(text, size), "Cache-Control: no-store\r\n");
+    else
+        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "there is no memory left for the answer");
+    free(text);
+}
+
+void monitor_metrics(struct exchange *exchange)
+{
+    tally_send(exchange, metrics_report);
+}

@@ -1,0 +1,108 @@
+#include "http/monitor.h"
+
+#include <stdlib.h>
+
+#include "util/units.h"
+
+/* Inquiries. */
+
+static void inquiry_abandoned(void *arg)
+{
+    struct inquiry *inquiry = arg;
+    inquiry->exchange = NULL; /* it is on its way, and is freed when it comes back */
+}
+
+static const struct hold_ops inquiry_hold_ops = { .abandoned = inquiry_abandoned };
+
+static void inquiry_done(struct survey *survey)
+{
+    struct inquiry *inquiry = (struct inquiry *)survey;
+    if (inquiry->exchange)
+        inquiry->report(inquiry);
+    inquiry->destroy(inquiry);
+}
+
+void inquiry_send(struct inquiry *inquiry, struct exchange *exchange)
+{
+    if (!inquiry) {
+        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "there is no memory left for the question");
+        return;
+    }
+    const struct broker_hooks *hooks = &exchange->http->broker->hooks;
+    inquiry->exchange = exchange;
+    inquiry->survey.done = inquiry_done;
+    exchange_hold(exchange, &inquiry_hold_ops, inquiry);
+    hooks->survey(hooks->arg, &inquiry->survey);
+}
+
+/* Sums. */
+
+static void add_router(struct router_stats *sum, const struct router *router)
+{
+    struct router_stats part;
+    router_stats(router, &part);
+    sum->hits += part.hits;
+    sum->misses += part.misses;
+    sum->node_count += part.node_count;
+    sum->cached_count += part.cached_count;
+    sum->cached_sinks += part.cached_sinks;
+    if (part.fanout_max > sum->fanout_max)
+        sum->fanout_max = part.fanout_max;
+}
+
+static void add_feed(struct feed_stats *sum, const struct feed *feed)
+{
+    struct feed_stats part;
+    feed_get_stats(feed, &part);
+    sum->reader_count += part.reader_count;
+    sum->waiter_count += part.waiter_count;
+    sum->channel_count += part.channel_count;
+    sum->behind_count += part.behind_count;
+    sum->byte_count += part.byte_count;
+}
+
+static void tally_visit(struct survey *survey, struct broker *broker)
+{
+    struct tally *tally = (struct tally *)survey;
+    counters_add(&tally->counters, broker->counters);
+    add_router(&tally->router, broker->router);
+    if (broker->feed)
+        add_feed(&tally->feed, broker->feed);
+}
+
+static void tally_destroy(struct inquiry *inquiry)
+{
+    free(inquiry);
+}
+
+void tally_send(struct exchange *exchange, void (*report)(struct inquiry *inquiry))
+{
+    struct tally *tally = calloc(1, sizeof *tally);
+    if (tally)
+        tally->inquiry = (struct inquiry){ .survey.visit = tally_visit, .report = report, .destroy = tally_destroy };
+    inquiry_send((struct inquiry *)tally, exchange);
+}
+
+/* What the routes share. */
+
+uint64_t monitor_uptime_ms(const struct http *http)
+{
+    uint64_t now_ms = broker_wall_ms(http->broker), start_ms = http->identity->start_time_ms;
+    return now_ms > start_ms ? now_ms - start_ms : 0; /* the wall clock may have been set back */
+}
+
+bool monitor_parameter(struct exchange *exchange, const char *name, uint64_t max, uint64_t *value)
+{
+    char text[24];
+    bool bad = false;
+    uint64_t number;
+    if (!exchange_query(exchange, name, text, sizeof text, &bad) && !bad)
+        return true;
+    if (!bad && units_parse_count(text, &number) && number <= max) {
+        *value = number;
+        return true;
+    }
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "%s is to be a whole number, at most %llu", name,
+                   (unsigned long long)max);
+    return false;
+}

@@ -1,0 +1,61 @@
+/*
+ * monitor: what the server tells of itself over HTTP, in the shape of nats-server's monitoring, so that its tools can
+ * read it.
+ *
+ *   varz     the whole: identity, limits, sums            connz    connections, one by one
+ *   subsz    what the routers hold                        topicz   the topics seen lately
+ *   metrics  all numbers, for Prometheus
+ *
+ * Numbers are those of all workers. The question travels from one to the next (struct survey), each adding its part on
+ * its own thread, while the exchange is held. Belongs to the worker that was asked.
+ */
+#ifndef HTTP_MONITOR_H
+#define HTTP_MONITOR_H
+
+#include "core/router.h"
+#include "feed/feed.h"
+#include "http/exchange.h"
+#include "http/http.h"
+#include "http/routes.h"
+
+/* A question to all workers with an exchange that waits for the answer. First in what is gathered. */
+struct inquiry {
+    struct survey survey;       /* first: its visit is set by who asks */
+    struct exchange *exchange;  /* NULL: its client has gone */
+    void (*report)(struct inquiry *inquiry); /* all have been asked: answers the exchange */
+    void (*destroy)(struct inquiry *inquiry);
+};
+
+/* Holds the exchange and sends the inquiry around; in the end it is reported, unless its client has gone, and
+ * destroyed. inquiry NULL stands for one that ran out of memory: the exchange is answered 500. */
+void inquiry_send(struct inquiry *inquiry, struct exchange *exchange);
+
+/* The sums of all workers. */
+struct tally {
+    struct inquiry inquiry;     /* first */
+    struct counters counters;
+    struct router_stats router;
+    struct feed_stats feed;
+};
+
+/* Asks for them; report finds them in what it is given, which is a struct tally. */
+void tally_send(struct exchange *exchange, void (*report)(struct inquiry *inquiry));
+
+static inline uint64_t tally_connections(const struct tally *tally)
+{
+    return tally->counters.connections_opened - tally->counters.connections_closed;
+}
+
+static inline uint64_t tally_subscriptions(const struct tally *tally)
+{
+    return tally->counters.subscriptions_opened - tally->counters.subscriptions_closed;
+}
+
+/* Milliseconds since the server started. */
+uint64_t monitor_uptime_ms(const struct http *http);
+
+/* A whole number from the query, at most max; where it is absent *value stays. False where it is none: the exchange has
+ * been answered then. */
+bool monitor_parameter(struct exchange *exchange, const char *name, uint64_t max, uint64_t *value);
+
+#endif
