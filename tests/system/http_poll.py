@@ -70,7 +70,7 @@ def next_moves_past_what_was_not_asked_for():
 
 
 def nothing_new_is_an_empty_list_and_the_same_next():
-    with Daemon("http.poll_interval_min=0") as daemon, Http(daemon) as http:
+    with Daemon("http.poll_interval_min=off") as daemon, Http(daemon) as http:
         first = poll(http, "a", since="latest")
         for _ in range(3):
             equal(poll(http, "a", since=first["next"]), {"messages": [], "next": first["next"], "gap": False}, "an empty poll")
@@ -80,7 +80,7 @@ def nothing_new_is_an_empty_list_and_the_same_next():
 
 
 def tags_spare_what_the_client_has():
-    with Daemon("http.poll_interval_min=0") as daemon, Http(daemon) as http:
+    with Daemon("http.poll_interval_min=off") as daemon, Http(daemon) as http:
         publish(http, "a", b"x")
         answer = http.get(target("a", since="all")).check(200)
         cursor = answer.json()["next"]
@@ -125,7 +125,7 @@ def cursors_that_are_none_are_refused():
 
 def a_cursor_of_the_future_is_no_trap():
     """One whose sequence was never given out, in this epoch: nobody may wait for ever for what is behind it."""
-    with Daemon("http.poll_interval_min=0") as daemon, Http(daemon) as http:
+    with Daemon("http.poll_interval_min=off") as daemon, Http(daemon) as http:
         epoch = publish(http, "a", b"x")["id"].split("-")[0]
         answer = http.get(target("a", since=f"{epoch}-zzz"))
         if answer.status != 400:
@@ -309,7 +309,7 @@ def a_conditional_long_poll_waits_too():
 def everything_comes_once_to_who_polls_while_it_is_published():
     """A long poller and a short poller on other workers than the publisher follow it to the end."""
     count = 3000
-    with Daemon("http.poll_interval_min=0") as daemon, Http(daemon) as http:
+    with Daemon("http.poll_interval_min=off") as daemon, Http(daemon) as http:
         start = publish(http, "begin", b"")["id"]
         pollers = [Http(daemon) for _ in range(6)]
         got, since = {p: [] for p in pollers}, {p: start for p in pollers}

@@ -288,7 +288,7 @@ def long_targets_are_414():
 
 
 def large_heads_are_431():
-    with Daemon("http.head_size_max=4KiB", "http.headers_max=20") as daemon:
+    with Daemon("http.head_size_max=4KiB", "http.target_size_max=2KiB", "http.headers_max=20") as daemon:
         Http(daemon).get("/healthz", {"A": "x" * 3000}).check(200)
         for headers in ([("A", "x" * 5000)], [(f"A{n}", "x" * 100) for n in range(18)] * 3, [(f"A{n}", "") for n in range(30)]):
             http = Http(daemon)

@@ -62,7 +62,8 @@ class Response:
         problem = self.json()
         equal(problem["status"], self.status, "status in the problem document")
         equal(problem["type"].startswith("urn:posthorn:problem:"), True, f"type {problem['type']!r} is a problem's name")
-        equal(all(isinstance(problem[field], str) and problem[field] for field in ("title", "detail")), True, f"words in {problem}")
+        words = (problem["title"], problem.get("detail", "no more to say"))
+        equal(all(isinstance(word, str) and word for word in words), True, f"words in {problem}")
         if kind:
             equal(problem["type"], f"urn:posthorn:problem:{kind}", "kind of problem")
         return self
