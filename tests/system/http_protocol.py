@@ -535,7 +535,7 @@ REFUSED = (
     (POST + "Transfer-Encoding:\r\n\r\n0\r\n\r\n", 400, 501),
     (POST + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, 501),
     (POST + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
-    (POST + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+    (POST + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400, 501),
     ("POST /v1/topics/smuggle HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, 501),
     (CHUNKED + "+5\r\nhello\r\n0\r\n\r\n", 400),
     (CHUNKED + "0x5\r\nhello\r\n0\r\n\r\n", 400),
