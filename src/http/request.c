@@ -238,7 +238,8 @@ static int read_version(struct slice text)
     return text.data[7] == '1';
 }
 
-/* The authority of a target in absolute form (http://host/path), which becomes the path and query that follow it. */
+/* The authority of a target in absolute form (http://host/path), which becomes the path and query that follow it.
+ * Where there is none the target stays as it is. */
 static struct slice cut_authority(struct slice *target)
 {
     size_t scheme = target->size > 7 && strncasecmp(target->data, "http://", 7) == 0    ? 7
@@ -248,7 +249,8 @@ static struct slice cut_authority(struct slice *target)
     while (scheme && end < target->size && target->data[end] != '/' && target->data[end] != '?')
         end++;
     struct slice authority = slice_make(target->data + scheme, end - scheme);
-    *target = skip(*target, end);
+    if (authority.size)
+        *target = skip(*target, end);
     return authority;
 }
 
