@@ -181,10 +181,11 @@ function header_lines(headers) {
     return Object.entries(headers).flatMap(([name, values]) => [values].flat().map((value) => `${name}: ${value}`));
 }
 
+/* Cursors, not numbers: what is gone is what lay between the two. */
 function gap_row(event) {
     const { from, to } = JSON.parse(event.data);
-    return element("li", { class: "gap" }, from && to ? `Messages ${whole(from)} to ${whole(to)} are gone: the stream no longer has them.`
-        : "Messages are missing here: the stream no longer has them.");
+    return element("li", { class: "gap", title: `from ${from} to ${to}` },
+        "Messages are missing here: the stream no longer has them.");
 }
 
 /* ---------------------------------------------------------------------------------------------------------- the filter */
