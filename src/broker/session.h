@@ -14,7 +14,7 @@ struct address;
 
 /* What the monitor tells of a session beyond what stands in it. Texts are borrowed from the client; NULL: not known. */
 struct session_facts {
-    const char *protocol;               /* "nats" or "http" */
+    const char *protocol;               /* "nats" or "http"; NULL: a session of the server's own, no connection */
     const struct address *peer;
     uint64_t id;                        /* of the client, as it stands in the log */
     uint64_t start_time_ms;             /* wall clock */

@@ -19,6 +19,12 @@ char *buffer_reserve(struct buffer *buffer, size_t more)
     return data + buffer->size;
 }
 
+void buffer_shrink(struct buffer *buffer, size_t room_max)
+{
+    if (buffer->room > room_max)
+        buffer_finish(buffer);
+}
+
 void buffer_finish(struct buffer *buffer)
 {
     free(buffer->data);

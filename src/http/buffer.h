@@ -13,6 +13,9 @@ struct buffer {
  * to size. */
 char *buffer_reserve(struct buffer *buffer, size_t more);
 
+/* Frees the bytes where their room is above so many. */
+void buffer_shrink(struct buffer *buffer, size_t room_max);
+
 /* Frees the bytes; the buffer is empty. */
 void buffer_finish(struct buffer *buffer);
 

@@ -272,7 +272,7 @@ static void connz_visit(struct survey *survey, struct broker *broker)
     for (const struct session *session = broker->sessions; session; session = session->next) {
         struct session_facts facts = { 0 };
         session->ops->describe(session, &facts);
-        if (connz->id && facts.id != connz->id)
+        if (!facts.protocol || (connz->id && facts.id != connz->id))
             continue;
         connz->total++;
         pick(connz, &(struct connz_row){ connz->key(session, &facts), facts.id, session, { NULL, 0 } });

@@ -18,7 +18,7 @@ static bool has_prefix(struct slice name)
 bool headers_id_valid(struct slice id)
 {
     for (size_t i = 0; i < id.size; i++)
-        if (id.data[i] <= ' ' || id.data[i] >= 0x7f)
+        if (id.data[i] < ' ' || id.data[i] >= 0x7f)
             return false;
     return id.size > 0 && id.size <= HEADERS_ID_SIZE_MAX;
 }
@@ -57,7 +57,7 @@ static void gather_own(struct gathering *gathering, struct slice name, struct sl
 static void gather_key(struct gathering *gathering, struct slice value)
 {
     if (!headers_id_valid(value))
-        gathering->fault = "an Idempotency-Key has 1 to 256 visible ASCII characters";
+        gathering->fault = "an Idempotency-Key has 1 to 256 printable ASCII characters";
     if (gathering->key.data)
         gathering->fault = "there is more than one Idempotency-Key";
     gathering->key = value;

@@ -16,7 +16,7 @@
 #define HEADERS_ID "Nats-Msg-Id"
 enum { HEADERS_ID_SIZE_MAX = 256 };
 
-/* True for 1 to HEADERS_ID_SIZE_MAX visible ASCII characters. */
+/* True for 1 to HEADERS_ID_SIZE_MAX printable ASCII characters. */
 bool headers_id_valid(struct slice id);
 
 /* Bytes that headers_from_request writes at most. */

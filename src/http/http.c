@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "config/config.h"
 #include "feed/feed.h"
+#include "http/calls.h"
 #include "http/client.h"
 #include "http/reading.h"
 #include "util/log.h"
@@ -50,7 +51,8 @@ struct http *http_create(struct loop *loop, struct broker *broker, struct feed *
     }
     *http = (struct http){ .loop = loop, .broker = broker, .feed = feed, .identity = identity, .state = state };
     state->pace = pace_create();
-    if (!state->pace || take_options(http, config) != 0) {
+    state->calls = calls_create(http);
+    if (!state->pace || !state->calls || take_options(http, config) != 0) {
         http_destroy(http);
         return NULL;
     }
@@ -63,6 +65,7 @@ void http_destroy(struct http *http)
         return;
     pace_destroy(http->state->pace);
     origins_finish(&http->state->origins);
+    calls_destroy(http->state->calls);
     free(http->state);
     free(http);
 }
@@ -82,5 +85,6 @@ void http_on_closed(struct http *http, void (*closed)(void *arg, const struct ad
 bool http_turn(struct http *http)
 {
     bool more = clients_resume(http);
+    calls_turn(http->state->calls); /* behind those who may have asked */
     return (http->feed && feed_run(http->feed)) || more;
 }

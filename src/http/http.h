@@ -19,6 +19,7 @@ struct broker;
 struct config;
 struct config_http;
 struct feed;
+struct queues;
 
 /* What pages and monitors are told of the server; constant, and outlives the room. */
 struct http_identity {
@@ -30,6 +31,7 @@ struct http_identity {
     uint64_t start_time_ms;          /* wall clock */
     unsigned worker_count;
     unsigned char reply_key[32];     /* signs what responders are given to answer with; the same for all workers */
+    struct queues *queues;           /* requests for HTTP workers; shared by all workers */
 };
 
 /* The room's state, one for each worker. Handlers may look at all of it. */

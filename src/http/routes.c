@@ -3,18 +3,24 @@
 /* clang-format off */
 /* Of two rows that both fit, the first is taken. */
 const struct route routes[] = {
-    { HTTP_GET,  "/v1/topics/*", read_topics, RIGHT_SUBSCRIBE, 0 },
-    { HTTP_GET,  "/healthz", health_alive, RIGHT_NONE, ROUTE_SAFE },
-    { HTTP_GET,  "/readyz",  health_ready, RIGHT_NONE, ROUTE_SAFE },
-    { HTTP_GET,  "/openapi.json",  describe_openapi,  RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/asyncapi.json", describe_asyncapi, RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/",        page_dashboard, RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/ui/*",    page_file,    RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/metrics", monitor_metrics, RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/varz",    monitor_varz,    RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/connz",   monitor_connz,   RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/subsz",   monitor_subsz,   RIGHT_MONITOR, ROUTE_SAFE },
-    { HTTP_GET,  "/topicz",  monitor_topics,  RIGHT_MONITOR, ROUTE_SAFE },
+    { HTTP_POST, "/v1/topics/*",   publish_topic,     RIGHT_PUBLISH,   0 },
+    { HTTP_PUT,  "/v1/topics/*",   publish_topic,     RIGHT_PUBLISH,   0 },
+    { HTTP_GET,  "/v1/topics/*",   read_topics,       RIGHT_SUBSCRIBE, 0 },
+    { HTTP_POST, "/v1/publish",    publish_batch,     RIGHT_PUBLISH,   ROUTE_BATCH },
+    { HTTP_POST, "/v1/request/*",  request_topic,     RIGHT_REQUEST,   0 },
+    { HTTP_GET,  "/v1/requests/*", responder_take,    RIGHT_SUBSCRIBE, 0 },
+    { HTTP_POST, "/v1/replies/*",  responder_reply,   RIGHT_PUBLISH,   0 },
+    { HTTP_GET,  "/healthz",       health_alive,      RIGHT_NONE,      ROUTE_SAFE },
+    { HTTP_GET,  "/readyz",        health_ready,      RIGHT_NONE,      ROUTE_SAFE },
+    { HTTP_GET,  "/openapi.json",  describe_openapi,  RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/asyncapi.json", describe_asyncapi, RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/",              page_dashboard,    RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/ui/*",          page_file,         RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/metrics",       monitor_metrics,   RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/varz",          monitor_varz,      RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/connz",         monitor_connz,     RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/subsz",         monitor_subsz,     RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,  "/topicz",        monitor_topics,    RIGHT_MONITOR,   ROUTE_SAFE },
 };
 /* clang-format on */
 const size_t route_count = sizeof routes / sizeof *routes;

@@ -43,7 +43,7 @@ void publish_batch(struct exchange *exchange);       /* batch.c     POST /v1/pub
 void read_topics(struct exchange *exchange);         /* read.c      GET /v1/topics/{patterns}[/sse|/ndjson|/json] */
 void request_topic(struct exchange *exchange);       /* call.c      POST /v1/request/{topic} */
 void responder_take(struct exchange *exchange);      /* responder.c GET /v1/requests/{pattern} */
-void responder_reply(struct exchange *exchange);     /* responder.c POST /v1/replies/{id} */
+void responder_reply(struct exchange *exchange);     /* reply.c     POST /v1/replies/{id} */
 void health_alive(struct exchange *exchange);        /* health.c    GET /healthz */
 void health_ready(struct exchange *exchange);        /* health.c    GET /readyz */
 void monitor_metrics(struct exchange *exchange);     /* metrics.c   GET /metrics */

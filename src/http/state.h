@@ -10,6 +10,7 @@
 #include "http/request.h"
 #include "net/conn.h"
 
+struct calls;
 struct http_client;
 struct pace;
 
@@ -39,6 +40,7 @@ struct http_state {
     struct http_client *released;    /* may read on, at the next http_turn */
 
     struct pace *pace;               /* of those who poll */
+    struct calls *calls;             /* of those who publish, ask and answer */
 
     void (*closed)(void *arg, const struct address *peer);
     void *closed_arg;

@@ -21,6 +21,7 @@
 #include "server/notify.h"
 #include "server/post.h"
 #include "server/worker.h"
+#include "stream/queue.h"
 #include "stream/stream.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -477,8 +478,9 @@ static int make_recent(struct supervisor *supervisor)
 static int make_workers(struct supervisor *supervisor)
 {
     supervisor->post = post_create(supervisor->worker_count + 1);
+    supervisor->http_identity.queues = queues_create();
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
-    if (!supervisor->post || !supervisor->workers)
+    if (!supervisor->post || !supervisor->http_identity.queues || !supervisor->workers)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
@@ -576,6 +578,7 @@ static void supervisor_finish(struct supervisor *supervisor)
         close(supervisor->signal_fd);
     post_destroy(supervisor->post);
     stream_destroy(supervisor->recent);
+    queues_destroy(supervisor->http_identity.queues);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
     users_destroy(supervisor->users);

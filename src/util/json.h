@@ -29,8 +29,8 @@ size_t json_blank_size(struct slice text);
 size_t json_value_size(struct slice text);
 
 /*
- * Walk the elements of an array and the members of an object, from *cursor = 0; array and object are values that
- * json_value_size has measured. False behind the last. A name is still a string with its quotes.
+ * Walk the elements of an array and the members of an object, from *cursor = 0; array and object begin with
+ * their bracket. False behind the last, and where what follows is malformed. A name is still a string with its quotes.
  */
 bool json_next_element(struct slice array, size_t *cursor, struct slice *ret_value);
 bool json_next_member(struct slice object, size_t *cursor, struct slice *ret_name, struct slice *ret_value);
