@@ -20,6 +20,7 @@ COMMAND(context_list);
 COMMAND(context_select);
 COMMAND(context_show);
 COMMAND(context_remove);
+COMMAND(top);
 COMMAND(completion);
 COMMAND(help);
 

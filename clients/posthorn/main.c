@@ -34,6 +34,7 @@ const struct command commands[] = {
     { "request", "send a request and print the reply", request_run, &request_details, NULL },
     { "reply", "answer requests with a text, an echo or a command", reply_run, &reply_details, NULL },
     { "bench", "measure a server: rates and latencies", NULL, &bench_details, bench_commands },
+    { "top", "watch a server: rates, memory, connections", top_run, &top_details, NULL },
     { "context", "save servers under names", NULL, &context_details, context_commands },
     { "completion", "print the completions for bash, zsh or fish", completion_run, &completion_details, NULL },
     { "help", "tell about a command", help_run, &help_details, NULL },

@@ -31,6 +31,7 @@ const struct environment_row environment_rows[] = {
     { "POSTHORN_USER", "the user" },
     { "POSTHORN_PASSWORD", "the password" },
     { "POSTHORN_TOKEN", "the token" },
+    { "POSTHORN_HTTP_URL", "where its HTTP side is, for top" },
     { "XDG_CONFIG_HOME", "saved contexts lie in posthorn/contexts below it; ~/.config where it is not set" },
     { NULL, NULL },
 };

@@ -9,7 +9,7 @@ function __posthorn_in --description 'the words behind posthorn begin with these
     test "$words[2..$last]" = "$argv"
 end
 function __posthorn_commands
-    string split ' ' 'pub sub request reply bench context completion help'
+    string split ' ' 'pub sub request reply bench top context completion help'
 end
 complete -c posthorn -f
 complete -c posthorn -s h -l help -d 'tell about the command'
@@ -19,6 +19,7 @@ complete -c posthorn -n '__posthorn_is' -a sub -d 'print the messages that match
 complete -c posthorn -n '__posthorn_is' -a request -d 'send a request and print the reply'
 complete -c posthorn -n '__posthorn_is' -a reply -d 'answer requests with a text, an echo or a command'
 complete -c posthorn -n '__posthorn_is' -a bench -d 'measure a server: rates and latencies'
+complete -c posthorn -n '__posthorn_is' -a top -d 'watch a server: rates, memory, connections'
 complete -c posthorn -n '__posthorn_is' -a context -d 'save servers under names'
 complete -c posthorn -n '__posthorn_is' -a completion -d 'print the completions for bash, zsh or fish'
 complete -c posthorn -n '__posthorn_is' -a help -d 'tell about a command'
@@ -134,6 +135,16 @@ complete -c posthorn -n '__posthorn_in bench request' -l password -x -d 'with th
 complete -c posthorn -n '__posthorn_in bench request' -l token -x -d 'enter with this token (the same holds: prefer POSTHORN_TOKEN)'
 complete -c posthorn -n '__posthorn_in bench request' -l connect-timeout -x -d 'for each attempt to connect'
 complete -c posthorn -n '__posthorn_in bench request' -l verbose -s v -d 'tell on standard error of connecting, subscribing and the like'
+
+complete -c posthorn -n '__posthorn_in top' -l url -s u -x -d 'where the server\'s HTTP side is: http://host:port; POSTHORN_HTTP_URL where it is not given, else http://127.0.0.1:8222'
+complete -c posthorn -n '__posthorn_in top' -l interval -s i -x -d 'how long each picture stands'
+complete -c posthorn -n '__posthorn_in top' -l count -s n -x -d 'end after N pictures'
+complete -c posthorn -n '__posthorn_in top' -l sort -x -d 'the order of connections: cid, start, subs, pending, msgs_to, msgs_from, bytes_to, bytes_from, idle or last'
+complete -c posthorn -n '__posthorn_in top' -l rows -x -d 'how many connections to show; as many as fit on the terminal, or 20, where it is not given'
+complete -c posthorn -n '__posthorn_in top' -l user -x -d 'enter as this user'
+complete -c posthorn -n '__posthorn_in top' -l password -x -d 'with this password (the list of processes shows it: prefer POSTHORN_PASSWORD)'
+complete -c posthorn -n '__posthorn_in top' -l token -x -d 'enter with this token (prefer POSTHORN_TOKEN)'
+complete -c posthorn -n '__posthorn_in top' -l timeout -x -d 'for an answer'
 
 complete -c posthorn -n '__posthorn_is context' -a add -d 'save a server under a name'
 complete -c posthorn -n '__posthorn_is context' -a list -d 'print the saved contexts'

@@ -102,7 +102,6 @@ static void log_connect(const struct client *client, const cJSON *json)
 }
 
 /* Keeps what the client says of itself, for the monitor; cut where it is long, since it stays as long as the client. */
-/* Keeps what the client says of itself, for the monitor; cut where it is long: it stays as long as the client does. */
 static void keep_words(struct client *client, const cJSON *json)
 {
     static const char *const members[] = { "name", "lang", "version" };

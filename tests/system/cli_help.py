@@ -14,7 +14,7 @@ from harness import DEADLINE_S, Skip, equal, main
 
 TREE = os.environ.get("srcdir") or os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
 COMMANDS = ("pub", "sub", "request", "reply", "bench", "bench pub", "bench fanout", "bench request", "context", "context add",
-            "context list", "context select", "context show", "context remove", "completion", "help")
+            "context list", "context select", "context show", "context remove", "top", "completion", "help")
 GENERATED = {
     "doc/posthorn.1": ("help", "--manual"),
     "etc/completions/posthorn": ("completion", "bash"),
