@@ -12,6 +12,12 @@ struct duplicate_entry {
     uint64_t sequence, time_ms;
 };
 
+/* With part of the hash here, the ring, which is in no cache, is looked at only where the id is likely to be found. */
+struct duplicate_place {
+    uint32_t number;    /* place in the ring + 1; 0: free */
+    uint32_t hash_part; /* from which it is sought */
+};
+
 static struct duplicate_entry *entry_at(const struct duplicates *duplicates, uint32_t place)
 {
     return &duplicates->ring[place & (duplicates->ring_room - 1)];
@@ -23,36 +29,46 @@ static void hash_id(const struct duplicates *duplicates, struct slice id, uint64
     hash[1] = hash_bytes(duplicates->seeds[1], id.data, id.size);
 }
 
+static bool is_hash_of(const struct duplicates *duplicates, struct duplicate_place place, const uint64_t hash[2])
+{
+    if (place.hash_part != (uint32_t)hash[0])
+        return false;
+    const struct duplicate_entry *entry = &duplicates->ring[place.number - 1];
+    return entry->hash[0] == hash[0] && entry->hash[1] == hash[1];
+}
+
 /* Where the hash stands in the table, or the free place where it would. */
-static uint32_t table_place(const struct duplicates *duplicates, const uint64_t hash[2])
+static struct duplicate_place *find(const struct duplicates *duplicates, const uint64_t hash[2])
 {
     uint32_t mask = duplicates->table_size - 1, at = (uint32_t)hash[0] & mask;
-    while (duplicates->table[at]) {
-        const struct duplicate_entry *entry = &duplicates->ring[duplicates->table[at] - 1];
-        if (entry->hash[0] == hash[0] && entry->hash[1] == hash[1])
-            break;
+    while (duplicates->table[at].number && !is_hash_of(duplicates, duplicates->table[at], hash))
         at = (at + 1) & mask;
-    }
-    return at;
+    return &duplicates->table[at];
+}
+
+static void put(struct duplicates *duplicates, const uint64_t hash[2], uint32_t ring_place)
+{
+    *find(duplicates, hash) = (struct duplicate_place){ ring_place + 1, (uint32_t)hash[0] };
 }
 
 /* Closes the gap that a removal leaves (Knuth 6.4, algorithm R). */
 static void table_remove(struct duplicates *duplicates, uint32_t hole)
 {
     uint32_t mask = duplicates->table_size - 1;
-    for (uint32_t at = (hole + 1) & mask; duplicates->table[at]; at = (at + 1) & mask) {
-        uint32_t home = (uint32_t)duplicates->ring[duplicates->table[at] - 1].hash[0];
+    for (uint32_t at = (hole + 1) & mask; duplicates->table[at].number; at = (at + 1) & mask) {
+        uint32_t home = duplicates->table[at].hash_part;
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             duplicates->table[hole] = duplicates->table[at];
             hole = at;
         }
     }
-    duplicates->table[hole] = 0;
+    duplicates->table[hole].number = 0;
 }
 
 static void forget_oldest(struct duplicates *duplicates)
 {
-    table_remove(duplicates, table_place(duplicates, entry_at(duplicates, duplicates->head)->hash));
+    const struct duplicate_entry *oldest = entry_at(duplicates, duplicates->head);
+    table_remove(duplicates, (uint32_t)(find(duplicates, oldest->hash) - duplicates->table));
     duplicates->head = (duplicates->head + 1) & (duplicates->ring_room - 1);
     duplicates->count--;
 }
@@ -69,8 +85,8 @@ uint64_t duplicates_find(const struct duplicates *duplicates, struct slice id)
     if (!duplicates->count)
         return 0;
     hash_id(duplicates, id, hash);
-    uint32_t place = duplicates->table[table_place(duplicates, hash)];
-    return place ? duplicates->ring[place - 1].sequence : 0;
+    uint32_t number = find(duplicates, hash)->number;
+    return number ? duplicates->ring[number - 1].sequence : 0;
 }
 
 /* Twice the room; the table is half full at most. */
@@ -89,7 +105,7 @@ static bool grow(struct duplicates *duplicates)
     }
     for (uint32_t i = 0; i < grown.count; i++) {
         grown.ring[i] = *entry_at(duplicates, duplicates->head + i);
-        grown.table[table_place(&grown, grown.ring[i].hash)] = i + 1;
+        put(&grown, grown.ring[i].hash, i);
     }
     duplicates_finish(duplicates);
     *duplicates = grown;
@@ -106,9 +122,8 @@ bool duplicates_add(struct duplicates *duplicates, struct slice id, uint64_t seq
         return false;
     uint32_t place = (duplicates->head + duplicates->count) & (duplicates->ring_room - 1);
     hash_id(duplicates, id, entry.hash);
-    uint32_t at = table_place(duplicates, entry.hash);
+    put(duplicates, entry.hash, place);
     duplicates->ring[place] = entry;
-    duplicates->table[at] = place + 1;
     duplicates->count++;
     return true;
 }

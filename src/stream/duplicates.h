@@ -8,11 +8,12 @@
 #include "util/slice.h"
 
 struct duplicate_entry;
+struct duplicate_place;
 
 /* A ring in the order of time, and a table of places in it. Zero remembers nothing yet and has no memory. */
 struct duplicates {
     struct duplicate_entry *ring;
-    uint32_t *table;            /* place in the ring + 1; 0: none. Linear probing. */
+    struct duplicate_place *table; /* linear probing */
     uint32_t ring_room, table_size;
     uint32_t head, count;
     uint64_t seeds[2];

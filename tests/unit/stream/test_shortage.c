@@ -1,0 +1,132 @@
+/*
+ * A stream where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am), and they
+ * fail when a test says so. What is not kept says so in its receipt and takes no sequence; all else is there.
+ */
+#include <limits.h>
+#include <stdio.h>
+
+#include "../unit.h"
+#include "log.h"
+
+enum {
+    MESSAGES = 300,
+    TOPICS = 30,
+    NEVER = UINT_MAX,
+};
+
+static struct {
+    unsigned until_failure; /* allocations that still succeed; NEVER: all do */
+    bool for_good;          /* those after the failure fail too */
+    unsigned failed_count;
+    long live_count; /* blocks allocated and not freed */
+} memory = { .until_failure = NEVER };
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void __real_free(void *block);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void __wrap_free(void *block);
+
+static bool memory_fails(void)
+{
+    if (memory.until_failure == NEVER)
+        return false;
+    if (memory.until_failure > 0) {
+        memory.until_failure--;
+        return false;
+    }
+    if (!memory.for_good)
+        memory.until_failure = NEVER;
+    memory.failed_count++;
+    return true;
+}
+
+static void *counted(void *block)
+{
+    memory.live_count += block != NULL;
+    return block;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    return memory_fails() ? NULL : counted(__real_malloc(size));
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return memory_fails() ? NULL : counted(__real_calloc(count, size));
+}
+
+void __wrap_free(void *block)
+{
+    memory.live_count -= block != NULL;
+    __real_free(block);
+}
+
+/* Each message is of a size that fills many blocks, and has an id of its own. Returns how many were kept. */
+static uint64_t fill(struct stream *stream)
+{
+    static char body[5000];
+    uint64_t kept = 0;
+    for (unsigned i = 0; i < MESSAGES; i++) {
+        char topic[16];
+        size_t head_size = (size_t)snprintf(body, sizeof body, "NATS/1.0\r\nNats-Msg-Id: %u\r\n\r\n", i);
+        const struct message message = { .body = body, .head_size = (uint32_t)head_size, .body_size = sizeof body };
+        struct receipt receipt;
+        snprintf(topic, sizeof topic, "t%u", i * 7 % TOPICS);
+        const struct batch batch = { .topic = slice_of(topic), .messages = &message, .count = 1, .receipts = &receipt };
+        unsigned count = stream_append(stream, &batch, 0, NULL);
+        kept += count;
+        unit_assert(receipt.stream && !receipt.duplicate && receipt.sequence == (count ? kept : 0));
+    }
+    return kept;
+}
+
+/* Returns false where there was no such allocation. */
+static bool fails_at(unsigned allocation, bool for_good)
+{
+    struct stream_limits limits = { .bytes_max = 1 << 30, .messages_per_topic_max = 20, .duplicate_window_ms = 1,
+                                    .duplicate_ids_max = 1 << 20 };
+    long live_count = memory.live_count;
+    memory.failed_count = 0;
+    memory.for_good = for_good;
+    memory.until_failure = allocation;
+    struct stream *stream = stream_create("log", &limits);
+    uint64_t kept = stream ? fill(stream) : 0;
+    memory.until_failure = NEVER;
+    if (stream) {
+        struct log_seen seen = log_read(stream, 0, 0);
+        unit_assert(seen.message_count == kept && seen.gap_count == 0 && stream_last(stream) == kept);
+        unit_assert(kept == MESSAGES || memory.failed_count);
+        log_fill(stream, "t0", 30, 10, 0); /* goes on as soon as there is memory */
+        unit_assert(log_state(stream).last_sequence == kept + 30);
+    }
+    stream_destroy(stream);
+    unit_assert(memory.live_count == live_count);
+    return memory.failed_count > 0;
+}
+
+START_TEST(any_one_allocation_may_fail)
+{
+    unsigned count = 0;
+    while (fails_at(count, false))
+        count++;
+    ck_assert_uint_gt(count, TOPICS);
+}
+END_TEST
+
+START_TEST(memory_may_run_out_for_good_at_any_time)
+{
+    unsigned count = 0;
+    while (fails_at(count, true))
+        count++;
+    ck_assert_uint_gt(count, TOPICS);
+}
+END_TEST
+
+int main(void)
+{
+    const TTest *const tests[] = { any_one_allocation_may_fail, memory_may_run_out_for_good_at_any_time, NULL };
+    return unit_run("shortage", tests);
+}
