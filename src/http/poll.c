@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "core/topic.h"
 #include "http/http.h"
 #include "http/state.h"
 #include "net/conn.h"
@@ -245,20 +246,39 @@ static struct slice copy_text(char **at, struct slice text)
     return copy;
 }
 
-/* If-None-Match: the cursor of the answer that the client has. */
-static struct cursor cursor_of_tag(const struct exchange *exchange)
+/* The cursor in an entity tag of ours; epoch 0: it is another's. */
+static struct cursor cursor_of_tag(struct slice tag)
 {
-    struct slice tag;
     struct cursor cursor;
-    if (!http_header(exchange->request, "If-None-Match", &tag))
-        return (struct cursor){ 0, 0 };
+    while (tag.size && tag.data[0] == ' ')
+        tag = slice_make(tag.data + 1, tag.size - 1);
+    while (tag.size && tag.data[tag.size - 1] == ' ')
+        tag.size--;
     if (slice_starts_with(tag, slice_of("W/")))
         tag = slice_make(tag.data + 2, tag.size - 2);
     if (tag.size < 2 || tag.data[0] != '"' || tag.data[tag.size - 1] != '"' ||
-        !cursor_parse(slice_make(tag.data + 1, tag.size - 2), &cursor) ||
-        cursor.epoch != stream_epoch(feed_stream(exchange->http->feed)))
+        !cursor_parse(slice_make(tag.data + 1, tag.size - 2), &cursor))
         return (struct cursor){ 0, 0 };
     return cursor;
+}
+
+/* If-None-Match: the answers that the client has; "*" is whatever it asks behind. The latest of them counts. */
+static struct cursor read_tags(const struct exchange *exchange, struct cursor after)
+{
+    uint64_t epoch = stream_epoch(feed_stream(exchange->http->feed));
+    struct cursor latest = { 0, 0 };
+    struct slice tags, tag;
+    size_t at = 0;
+    if (!http_header(exchange->request, "If-None-Match", &tags))
+        return latest;
+    if (slice_is(tags, "*"))
+        return after;
+    while (patterns_next(tags, &at, &tag)) {
+        struct cursor cursor = cursor_of_tag(tag);
+        if (cursor.epoch == epoch && cursor.sequence >= latest.sequence)
+            latest = cursor;
+    }
+    return latest;
 }
 
 /* What tells clients apart that share an address, as far as it can be told. */
@@ -289,7 +309,7 @@ void poll_begin(struct exchange *exchange, const struct reading *reading)
     *poll = (struct poll){
         .exchange = exchange,
         .scan.at = reading->after,
-        .not_after = cursor_of_tag(exchange),
+        .not_after = read_tags(exchange, reading->after),
         .due_ms = loop_now_ms(exchange->http->loop) + reading->wait_ms,
         .limit = reading->limit,
         .body_max = body_max(exchange->http),

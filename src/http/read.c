@@ -48,6 +48,45 @@ static const struct form *form_of_path(const struct exchange *exchange, struct s
     return NULL;
 }
 
+/* ";q=0", ";q=0.000": not acceptable. */
+static bool is_refused(struct slice parameters)
+{
+    const char *weight = memmem(parameters.data, parameters.size, "q=0", 3);
+    size_t rest = weight ? (size_t)(parameters.data + parameters.size - weight) - 3 : 0;
+    return weight && strspn(weight + 3, ".0 ") >= rest;
+}
+
+/* The next of the types that a client accepts, without its parameters; those of weight 0 it does not (RFC 9110,
+ * 12.5.1). False behind the last. */
+static bool next_accepted(struct slice accept, size_t *cursor, struct slice *ret_type)
+{
+    struct slice item;
+    while (patterns_next(accept, cursor, &item)) {
+        const char *end = item.size ? memchr(item.data, ';', item.size) : NULL;
+        struct slice type = slice_make(item.data, end ? (size_t)(end - item.data) : item.size);
+        struct slice rest = slice_make(item.data + type.size, item.size - type.size);
+        while (type.size && type.data[0] == ' ')
+            type = slice_make(type.data + 1, type.size - 1);
+        while (type.size && type.data[type.size - 1] == ' ')
+            type.size--;
+        if (type.size && !is_refused(rest)) {
+            *ret_type = type;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool accepts(struct slice accept, const char *type)
+{
+    size_t cursor = 0;
+    struct slice found;
+    while (next_accepted(accept, &cursor, &found))
+        if (found.size == strlen(type) && strncasecmp(found.data, type, found.size) == 0)
+            return true;
+    return false;
+}
+
 /* What the client accepts, the first of ours in the order of the table; one that does not say gets JSON. NULL: none. */
 static const struct form *form_of_accept(const struct exchange *exchange)
 {
@@ -55,11 +94,9 @@ static const struct form *form_of_accept(const struct exchange *exchange)
     if (!http_header(exchange->request, "Accept", &accept))
         return &forms[FORM_JSON];
     for (unsigned i = 0; i < FORM_COUNT; i++)
-        if (http_header_has(exchange->request, "Accept", forms[i].type))
+        if (accepts(accept, forms[i].type))
             return &forms[i];
-    bool any = http_header_has(exchange->request, "Accept", "*/*") ||
-               http_header_has(exchange->request, "Accept", "application/*");
-    return any ? &forms[FORM_JSON] : NULL;
+    return accepts(accept, "*/*") || accepts(accept, "application/*") ? &forms[FORM_JSON] : NULL;
 }
 
 /* Patterns. */
@@ -139,7 +176,7 @@ static const char *since_text(const struct exchange *exchange, char *out, size_t
     }
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         if (exchange_query(exchange, names[i], out, size, &bad) || bad)
-            return bad ? NULL : out;
+            return bad || (i == 0 && !*out) ? NULL : out; /* those who resume may have nothing to resume from */
     return "";
 }
 
