@@ -38,15 +38,18 @@ void screen_size(unsigned *ret_rows, unsigned *ret_columns)
     *ret_columns = known ? size.ws_col : COLUMNS_DEFAULT;
 }
 
-/* The bytes of a line that fit: a character of UTF-8 counts one column. */
-static size_t cut(const char *line, size_t size, unsigned columns)
+size_t screen_cut(const char *text, size_t size, unsigned columns, unsigned *ret_used)
 {
     size_t at = 0;
-    for (unsigned used = 0; at < size; at++) {
-        used += ((unsigned char)line[at] & 0xc0) != 0x80;
-        if (used > columns)
+    unsigned used = 0;
+    for (; at < size; at++) {
+        bool begins = ((unsigned char)text[at] & 0xc0) != 0x80;
+        if (begins && used == columns)
             break;
+        used += begins;
     }
+    if (ret_used)
+        *ret_used = used;
     return at;
 }
 
@@ -62,7 +65,7 @@ void screen_show(const struct screen *screen, const char *text)
     fputs("\033[H", stdout);
     for (unsigned row = 0; *text && row < rows; row++) {
         size_t size = strcspn(text, "\n");
-        printf("%s%.*s\033[K", row ? "\r\n" : "", (int)cut(text, size, columns), text);
+        printf("%s%.*s\033[K", row ? "\n" : "", (int)screen_cut(text, size, columns, NULL), text);
         text += size + (text[size] == '\n');
     }
     fputs("\033[J", stdout);

@@ -21,6 +21,9 @@ void screen_size(unsigned *ret_rows, unsigned *ret_columns);
 /* Shows a text in place of what was shown: lines beyond the last row and column are cut. Plain: appends it. */
 void screen_show(const struct screen *screen, const char *text);
 
+/* How many bytes of UTF-8 fit into so many columns, a character in each. *ret_used (NULL: nobody asks): the columns. */
+size_t screen_cut(const char *text, size_t size, unsigned columns, unsigned *ret_used);
+
 /* A key that has been pressed; 0: none. */
 char screen_key(void);
 

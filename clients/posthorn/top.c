@@ -73,7 +73,13 @@ const struct command_details top_details = {
 static const char *const orders[] = { "cid",     "start",    "subs",       "pending", "msgs_to",
                                       "msgs_from", "bytes_to", "bytes_from", "idle",    "last" };
 
-enum { ORDER_COUNT = sizeof orders / sizeof orders[0], HEADER_ROWS = 5, ROWS_PLAIN = 20, ROWS_MAX = 1024 };
+enum {
+    ORDER_COUNT = sizeof orders / sizeof orders[0],
+    HEADER_ROWS = 5,
+    ROWS_PLAIN = 20,
+    ROWS_MAX = 1024,
+    CLIENT_COLUMNS = 24,
+};
 
 struct top {
     const struct top_values *values;
@@ -82,6 +88,7 @@ struct top {
     struct sample now, before; /* before.time_ns 0: there is none */
     unsigned order;
     uint64_t shown;            /* pictures */
+    bool ended;                /* by a key */
     char reason[FETCH_REASON_SIZE];
 };
 
@@ -139,6 +146,15 @@ static void put_rates(FILE *out, const struct top *top)
             print_size_rate(rate(top, now->bytes_out, before->bytes_out), text[3]));
 }
 
+/* Its name, where it has given one. */
+static void put_client(FILE *out, const struct sample_connection *row)
+{
+    const char *client = *row->name ? row->name : row->address;
+    unsigned used;
+    size_t size = screen_cut(client, strlen(client), CLIENT_COLUMNS, &used);
+    fprintf(out, "%.*s%*s", (int)size, client, (int)(CLIENT_COLUMNS - used), "");
+}
+
 static void put_connection(FILE *out, const struct top *top, const struct sample_connection *row)
 {
     const struct sample_connection *before = sample_find(&top->before, row->id);
@@ -147,18 +163,20 @@ static void put_connection(FILE *out, const struct top *top, const struct sample
                                             .bytes_in = row->bytes_in + 1, .bytes_out = row->bytes_out + 1 };
     if (!before)
         before = &none; /* it is new: its rates are not known */
-    fprintf(out, "%7.0f %-5s %-21s %5.0f %9s %9s %9s %9s %9s %9s  %s\n", row->id, row->type, row->address,
-            row->subscriptions, quantity_print_size(row->pending_size, pending),
+    fprintf(out, "%6.0f %-4s ", row->id, row->type);
+    put_client(out, row);
+    fprintf(out, " %5.0f %8s %8s %8s %8s %8s %6s  %s\n", row->subscriptions,
             print_rate(rate(top, row->messages_in, before->messages_in), text[0]),
             print_rate(rate(top, row->messages_out, before->messages_out), text[1]),
             print_size_rate(rate(top, row->bytes_in, before->bytes_in), text[2]),
-            print_size_rate(rate(top, row->bytes_out, before->bytes_out), text[3]), row->idle, row->name);
+            print_size_rate(rate(top, row->bytes_out, before->bytes_out), text[3]),
+            quantity_print_size(row->pending_size, pending), row->idle, row->address);
 }
 
 static void put_connections(FILE *out, const struct top *top)
 {
-    fprintf(out, "%7s %-5s %-21s %5s %9s %9s %9s %9s %9s %9s  %s\n", "CID", "TYPE", "ADDRESS", "SUBS", "PENDING",
-            "MSGS IN/s", "OUT/s", "IN/s", "OUT/s", "IDLE", "NAME");
+    fprintf(out, "%6s %-4s %-*s %5s %8s %8s %8s %8s %8s %6s  %s\n", "CID", "TYPE", CLIENT_COLUMNS, "CLIENT", "SUBS",
+            "MSG IN/s", "OUT/s", "BYTES IN", "OUT/s", "PENDING", "IDLE", "ADDRESS");
     for (size_t i = 0; i < top->now.row_count; i++)
         put_connection(out, top, &top->now.rows[i]);
 }
@@ -225,19 +243,20 @@ static enum exit_code take_again(struct top *top)
     return EXIT_OK;
 }
 
-/* True where a key ends it. */
+/* True where one of them has done something that is to be seen at once. */
 static bool read_keys(struct top *top)
 {
-    for (char key; (key = screen_key());)
+    bool seen = false;
+    for (char key; (key = screen_key()); seen = true)
         if (key == 'q')
-            return true;
+            top->ended = true;
         else if (key == 's')
             top->order = (top->order + 1) % ORDER_COUNT;
-    return false;
+    return seen;
 }
 
-/* Waits for the time, a key, a signal, or the reader of our pipe to go away. True: it ends. */
-static bool wait_until(struct top *top, uint64_t due_ns)
+/* Waits for the time, a key, a signal, or the reader of our pipe to go away. */
+static enum exit_code wait_until(struct top *top, uint64_t due_ns)
 {
     for (uint64_t now_ns; !interrupted() && (now_ns = clock_monotonic_ns()) < due_ns;) {
         struct pollfd fds[] = {
@@ -246,15 +265,17 @@ static bool wait_until(struct top *top, uint64_t due_ns)
             { .fd = top->screen.live ? STDIN_FILENO : -1, .events = POLLIN },
         };
         poll(fds, 3, milliseconds(due_ns - now_ns));
-        if (fds[1].revents & POLLERR || (fds[2].revents && read_keys(top)))
-            return true;
+        if (!top->screen.live && fds[1].revents & POLLERR)
+            return output_closed();
+        if (fds[2].revents && read_keys(top))
+            break;
     }
-    return interrupted();
+    return EXIT_OK;
 }
 
 static bool is_done(const struct top *top)
 {
-    return top->values->count && top->shown >= top->values->count;
+    return top->ended || interrupted() || (top->values->count && top->shown >= top->values->count);
 }
 
 static enum exit_code watch(struct top *top)
@@ -265,8 +286,11 @@ static enum exit_code watch(struct top *top)
     screen_open(&top->screen);
     if (top->screen.live)
         code = show(top);
-    while (code == EXIT_OK && !is_done(top) && !wait_until(top, clock_monotonic_ns() + top->values->interval_ns))
-        code = take_again(top);
+    while (code == EXIT_OK && !is_done(top)) {
+        code = wait_until(top, clock_monotonic_ns() + top->values->interval_ns);
+        if (code == EXIT_OK && !is_done(top))
+            code = take_again(top);
+    }
     screen_close(&top->screen);
     return code;
 }

@@ -108,10 +108,10 @@ static void put_build(FILE *out)
     prometheus_put_sample(out, family.name, "version", PACKAGE_VERSION, 1);
 }
 
-static void put_stream(FILE *out, struct stream *stream)
+static void put_recent(FILE *out, const struct http *http)
 {
-    struct stream_state state;
-    stream_get_state(stream, &state);
+    const struct stream_state state = monitor_recent(http);
+    const char *name = stream_name(feed_stream(http->feed));
     const struct {
         struct prometheus_family family;
         uint64_t value;
@@ -123,7 +123,7 @@ static void put_stream(FILE *out, struct stream *stream)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         prometheus_put_family(out, &rows[i].family);
-        prometheus_put_sample(out, rows[i].family.name, "stream", stream_name(stream), (double)rows[i].value);
+        prometheus_put_sample(out, rows[i].family.name, "stream", name, (double)rows[i].value);
     }
 }
 
@@ -139,7 +139,7 @@ static void metrics_report(struct inquiry *inquiry)
         put_build(out);
         put_numbers(out, http, tally);
         if (http->feed)
-            put_stream(out, feed_stream(http->feed));
+            put_recent(out, http);
         prometheus_put_counters(out, &tally->counters);
     }
     if (out && fclose(out) == 0)

@@ -85,6 +85,17 @@ void tally_send(struct exchange *exchange, void (*report)(struct inquiry *inquir
 
 /* What the routes share. */
 
+struct stream_state monitor_recent(const struct http *http)
+{
+    struct stream *stream = feed_stream(http->feed);
+    struct stream_state state;
+    struct stream_run run;
+    if (stream_read(stream, stream_last(stream), broker_wall_ms(http->broker), &run)) /* lets go of what is too old */
+        stream_release(&run);
+    stream_get_state(stream, &state);
+    return state;
+}
+
 uint64_t monitor_uptime_ms(const struct http *http)
 {
     uint64_t now_ms = broker_wall_ms(http->broker), start_ms = http->identity->start_time_ms;

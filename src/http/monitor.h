@@ -51,6 +51,9 @@ static inline uint64_t tally_subscriptions(const struct tally *tally)
     return tally->counters.subscriptions_opened - tally->counters.subscriptions_closed;
 }
 
+/* What the stream `recent` holds now; http->feed is there. */
+struct stream_state monitor_recent(const struct http *http);
+
 /* Milliseconds since the server started. */
 uint64_t monitor_uptime_ms(const struct http *http);
 

@@ -82,13 +82,11 @@ static void put_moment_of(struct document *document, const char *name, uint64_t 
 static void put_recent(struct document *document, const struct http *http)
 {
     const struct config_recent *config = &http->config->recent;
-    struct stream *stream = feed_stream(http->feed);
-    struct stream_state state;
-    stream_get_state(stream, &state);
+    const struct stream_state state = monitor_recent(http);
     const struct cursor last = { state.epoch, state.last_sequence };
     char cursor[CURSOR_TEXT_SIZE];
     document_open(document, NULL, '{');
-    document_text(document, "name", slice_of(stream_name(stream)));
+    document_text(document, "name", slice_of(stream_name(feed_stream(http->feed))));
     document_number(document, "messages", state.message_count);
     document_number(document, "bytes", state.byte_count);
     document_number(document, "first_seq", state.first_sequence);
