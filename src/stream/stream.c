@@ -93,7 +93,7 @@ static void find_first(struct stream *stream)
             return;
         }
         memory_drop_block(&stream->memory, block);
-        stream->first_at = 0;
+        stream->first_at = 0; /* of the next block, also where it is still to come */
     }
     stream->first_sequence = last_of(stream) + 1;
 }
@@ -218,7 +218,6 @@ static uint64_t keep(struct stream *stream, struct slice topic, const struct mes
     if (!stream->message_count) {
         stream->first_sequence = sequence;
         stream->first_time_ms = now_ms;
-        stream->first_at = 0; /* all blocks had gone */
     }
     stream->last_time_ms = now_ms;
     stream->message_count++;

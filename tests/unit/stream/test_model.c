@@ -209,10 +209,12 @@ static void check_gap(const struct model *model, const struct stream_run *run, u
     unit_assert(run->gap_last == (is_gap ? model->lost : 0));
 }
 
-/* From anywhere to the end. */
+/* From anywhere, or near to where the gap ends, to the end. */
 static void read_all(struct model *model)
 {
     uint64_t after = random_below(&model->random, (uint32_t)model->last + 2), sequence;
+    if (random_below(&model->random, 2))
+        after = model->lost + random_below(&model->random, 3);
     struct stream_run run;
     struct stream_message message;
     lose_old(model);

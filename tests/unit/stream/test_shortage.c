@@ -101,6 +101,10 @@ static bool fails_at(unsigned allocation, bool for_good)
         unit_assert(kept == MESSAGES || memory.failed_count);
         log_fill(stream, "t0", 30, 10, 0); /* goes on as soon as there is memory */
         unit_assert(log_state(stream).last_sequence == kept + 30);
+        limits.messages_max = 1; /* forgets those too of which the topic could not be noted */
+        stream_set_limits(stream, &limits);
+        log_fill(stream, "t0", 1, 10, 0);
+        unit_assert(log_state(stream).message_count == 1);
     }
     stream_destroy(stream);
     unit_assert(memory.live_count == live_count);
