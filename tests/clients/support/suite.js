@@ -79,7 +79,7 @@ async function settle(...connections) {
 /* Waits until question() holds; look again at each tick of the event loop, for it is other sockets that we wait for. */
 async function until(question, what) {
     const deadline = Date.now() + DEADLINE_MS;
-    while (!question()) {
+    while (!(await question())) {
         if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`);
         await new Promise((resolve) => setTimeout(resolve, 2));
     }
