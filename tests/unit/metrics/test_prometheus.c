@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/unit.h"
+#include "../unit.h"
 
 /* Where a test prints to, and what it has printed. */
 static char *text;
