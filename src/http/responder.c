@@ -8,6 +8,7 @@
 #include "http/names.h"
 #include "http/reply.h"
 #include "http/routes.h"
+#include "net/conn.h"
 #include "wire/format.h"
 
 enum {
@@ -33,6 +34,7 @@ struct taker {
     struct queue_waiter waiter; /* first: a waiter of ours is a taker */
     struct exchange *exchange;  /* held */
     struct lease *lease;
+    bool is_gone;               /* stands in no line: its client has left, which will be noticed */
 };
 
 /* The sink. */
@@ -216,13 +218,23 @@ static struct exchange *taker_end(struct taker *taker)
     return exchange;
 }
 
+/* A request is handed out once: where the client has just left, though nobody has noticed yet, it goes to the next. */
+static void serve(struct calls *calls, struct taker *taker)
+{
+    struct queue_item *item = taker->waiter.item;
+    const struct conn *conn = exchange_conn(taker->exchange);
+    taker->is_gone = !conn_is_open(conn) || conn_has_left(conn);
+    if (taker->is_gone)
+        queue_return(taker->lease->queue, item, &calls->desk);
+    else
+        answer_item(calls, taker_end(taker), item);
+}
+
 void responder_serve(struct calls *calls)
 {
     struct queue_waiter *waiter;
-    while ((waiter = queue_served(calls->queues, &calls->desk))) {
-        struct queue_item *item = waiter->item;
-        answer_item(calls, taker_end((struct taker *)waiter), item);
-    }
+    while ((waiter = queue_served(calls->queues, &calls->desk)))
+        serve(calls, (struct taker *)waiter);
 }
 
 static void on_deadline(void *arg, uint64_t now_ms)
@@ -244,7 +256,7 @@ static void on_abandoned(void *arg)
     struct taker *taker = arg;
     struct lease *lease = taker->lease;
     struct calls *calls = lease->calls;
-    struct queue_item *item = queue_leave(&taker->waiter);
+    struct queue_item *item = taker->is_gone ? NULL : queue_leave(&taker->waiter);
     if (item)
         queue_return(lease->queue, item, NULL);
     taker_end(taker);

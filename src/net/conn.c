@@ -470,6 +470,13 @@ static void hand_over(struct conn *conn, const char *data, size_t size)
     stash(conn, data + taken, size - taken);
 }
 
+bool conn_has_left(const struct conn *conn)
+{
+    char byte;
+    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && !would_block(errno));
+}
+
 /* recv, and what follows from its failures. Returns 0 where there is nothing to look at. */
 static size_t receive(struct conn *conn, char *at, size_t room)
 {

@@ -181,6 +181,10 @@ void conn_drop(struct conn *conn, enum conn_reason reason);
 /* The loop's: at the end of the turn, gives back the input of a closing connection and calls ops->closed. */
 void conn_reap(struct conn *conn);
 
+/* True where the peer has closed its side and nothing of it is left to be read, though the loop has not noticed yet.
+ * Asks the socket: for those who are about to hand over what must not be lost. */
+bool conn_has_left(const struct conn *conn);
+
 /* "slow_consumer" and the like, for logs. */
 const char *conn_reason_name(enum conn_reason reason);
 

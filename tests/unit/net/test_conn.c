@@ -701,6 +701,23 @@ START_TEST(a_peer_that_closes_its_side_still_gets_its_output)
 }
 END_TEST
 
+START_TEST(a_peer_that_has_left_is_known_before_it_is_read)
+{
+    struct scene *scene = scene_create();
+    ck_assert(!conn_has_left(&scene->conn));
+    peer_write(scene, "ab", 2); /* a frame begun */
+    ck_assert(!conn_has_left(&scene->conn));
+    close(scene->peer);
+    scene->peer = -1;
+    ck_assert(!conn_has_left(&scene->conn)); /* what it said is still to be read */
+    turn(scene, 0);
+    ck_assert(conn_has_left(&scene->conn));
+    turn(scene, 0);
+    ck_assert_uint_eq(scene->closed_count, 1);
+    scene_destroy(scene);
+}
+END_TEST
+
 START_TEST(writing_to_a_peer_that_is_gone_ends_the_connection)
 {
     struct scene *scene = scene_create();
@@ -764,6 +781,7 @@ int main(void)
         finishing_has_an_end_though_the_peer_reads_nothing,
         a_paused_or_stalled_connection_can_be_finished,
         a_peer_that_closes_its_side_still_gets_its_output,
+        a_peer_that_has_left_is_known_before_it_is_read,
         writing_to_a_peer_that_is_gone_ends_the_connection,
         dropping_twice_closes_once_for_the_first_reason,
         every_reason_has_a_name,
