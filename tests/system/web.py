@@ -278,7 +278,7 @@ class Events(_Stream):
     def __init__(self, *arguments, **settings):
         self.retry_ms = None
         self.lines = 0
-        self._type, self._data, self._id = "", None, None
+        self._type, self._data, self._id = "", [], None
         self._after_return = False
         super().__init__(*arguments, **settings)
 
@@ -303,7 +303,7 @@ class Events(_Stream):
 
     def _take_field(self, name, value):
         if name == "data":
-            self._data = value if self._data is None else f"{self._data}\n{value}"
+            self._data.append(value)
         elif name == "event":
             self._type = value
         elif name == "id" and "\0" not in value:
@@ -314,9 +314,9 @@ class Events(_Stream):
     def _dispatch(self):
         if self._id is not None:
             self.last_id = self._id
-        if self._data is not None:
-            self._item(Event(self._type or "message", self._data, self.last_id))
-        self._type, self._data = "", None
+        if self._data:
+            self._item(Event(self._type or "message", "\n".join(self._data), self.last_id))
+        self._type, self._data = "", []
 
 
 class Lines(_Stream):
