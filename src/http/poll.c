@@ -9,6 +9,7 @@
 #include "http/state.h"
 #include "net/conn.h"
 #include "util/hash.h"
+#include "wire/format.h"
 
 enum {
     BODY_SIZE_MAX = 4 << 20, /* of one answer; a single message may be larger */
@@ -28,7 +29,6 @@ struct poll {
     unsigned limit, count;
     char *body;                /* the messages so far, each with a comma in front */
     size_t body_size, body_room, body_max;
-    uint64_t client;           /* hash of what names it, for its pace */
     struct slice path, query;  /* for the link to what comes next; behind the struct, as the patterns are */
     char text[];
 };
@@ -70,12 +70,17 @@ static bool take_message(void *arg, const struct stream_message *message)
 
 /* The answer. */
 
+static char *put(char *out, const char *text)
+{
+    return format_slice(out, slice_of(text));
+}
+
 /* Clients send the ">" of a pattern as it is; in a Link it would be the end (RFC 8288, 3). */
-static char *write_uri(char *out, struct slice uri)
+static char *put_uri(char *out, struct slice uri)
 {
     for (size_t i = 0; i < uri.size; i++)
         if (uri.data[i] == '>' || uri.data[i] == '<')
-            out += sprintf(out, "%%%02X", (unsigned char)uri.data[i]);
+            out = put(out, uri.data[i] == '>' ? "%3E" : "%3C");
         else
             *out++ = uri.data[i];
     return out;
@@ -88,30 +93,34 @@ static bool is_position(struct slice parameter)
 }
 
 /* The query with another position. */
-static char *write_next_query(char *out, struct slice query, const char *cursor)
+static char *put_next_query(char *out, struct slice query, const char *cursor)
 {
     size_t at = 0;
-    out += sprintf(out, "?since=%s", cursor);
+    out = put(out, "?since=");
+    out = put(out, cursor);
     while (at < query.size) {
         const char *start = query.data + at, *end = memchr(start, '&', query.size - at);
         struct slice parameter = slice_make(start, end ? (size_t)(end - start) : query.size - at);
         if (parameter.size && !is_position(parameter)) {
             *out++ = '&';
-            out = write_uri(out, parameter);
+            out = put_uri(out, parameter);
         }
         at += parameter.size + 1;
     }
-    *out = '\0';
     return out;
 }
 
-/* ETag, Link, Posthorn-Cursor, Cache-Control. */
 static void write_headers(const struct poll *poll, const char *cursor, char *out)
 {
-    out += sprintf(out, "ETag: W/\"%s\"\r\nPosthorn-Cursor: %s\r\nCache-Control: no-cache\r\nLink: <", cursor, cursor);
-    out = write_uri(out, poll->path);
-    out = write_next_query(out, poll->query, cursor);
-    sprintf(out, ">; rel=\"next\"\r\n");
+    out = put(out, "ETag: W/\"");
+    out = put(out, cursor);
+    out = put(out, "\"\r\nPosthorn-Cursor: ");
+    out = put(out, cursor);
+    out = put(out, "\r\nCache-Control: no-cache\r\nLink: <");
+    out = put_uri(out, poll->path);
+    out = put_next_query(out, poll->query, cursor);
+    out = put(out, ">; rel=\"next\"\r\n");
+    *out = '\0';
 }
 
 static size_t headers_size_max(const struct poll *poll)
@@ -121,14 +130,14 @@ static size_t headers_size_max(const struct poll *poll)
 
 static void write_answer(struct poll *poll, const char *headers, const char *cursor)
 {
-    char end[64 + CURSOR_TEXT_SIZE];
+    char end[64 + CURSOR_TEXT_SIZE], *at = put(end, "],\"next\":\"");
     size_t comma = poll->body_size ? 1 : 0;
-    int end_size = snprintf(end, sizeof end, "],\"next\":\"%s\",\"gap\":%s}", cursor,
-                            poll->scan.gap ? "true" : "false");
+    at = put(at, cursor);
+    at = put(at, poll->scan.gap ? "\",\"gap\":true}" : "\",\"gap\":false}");
     struct iovec parts[] = {
         { (char *)"{\"messages\":[", 13 },
         { poll->body + comma, poll->body_size - comma },
-        { end, (size_t)end_size },
+        { end, (size_t)(at - end) },
     };
     if (poll->not_after.epoch && !poll->is_new && !poll->scan.gap)
         answer_empty(poll->exchange, 304, headers);
@@ -204,13 +213,26 @@ static bool may_wait(const struct poll *poll)
     return !poll->scan.gap && poll->count == 0 && poll->due_ms > loop_now_ms(poll->exchange->http->loop);
 }
 
+/* A hash of what tells clients apart that share an address, as far as it can be told. While its request is there. */
+static uint64_t client_of(const struct poll *poll)
+{
+    struct exchange *exchange = poll->exchange;
+    struct slice patterns = poll->scan.patterns;
+    char text[ADDRESS_TEXT_SIZE];
+    struct slice host = slice_of(address_host(&exchange_conn(exchange)->peer, text)), agent = slice_make(NULL, 0);
+    http_header(exchange->request, "User-Agent", &agent);
+    uint64_t hash = hash_bytes(HASH_PRIME_A, host.data, host.size);
+    hash = hash_bytes(hash, patterns.data, patterns.size);
+    return agent.size ? hash_bytes(hash, agent.data, agent.size) : hash;
+}
+
 /* Refuses a client that asks again and again although there is nothing. False: answered. */
 static bool check_pace(struct poll *poll)
 {
     struct http *http = poll->exchange->http;
     uint64_t interval_ms = http->config->http.poll_interval_min_ms;
     if (!interval_ms || poll->is_held ||
-        pace_allows(http->state->pace, poll->client, loop_now_ms(http->loop), interval_ms))
+        pace_allows(http->state->pace, client_of(poll), loop_now_ms(http->loop), interval_ms))
         return true;
     char header[48];
     snprintf(header, sizeof header, "Retry-After: %llu\r\n", (unsigned long long)((interval_ms + 999) / 1000));
@@ -281,17 +303,6 @@ static struct cursor read_tags(const struct exchange *exchange, struct cursor af
     return latest;
 }
 
-/* What tells clients apart that share an address, as far as it can be told. */
-static uint64_t client_of(struct exchange *exchange, struct slice patterns)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    struct slice host = slice_of(address_host(&exchange_conn(exchange)->peer, text)), agent = slice_make(NULL, 0);
-    http_header(exchange->request, "User-Agent", &agent);
-    uint64_t hash = hash_bytes(HASH_PRIME_A, host.data, host.size);
-    hash = hash_bytes(hash, patterns.data, patterns.size);
-    return agent.size ? hash_bytes(hash, agent.data, agent.size) : hash;
-}
-
 static size_t body_max(const struct http *http)
 {
     size_t room = http->state->conn_limits.pending_size_max - HEAD_ROOM;
@@ -313,7 +324,6 @@ void poll_begin(struct exchange *exchange, const struct reading *reading)
         .due_ms = loop_now_ms(exchange->http->loop) + reading->wait_ms,
         .limit = reading->limit,
         .body_max = body_max(exchange->http),
-        .client = client_of(exchange, reading->kept),
     };
     char *at = poll->text;
     poll->scan.patterns = copy_text(&at, reading->kept);

@@ -30,7 +30,13 @@ static bool is_plain(uint64_t word)
     return !((word | controls | zeros(word ^ EACH_BYTE * '"') | zeros(word ^ EACH_BYTE * '\\')) & HIGH_BITS);
 }
 
-/* The bytes at the start of text that stand for themselves, in whole words. */
+static bool is_plain_byte(char c)
+{
+    unsigned char byte = (unsigned char)c;
+    return byte < 0x80 && !escapes[byte];
+}
+
+/* The bytes at the start of text that are ASCII and stand for themselves. */
 static size_t plain_size(struct slice text)
 {
     size_t at = 0;
@@ -39,6 +45,8 @@ static size_t plain_size(struct slice text)
         if (!is_plain(word))
             break;
     }
+    while (at < text.size && is_plain_byte(text.data[at]))
+        at++;
     return at;
 }
 
