@@ -25,6 +25,24 @@ struct address address_of(const struct sockaddr *from)
     return address;
 }
 
+struct address address_of_socket(int fd)
+{
+    struct sockaddr_storage storage;
+    socklen_t size = sizeof storage;
+    if (getsockname(fd, (struct sockaddr *)&storage, &size) != 0)
+        return (struct address){ .family = 0 };
+    return address_of((struct sockaddr *)&storage);
+}
+
+bool address_is_local(const struct address *address)
+{
+    static const uint8_t v6_loopback[16] = { [15] = 1 };
+    if (address->family == AF_INET)
+        return address->ip[sizeof v4_prefix] == 127;
+    return address->family == AF_UNIX ||
+           (address->family == AF_INET6 && memcmp(address->ip, v6_loopback, sizeof v6_loopback) == 0);
+}
+
 const char *address_host(const struct address *address, char *out)
 {
     out[0] = '\0';

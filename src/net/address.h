@@ -24,6 +24,12 @@ const char *address_text(const struct address *address, char *out);
 /* The host alone: "127.0.0.1", "::1", "". */
 const char *address_host(const struct address *address, char *out);
 
+/* True for an address that nobody reaches from another machine: 127.0.0.0/8, ::1, a unix socket. */
+bool address_is_local(const struct address *address);
+
+/* The address of a connected socket's own end. */
+struct address address_of_socket(int fd);
+
 bool address_same_host(const struct address *a, const struct address *b);
 
 #endif

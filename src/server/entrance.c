@@ -15,7 +15,6 @@ struct door {
     struct entrance *entrance;
     struct listener *listener;
     enum front_end front_end;
-    bool is_local;
 };
 
 struct entrance {
@@ -30,17 +29,8 @@ static void on_accepted(void *arg, int fd, const struct address *peer)
 {
     struct door *door = arg;
     struct entrance *entrance = door->entrance;
-    entrance->accepted(entrance->arg, door->front_end, door->is_local, fd, peer);
-}
-
-/* True where nobody on another machine can come by it. */
-static bool is_local(const char *where)
-{
-    static const char *const beginnings[] = { "127.", "[::1]:", "unix:" };
-    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0]; i++)
-        if (strncmp(where, beginnings[i], strlen(beginnings[i])) == 0)
-            return true;
-    return false;
+    const struct address here = address_of_socket(fd); /* a listener may have all the addresses of this machine */
+    entrance->accepted(entrance->arg, door->front_end, address_is_local(&here), fd, peer);
 }
 
 /* A machine without IPv6, say, still serves the rest. */
@@ -56,7 +46,6 @@ static int open_door(struct entrance *entrance, enum front_end front_end, const 
     int error = listener_open(entrance->loop, where, unix_mode, on_accepted, door, &door->listener);
     if (error)
         return error;
-    door->is_local = is_local(listener_where(door->listener));
     entrance->door_count++;
     return 0;
 }
