@@ -1,7 +1,7 @@
 /* sparkline: a few minutes of one or two figures, drawn by hand. */
 
 const SPAN_MIN_MS = 20_000; /* of a page just opened, so that the first points are not spread over all of it */
-const WIDTH = 240, HEIGHT = 44, TOP = 4;
+const WIDTH = 240, HEIGHT = 44, HEADROOM = 1.2;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Sparkline {
@@ -16,7 +16,7 @@ export class Sparkline {
     add(time_ms, values) {
         this.points.push({ time_ms, values });
         while (this.points[0].time_ms < time_ms - this.window_ms) this.points.shift();
-        const top = Math.max(1e-9, ...this.points.flatMap((point) => point.values));
+        const top = HEADROOM * Math.max(1e-9, ...this.points.flatMap((point) => point.values));
         const span_ms = Math.max(SPAN_MIN_MS, time_ms - this.points[0].time_ms);
         this.lines.forEach((drawn, place) => this.draw(drawn, place, { begin_ms: time_ms - span_ms, span_ms, top }));
     }
@@ -28,7 +28,7 @@ export class Sparkline {
     draw({ line, area }, place, { begin_ms, span_ms, top }) {
         const runs = this.runs().map((run) => run.map(({ time_ms, values }) => [
             ((time_ms - begin_ms) / span_ms * WIDTH).toFixed(1),
-            (HEIGHT - 1 - values[place] / top * (HEIGHT - 1 - TOP)).toFixed(1),
+            (HEIGHT - 1 - values[place] / top * (HEIGHT - 1)).toFixed(1),
         ]));
         const joined = (run) => run.map((at) => at.join(" ")).join("L");
         line.setAttribute("d", runs.map((run) => `M${joined(run)}`).join(""));

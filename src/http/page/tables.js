@@ -32,7 +32,7 @@ const CONNECTION_COLUMNS = [
 /* choose(topic) is called with a topic that was clicked. */
 export function start_tables(choose) {
     start_table("topics", "topicz?limit=50", TOPIC_COLUMNS, {
-        rows: (answer) => answer.topics,
+        rows: (answer) => answer.topics.sort((a, b) => (a.topic < b.topic ? -1 : 1)), /* so that rows keep their places */
         key: (topic) => topic.topic,
         first: (topic) => topic_button(topic.topic, choose),
         note: (answer) => seen("topic", answer.topics.length, answer.total),

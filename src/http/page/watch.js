@@ -168,7 +168,7 @@ function message_row(event) {
 function fill_details(details, message) {
     const data = message_bytes(message);
     const facts = [
-        message.stream ? `${message.stream} ${whole(message.seq)}` : "not kept",
+        message.topic, message.stream ? `${message.stream} ${whole(message.seq)}` : "not kept",
         bytes(data.length), message.time, message.id,
     ];
     details.append(element("p", { class: "aside" }, facts.filter(Boolean).join(" · ")));
