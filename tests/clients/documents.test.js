@@ -1,5 +1,5 @@
 "use strict";
-/* Every example of doc/patterns.md and doc/http-api.md is run, and prints what the page says. */
+/* Every example of these pages is run, and prints what the page says. */
 const assert = require("node:assert/strict");
 const { spawn } = require("node:child_process");
 const { once } = require("node:events");
@@ -12,7 +12,7 @@ const { Daemon, DEADLINE_MS } = require("./support/daemon");
 const { stepsOf, normal } = require("./support/page");
 const { requirePackage, until } = require("./support/suite");
 
-const PAGES = ["doc/patterns.md", "doc/http-api.md"];
+const PAGES = ["README.md", "doc/patterns.md", "doc/http-api.md"];
 const SOURCE = process.env.srcdir || path.join(__dirname, "../..");
 const MODULES = path.join(path.resolve(process.env.CLIENT_PACKAGES || __dirname), "node_modules");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -23,6 +23,7 @@ class Run {
         this.site = await startSite((name) => this.file(name));
         this.daemon = await Daemon.start({ http: { origins: this.site.origin } });
         this.directory = fs.mkdtempSync(path.join(this.daemon.directory, "page-"));
+        fs.symlinkSync(path.dirname(process.env.POSTHORN), this.file("build"));
         this.addresses = [
             ["127.0.0.1:4222", `127.0.0.1:${this.daemon.port}`],
             ["127.0.0.1:8222", new URL(this.daemon.http).host],
