@@ -9,7 +9,7 @@
 
 enum {
     TAIL_SLICE = 4096,   /* messages that the tail reads before readers are served */
-    SERVE_SLICE = 32,    /* readers that are served before the worker looks for input: meanwhile more messages come, and
+    SERVE_SLICE = 16,    /* readers that are served before the worker looks for input: meanwhile more messages come, and
                             the next readers get them in the same send */
     CATCH_SLICE = 4,     /* pieces of the stream read for readers that catch up */
     READY_SLICE = 64,    /* waiters told */
