@@ -84,7 +84,7 @@ struct config_http {
     struct config_list origins;              /* scheme://host[:port], or "*" */
     unsigned credentials;                    /* 0 or 1 */
     struct config_list hosts;                /* further names of this server, without ports */
-    uint64_t responder_lease_ms;             /* that an HTTP worker has to answer a request it took */
+    uint64_t responder_lease_ms;             /* that an HTTP worker is counted on after its last GET */
     unsigned responder_queue_max;            /* requests that wait for one group of HTTP workers */
 };
 

@@ -205,7 +205,7 @@ const struct option config_options[] = {
         .check = check_host, .expected = "a host name or an address, without a port" },
     { "http",   "responder_lease",            AT(http, responder_lease_ms),            OPTION_DURATION_MS,
         "30s",         "1ms",    "1h",      RELOAD,
-        .help = "Time that a worker has to answer a request that it took by GET /v1/requests." },
+        .help = "How long a worker that took requests by GET /v1/requests is still counted on when it asks no more." },
     { "http",   "responder_queue_max",        AT(http, responder_queue_max),           OPTION_COUNT,
         "1000",        "1",      "1000000", RELOAD,
         .help = "The most requests that wait for the workers of one pattern and group; one more is refused." },

@@ -37,6 +37,7 @@ void calls_destroy(struct calls *calls)
     calls->leaving = true;
     calls_rest(calls);
     inbox_finish(&calls->inbox);
+    buffer_finish(&calls->refused);
     buffer_finish(&calls->message);
     buffer_finish(&calls->lines);
     buffer_finish(&calls->text);
@@ -51,6 +52,8 @@ struct calls *calls_of(const struct exchange *exchange)
 
 void calls_turn(struct calls *calls)
 {
+    if (calls->refused.size > 0)
+        responder_refuse(calls);
     if (calls->taker_count > 0)
         responder_serve(calls);
     if (calls->leaving)

@@ -44,6 +44,7 @@ struct calls {
     struct lease *leases;
     unsigned lease_count;
     unsigned taker_count;           /* GETs that wait for a request */
+    struct buffer refused;          /* reply topics of requests for which there was no room, a size before each */
     struct buffer message;          /* that is being published: headers, payload, CR LF */
     struct buffer lines;            /* header lines of an answer */
     struct buffer text;             /* a body of an answer */

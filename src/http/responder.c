@@ -48,29 +48,82 @@ static unsigned count_requests(const struct batch *batch)
     return count;
 }
 
+/*
+ * Where a request was published, its publisher hears at once that a full queue refuses it. What comes from another
+ * worker has left its publisher behind: it is taken, and refused by a message.
+ */
+static bool comes_from_afar(const struct batch *batch)
+{
+    return batch->hops > 0;
+}
+
 static unsigned lease_room(const struct sink *sink, const struct batch *batch)
 {
     const struct lease *lease = (const struct lease *)sink;
     unsigned count = count_requests(batch);
+    if (comes_from_afar(batch))
+        return count;
     unsigned room = queue_room(lease->queue, lease->calls->http->config->http.responder_queue_max);
     return count < room ? count : room;
+}
+
+/* Remembers who is to be told: nothing may be published within a delivery. */
+static bool refuse_later(struct calls *calls, const struct message *message)
+{
+    size_t size = sizeof message->reply_size + message->reply_size;
+    char *out = buffer_reserve(&calls->refused, size);
+    if (!out)
+        return false;
+    memcpy(out, &message->reply_size, sizeof message->reply_size);
+    memcpy(out + sizeof message->reply_size, message->reply, message->reply_size);
+    calls->refused.size += size;
+    return true;
+}
+
+static bool lease_take(struct lease *lease, const struct batch *batch, const struct message *message)
+{
+    struct http *http = lease->calls->http;
+    const struct config_http *config = &http->config->http;
+    uint64_t expires_ms = loop_now_ms(http->loop) + config->request_timeout_max_ms;
+    return queue_put(lease->queue, batch->topic, message, expires_ms, config->responder_queue_max,
+                     &lease->calls->desk) ||
+           (comes_from_afar(batch) && refuse_later(lease->calls, message));
 }
 
 static unsigned lease_deliver(struct sink *sink, const struct batch *batch)
 {
     struct lease *lease = (struct lease *)sink;
-    struct http *http = lease->calls->http;
-    const struct config_http *config = &http->config->http;
-    uint64_t expires_ms = loop_now_ms(http->loop) + config->request_timeout_max_ms;
     unsigned count = count_requests(batch), taken = 0;
-    while (taken < count && queue_put(lease->queue, batch->topic, &batch->messages[taken], expires_ms,
-                                      config->responder_queue_max, &lease->calls->desk))
+    while (taken < count && lease_take(lease, batch, &batch->messages[taken]))
         taken++;
-    http->loop->counters.messages_out += taken;
+    lease->calls->http->loop->counters.messages_out += taken;
     return taken;
 }
 
 static const struct sink_ops lease_ops = { lease_deliver, lease_room };
+
+static void refuse(struct calls *calls, struct slice reply)
+{
+    static const char block[] = "NATS/1.0 503\r\n\r\n\r\n"; /* and the CR LF behind every message */
+    const struct message message = { .body = block, .head_size = sizeof block - 3, .body_size = sizeof block - 3 };
+    struct batch batch = { .topic = reply, .messages = &message, .count = 1 };
+    const struct match *match;
+    calls->http->loop->counters.no_responders++;
+    if (session_route(calls_session(calls), reply, &match) == 0)
+        session_publish(&calls->session, match, &batch);
+}
+
+void responder_refuse(struct calls *calls)
+{
+    struct buffer refused = calls->refused;
+    calls->refused = (struct buffer){ 0 }; /* who is told may ask again at once */
+    uint32_t size;
+    for (size_t at = 0; at < refused.size; at += sizeof size + size) {
+        memcpy(&size, refused.data + at, sizeof size);
+        refuse(calls, slice_make(refused.data + at + sizeof size, size));
+    }
+    buffer_finish(&refused);
+}
 
 /* Leases. */
 

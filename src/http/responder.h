@@ -13,6 +13,9 @@
 
 struct calls;
 
+/* Tells those whose requests found no room that nobody has time for them. */
+void responder_refuse(struct calls *calls);
+
 /* Answers those who have been given a request. */
 void responder_serve(struct calls *calls);
 

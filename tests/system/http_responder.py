@@ -226,20 +226,24 @@ def a_lease_outlives_the_last_get_and_then_ends():
 
 
 def a_full_queue_refuses_at_once():
+    """Ten ask while nobody takes: three wait, seven hear at once that nobody has time for them."""
     with Daemon("http.responder_queue_max=3") as daemon, Http(daemon) as worker:
         worker.get("/v1/requests/work?group=g&wait=1ms").check(204)
-        askers = [Http(daemon) for _ in range(3)]
+        _until_wanted(daemon, "work")
+        _drain_all(worker)
+        askers = [Http(daemon) for _ in range(10)]
         for number, asker in enumerate(askers):
             asker.ask("POST", "/v1/request/work?timeout=60s", b"%d" % number)
-        with Http(daemon) as late:
-            until(lambda: late.post("/v1/request/work?timeout=1ms", b"late").status == 503, "the queue is full", LONG_S)
-        taken = []
-        while len([body for body in taken if body != b"late"]) < 3:
-            answer = worker.get(f"/v1/requests/work{WAIT}", (), LONG_S).check(200)
-            taken.append(answer.body)
-            if answer.body != b"late":
-                worker.post(f"/v1/replies/{answer.header('Posthorn-Reply-Id')}", b"re:" + answer.body).check(202)
-        for number, asker in enumerate(askers):
+        pump(askers, lambda: sum(len(asker.answers) for asker in askers) == 7, "seven refusals", LONG_S)
+        for asker in askers:
+            for answer in asker.answers:
+                answer.check(503, "no-responders")
+        patient = [(number, asker) for number, asker in enumerate(askers) if not asker.answers]
+        taken = [worker.get(f"/v1/requests/work{WAIT}", (), LONG_S).check(200) for _ in range(3)]
+        equal(sorted(answer.body for answer in taken), [b"%d" % number for number, _ in patient], "requests that waited")
+        for answer in taken:
+            worker.post(f"/v1/replies/{answer.header('Posthorn-Reply-Id')}", b"re:" + answer.body).check(202)
+        for number, asker in patient:
             equal(asker.answer(LONG_S).check(200).body, b"re:%d" % number, "reply")
 
 
