@@ -113,6 +113,7 @@ static bool body_fits(struct http_client *client, const struct http_request *req
     if (request->content_length <= size_max)
         return true;
     client->conn.loop->counters.limit_errors++;
+    client->exchange.keep_alive = false;
     answer_problem(&client->exchange, PROBLEM_TOO_LARGE, NULL, "a body may have %zu bytes here", size_max);
     return false;
 }

@@ -158,7 +158,6 @@ static bool check_host(struct exchange *exchange)
     for (size_t i = 0; i < names->item_count; i++)
         if (host_has_name(host, slice_of(names->items[i])))
             return true;
-    exchange->keep_alive = false;
     answer_problem(exchange, PROBLEM_BAD_HOST, NULL, "http.hosts names the hosts under which it may be asked");
     return false;
 }

@@ -38,7 +38,9 @@ static void write_texts(FILE *out, const struct config_http *config)
     fputc('\0', out);
     fputs(config->origins.item_count ? "Vary: Origin\r\n" : "", out);
     for (size_t i = 0; i < config->origins.item_count; i++) {
-        fprintf(out, "%c%s%c", '\0', config->origins.items[i], '\0');
+        fputc('\0', out);
+        write_name(out, config->origins.items[i]);
+        fputc('\0', out);
         write_lines(out, config->origins.items[i], config->credentials);
     }
 }
@@ -99,6 +101,11 @@ static bool equal(struct slice a, struct slice b)
     return a.size == b.size && strncasecmp(a.data, b.data, a.size) == 0;
 }
 
+static struct slice skip(struct slice text, size_t size)
+{
+    return slice_make(text.data + size, text.size - size);
+}
+
 static bool ends_with(struct slice text, const char *end)
 {
     size_t size = strlen(end);
@@ -140,13 +147,14 @@ bool host_is_local(struct slice host)
 
 /* Pages. */
 
-/* Whether TLS was taken off before us is not to be known, so either scheme will do. */
-static bool is_same(struct slice origin, struct slice host)
+/* The scheme is ours, or https where TLS was taken off before us: then the browser's word is needed that it is so. */
+static bool is_same(const struct http_request *request, struct slice origin)
 {
-    size_t scheme_size = origin.size > 7 && strncasecmp(origin.data, "http://", 7) == 0    ? 7
-                         : origin.size > 8 && strncasecmp(origin.data, "https://", 8) == 0 ? 8
-                                                                                           : 0;
-    return scheme_size && equal(slice_make(origin.data + scheme_size, origin.size - scheme_size), host);
+    struct slice http = slice_of("http://"), https = slice_of("https://"), site;
+    if (slice_starts_with(origin, http))
+        return equal(skip(origin, http.size), request->host);
+    return slice_starts_with(origin, https) && http_header(request, "Sec-Fetch-Site", &site) &&
+           slice_is(site, "same-origin") && equal(skip(origin, https.size), request->host);
 }
 
 /* The place of an origin in the table; 0: it is not among those that may. */
@@ -154,7 +162,7 @@ static unsigned find_place(const struct origins *origins, struct slice name)
 {
     unsigned any = 0;
     for (unsigned i = 1; i < origins->row_count; i++) {
-        if (equal(name, slice_of(origins->rows[i].name)))
+        if (slice_is(name, origins->rows[i].name))
             return i;
         if (strcmp(origins->rows[i].name, "*") == 0)
             any = i;
@@ -183,5 +191,5 @@ enum origin_verdict origin_judge(const struct origins *origins, const struct htt
     if (!http_header(request, "Origin", &origin))
         return judge_site(request, find_place(origins, slice_make(NULL, 0)) != 0);
     *ret_place = find_place(origins, origin);
-    return *ret_place || is_same(origin, request->host) ? ORIGIN_GOOD : ORIGIN_BAD;
+    return *ret_place || is_same(request, origin) ? ORIGIN_GOOD : ORIGIN_BAD;
 }

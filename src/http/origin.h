@@ -17,7 +17,7 @@ struct config_http;
 
 /* An origin whose pages may ask, and the header lines that every answer to them carries. */
 struct origin_row {
-    const char *name; /* "*": any */
+    const char *name; /* in small letters, as browsers write it; "*": any */
     const char *lines;
 };
 

@@ -463,8 +463,9 @@ static int read_size(struct http_chunks *chunks, struct slice line, const struct
     size_t digits = 0;
     for (; digits < line.size && hex_digit(line.data[digits]) >= 0; digits++)
         size = size << 4 | (uint64_t)hex_digit(line.data[digits]);
-    struct slice extension = skip(line, digits);
-    if (!digits || digits > SIZE_DIGITS_MAX || (extension.size && extension.data[0] != ';') || !is_value(extension))
+    struct slice extension = skip(line, digits), named = trim(extension);
+    if (!digits || digits > SIZE_DIGITS_MAX || !is_value(extension) ||
+        (extension.size && (!named.size || named.data[0] != ';')))
         return HTTP_E_MALFORMED;
     chunks->extra += extension.size;
     if (chunks->extra > limits->head_size_max)
@@ -476,7 +477,7 @@ static int read_size(struct http_chunks *chunks, struct slice line, const struct
     return 1;
 }
 
-/* A line of size, or of the trailers, whose end is *done. 1, 0: it is not all there, or an error. */
+/* A line of size, or of the trailers, whose end is *done. 1, 0: it is not all there, but for CR perhaps, or an error. */
 static int read_chunk_line(struct http_chunks *chunks, struct slice *text, const struct http_limits *limits,
                            bool *done)
 {
@@ -484,8 +485,8 @@ static int read_chunk_line(struct http_chunks *chunks, struct slice *text, const
     struct http_header header;
     size_t size_max = chunks->state == CHUNK_SIZE ? CHUNK_LINE_MAX : limits->head_size_max - chunks->extra;
     int got = next_line(text, &line);
-    if ((got == 0 ? text->size : got == 1 ? line.size : 0) > size_max)
-        return HTTP_E_HEAD;
+    if ((got == 0 && text->size > size_max + 1) || (got == 1 && line.size > size_max))
+        return chunks->state == CHUNK_SIZE ? HTTP_E_MALFORMED : HTTP_E_HEAD;
     if (got <= 0)
         return got;
     if (chunks->state == CHUNK_SIZE)

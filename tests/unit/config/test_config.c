@@ -235,6 +235,11 @@ static const struct mistake mistakes[] = {
     { "[line]\nlisten = 127.0.0.1:1,\n", { NULL },
       "x.ini:2: [line] listen = 127.0.0.1:1,: expected a list of 1 to 64 items, each HOST:PORT, [IPV6]:PORT or "
       "unix:/PATH" },
+    { "[http]\norigins = a.example\n", { NULL },
+      "x.ini:2: [http] origins = a.example: expected a list of at most 64 items, each SCHEME://HOST, "
+      "SCHEME://HOST:PORT or *" },
+    { "\n[http]\nrequest_timeout = 3m\n", { NULL },
+      "x.ini: [http]: expected a request_timeout of at most request_timeout_max" },
     { "[server]\nname=;x\n", { NULL },
       "x.ini:2: [server] name = ;x: expected UTF-8 without control characters, space at its ends, or a word that "
       "begins with ';'" },

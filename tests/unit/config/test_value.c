@@ -33,6 +33,8 @@ static const struct option list = {
     .kind = OPTION_LIST, .min = "1", .max = "3", .check = check_word, .expected = "not bad",
 };
 
+static const struct option bare = { .kind = OPTION_LIST, .min = "0", .max = "2" };
+
 union field {
     unsigned narrow;
     uint64_t wide;
@@ -76,6 +78,8 @@ static const struct good goods[] = {
     { &word, "good", NULL, 0 },
     { &list, "a", NULL, 0 },
     { &list, "a,b ,\tc", "a, b, c", 0 },
+    { &bare, "", NULL, 0 },
+    { &bare, "a, b", NULL, 0 },
     { &list, "a,b\t,c", "a, b, c", 0 },
     { &list, "[::1]:4222, unix:/run/x", NULL, 0 },
 };
@@ -127,6 +131,7 @@ static const struct bad bads[] = {
     { &name, "a\x01" }, { &name, "\xff" }, { &name, "a\nb" },
     { &word, "" }, { &word, "bad" }, { &word, "123456789" },
     { &list, "" }, { &list, " a" }, { &list, "a," }, { &list, ",a" }, { &list, "a,,b" }, { &list, "a b" },
+    { &bare, "," }, { &bare, "a,b,c" },
     { &list, "a, bad" }, { &list, "a,b,c,d" }, { &list, "a, ;b" }, { &list, "\x02" },
 };
 
@@ -173,6 +178,7 @@ static const struct {
     { &name, "", "", "b" },
     { &list, "a,b", "a, b", "a" },
     { &list, "a,b", "a, b", "b, a" },
+    { &bare, "", "", "a" },
 };
 
 START_TEST(values_are_compared_by_meaning)
@@ -220,6 +226,7 @@ static const struct {
     { &name, "a text of at most 8 bytes", NULL },
     { &word, "a word that is not bad", NULL },
     { &list, "a list of 1 to 3 items, each not bad", NULL },
+    { &bare, "a list of at most 2 items, each a word", NULL },
 };
 
 START_TEST(option_says_what_it_takes)
@@ -235,6 +242,34 @@ START_TEST(description_is_cut_to_its_room)
     char text[16];
     ck_assert_str_eq(value_describe(&colour, text, sizeof text), "one of red, gre");
     ck_assert_str_eq(value_describe(&size, text, sizeof text), "a size between ");
+}
+END_TEST
+
+static const char *const origins[] = {
+    "*", "http://a", "https://a.example:8443", "http://[::1]:80", "chrome-extension://abc", "http://127.0.0.1",
+};
+static const char *const no_origins[] = {
+    "", "**", "a.example", "http://", "http:/a", "://a", "http://a/", "http://a/b", "http://a:", "http://a:b",
+    "http://a:65536", "http://u@a", "http://a b", "http://[::1", "http://*", "null",
+};
+
+START_TEST(origin_is_what_browsers_send)
+{
+    ck_assert(check_origin(origins[_i]));
+}
+END_TEST
+
+START_TEST(other_text_is_no_origin)
+{
+    ck_assert_msg(!check_origin(no_origins[_i]), "%s", no_origins[_i]);
+}
+END_TEST
+
+START_TEST(host_is_a_name_without_a_port)
+{
+    ck_assert(check_host("broker.example") && check_host("a_b-c") && check_host("10.0.0.1") && check_host("[fd00::1]"));
+    ck_assert(!check_host("") && !check_host("a:80") && !check_host("[::1]:80") && !check_host("::1"));
+    ck_assert(!check_host("a/b") && !check_host("*") && !check_host("[]") && !check_host("[::1"));
 }
 END_TEST
 
@@ -287,6 +322,9 @@ int main(void)
     tcase_add_test(kinds, text_that_is_not_set_equals_no_other);
     tcase_add_loop_test(kinds, option_says_what_it_takes, 0, COUNT(descriptions));
     tcase_add_test(kinds, description_is_cut_to_its_room);
+    tcase_add_loop_test(checks, origin_is_what_browsers_send, 0, COUNT(origins));
+    tcase_add_loop_test(checks, other_text_is_no_origin, 0, COUNT(no_origins));
+    tcase_add_test(checks, host_is_a_name_without_a_port);
     tcase_add_loop_test(checks, address_has_host_and_port_or_a_path, 0, COUNT(addresses));
     tcase_add_loop_test(checks, other_text_is_no_address, 0, COUNT(no_addresses));
     suite_add_tcase(suite, kinds);

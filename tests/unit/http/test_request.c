@@ -371,6 +371,7 @@ static const struct {
     { "5\r\nhello\r\n1\r\n \r\n00A\r\n0123456789\r\n000\r\n\r\nGET /", "hello 0123456789", 5 },
     { "2\r\n\r\n\r\n0\r\n\r\n", "\r\n", 0 },
     { "5;a=b;c=\"d e\"\r\nhello\r\n0;x\r\n\r\n", "hello", 0 },
+    { "5 \t; a=b \r\nhello\r\n0\r\n\r\n", "hello", 0 },
     { "1\r\na\r\n0\r\nContent-Length: 5\r\nX: y\r\n\r\nhello", "a", 5 },
 };
 
@@ -397,7 +398,8 @@ static const struct {
     { "0x1\r\n", HTTP_E_MALFORMED },
     { " 1\r\n", HTTP_E_MALFORMED },
     { "1 \r\n", HTTP_E_MALFORMED },
-    { "1 ;a\r\n", HTTP_E_MALFORMED },
+    { "1 a;b\r\n", HTTP_E_MALFORMED },
+    { "1\t\r\n", HTTP_E_MALFORMED },
     { ";a\r\n", HTTP_E_MALFORMED },
     { "1\n", HTTP_E_MALFORMED },
     { "1\r\r\n", HTTP_E_MALFORMED },
@@ -417,7 +419,8 @@ static const struct {
     { "0\r\nA\r\n", HTTP_E_MALFORMED },
     { "0\r\n\n", HTTP_E_MALFORMED },
     { "0\r\nA:1\r\nA:2\r\nA:3\r\nA:4\r\nA:5\r\nA:6\r\nA:7\r\n", HTTP_E_HEAD },
-    { "1;" LONG_70 LONG_70 LONG_70 LONG_70, HTTP_E_HEAD },
+    { "1;" LONG_70 LONG_70 LONG_70 LONG_70, HTTP_E_MALFORMED },
+    { LONG_70 LONG_70 LONG_70 LONG_70, HTTP_E_MALFORMED },
     { "0\r\nA: " LONG_70 LONG_70 LONG_70 LONG_70 LONG_70 LONG_70 LONG_70 LONG_70, HTTP_E_HEAD },
     { "1;" LONG_70 LONG_70 LONG_70 "\r\na\r\n1;" LONG_70 LONG_70 LONG_70 "\r\na\r\n1;" LONG_70 LONG_70 "\r\n",
       HTTP_E_HEAD },
