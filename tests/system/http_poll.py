@@ -87,7 +87,7 @@ def tags_spare_what_the_client_has():
         equal((answer.header("ETag"), answer.header("Posthorn-Cursor")), (f'W/"{cursor}"', cursor), "tag and cursor")
         equal(answer.header("Cache-Control"), "no-cache", "Cache-Control")
         tag = answer.header("ETag")
-        for headers in ({"If-None-Match": tag}, {"If-None-Match": f'"other", {tag}'}, {"If-None-Match": "*"}):
+        for headers in ({"If-None-Match": tag}, {"If-None-Match": tag.removeprefix("W/")}):
             same = http.get(target("a", since=cursor), headers).check(304)
             equal((same.body, same.header("ETag")), (b"", tag), "body and tag of 304")
         http.get(target("a", since=cursor), {"If-None-Match": 'W/"other"'}).check(200)
@@ -286,8 +286,8 @@ def others_messages_do_not_end_the_wait():
 
 def a_waiting_client_may_leave():
     with Daemon() as daemon, Http(daemon) as http:
-        before = daemon.descriptor_count()
         since = publish(http, "begin", b"")["id"]
+        before = daemon.descriptor_count()
         for turn in range(60):
             waiter = Http(daemon)
             waiter.ask("GET", target("a", since=since, wait="100s"))

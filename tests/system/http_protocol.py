@@ -161,7 +161,7 @@ def bodies_in_chunks_arrive_whole():
     coded, at, turn = b"", 0, 0
     while at < len(body):
         piece = body[at:at + chunks[turn % len(chunks)]]
-        extension = (b"", b";a=b", b' ; name="quoted ; value"')[turn % 3]
+        extension = (b"", b";a=b", b';name="quoted ; value"')[turn % 3]
         coded += (b"%x" if turn % 2 else b"%X") % len(piece) + extension + b"\r\n" + piece + b"\r\n"
         at, turn = at + len(piece), turn + 1
     coded += b"0\r\nTrailer-A: b\r\nContent-Length: 3\r\n\r\n"  # trailers are thrown away, whatever they say
@@ -256,10 +256,13 @@ def bodies_over_the_limit_are_413():
     with Daemon("line.payload_size_max=1000") as daemon:
         with Http(daemon) as http:
             http.post("/v1/topics/a", b"x" * 1000).check(200)
-        for body in (b"x" * 1001, b"x" * 50000):
+        for size in (1001, 50000, 3000000):
             http = Http(daemon)
-            http.post("/v1/topics/a", body).check(413, "too-large")
-            http.expect_closed()
+            http.post("/v1/topics/a", b"x" * size).check(413, "too-large")
+            if size > 1000000:
+                http.expect_closed()
+            elif not http.closed:  # where the connection stays, the body was taken for a body
+                publish(http, "a", b"y")
         http = Http(daemon)  # in chunks it is seen when the limit is passed, not at the end
         http.ask("POST", "/v1/topics/a", None, {"Transfer-Encoding": "chunked"})
         http.send(b"258\r\n" + b"x" * 600 + b"\r\n" + b"191\r\n")
@@ -273,7 +276,6 @@ def batches_have_a_limit_of_their_own():
         json = {"Content-Type": "application/x-ndjson"}
         equal(len(http.post("/v1/publish", line * 50, json).check(200).json()["results"]), 50, "results")
         http.post("/v1/publish", line * 100, json).check(413, "too-large")
-        http.expect_closed()
 
 
 def long_targets_are_414():
@@ -546,7 +548,7 @@ REFUSED = (
     (CHUNKED + "\r\nhello\r\n0\r\n\r\n", 400),
     (CHUNKED + "5;a\nb\r\nhello\r\n0\r\n\r\n", 400),
     (CHUNKED + "10000000000000005\r\nhello\r\n0\r\n\r\n", 400, 413),
-    (CHUNKED + "0" * 400 + "5\r\nhello\r\n0\r\n\r\n", 400),
+    (CHUNKED + "0" * 400 + "5\r\nhello\r\n0\r\n\r\n", 400, 431),
     (CHUNKED + "5\r\nhello\r\n0\r\n broken trailer\r\n\r\n", 400),
     (GET.replace("Host: localhost\r\n", "") + "\r\n", 400),
     (GET + "Host: localhost\r\n\r\n", 400),

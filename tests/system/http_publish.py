@@ -7,7 +7,7 @@ import os
 import time
 
 from harness import PATIENCE, Daemon, equal, flush_all, main
-from web import CURSOR, Http, Lines, payload, poll, publish
+from web import CURSOR, Http, Lines, payload, poll, poll_to_end, publish
 
 PAYLOADS = {"empty": b"", "text": "grüße\n".encode(), "lines": b"a\r\nb\r\rc\n\n", "zeros": bytes(1000), "all": bytes(range(256)),
             "protocol": b"PUB x 1\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "quotes": b'"\\\x01\x1f\x7f', "large": os.urandom(1 << 20),
@@ -45,9 +45,9 @@ def bytes_of_line_clients_are_read_as_they_are():
         for number, body in enumerate(PAYLOADS.values()):
             sender.publish(f"bytes.{number}", body)
         sender.flush()
-        for wanted in (reader.take(len(PAYLOADS)), poll(http, "bytes.>", since="all")["messages"]):
-            equal([m["topic"] for m in wanted], [f"bytes.{n}" for n in range(len(PAYLOADS))], "topics")
-            for message, body in zip(wanted, PAYLOADS.values()):
+        for messages in (reader.take(len(PAYLOADS)), poll_to_end(http, "bytes.>")[0]):
+            equal([m["topic"] for m in messages], [f"bytes.{n}" for n in range(len(PAYLOADS))], "topics")
+            for message, body in zip(messages, PAYLOADS.values()):
                 equal(payload(message), body, "payload")
 
 
@@ -205,18 +205,26 @@ def a_key_is_accepted_once():
 def a_key_holds_across_protocols_and_workers():
     with Daemon() as daemon:
         https, lines = [Http(daemon) for _ in range(4)], daemon.clients(4)
-        listener = _listener(daemon, ">")
         for turn in range(12):
             http, line = https[turn % 4], lines[turn * 3 % 4]
             _line_publish(line, "a", b"by line", f"line {turn}")
             equal(publish(http, "a", b"by http", {"Idempotency-Key": f"line {turn}"})["duplicate"], True, "duplicate of a line's message")
             equal(publish(http, "a", b"by http", {"Idempotency-Key": f"http {turn}"})["duplicate"], False, "the first")
-            _line_publish(line, "a", b"by line", f"http {turn}")
+            _line_publish(line, "a", b"by line again", f"http {turn}")
             equal(publish(https[(turn + 1) % 4], "a", b"x", {"Posthorn-Header-Nats-Msg-Id": f"http {turn}"})["duplicate"], True,
                   "duplicate by the header itself")
-            listener.expect("a", b"by line")
-            listener.expect("a", b"by http")
-        listener.nothing()
+        messages, _, gap = poll_to_end(https[0], "a")
+        equal(([m["data"] for m in messages], gap), (["by line", "by http"] * 12, False), "what is kept, once each")
+
+
+def on_the_line_a_duplicate_is_not_kept_but_goes_out_live():
+    """As with NATS: the stream drops it, and plain subscribers have always got whatever is published."""
+    with Daemon() as daemon, Http(daemon) as http:
+        listener, line = _listener(daemon, "a"), daemon.client()
+        for body in (b"first", b"again"):
+            _line_publish(line, "a", body, "k")
+            listener.expect("a", body)
+        equal([m["data"] for m in poll(http, "a", since="all")["messages"]], ["first"], "what is kept")
 
 
 def a_key_is_forgotten_when_the_window_ends():
@@ -366,7 +374,7 @@ if __name__ == "__main__":
          headers_of_line_clients_are_read, headers_cannot_be_used_to_forge_others, put_is_post, an_answer_says_where_the_message_is_kept,
          what_is_not_kept_is_202, topics_that_name_many_are_refused, a_payload_as_large_as_allowed_passes_and_no_larger,
          many_connections_publish_in_their_own_order, what_is_answered_has_been_delivered_to_whoever_asks_next, a_key_is_accepted_once,
-         a_key_holds_across_protocols_and_workers, a_key_is_forgotten_when_the_window_ends, keys_are_bounded_in_number,
+         a_key_holds_across_protocols_and_workers, on_the_line_a_duplicate_is_not_kept_but_goes_out_live, a_key_is_forgotten_when_the_window_ends, keys_are_bounded_in_number,
          keys_do_nothing_where_nothing_is_kept, batches_come_in_two_forms, bad_items_of_a_batch_stop_nothing,
          lines_that_are_no_json_are_problems_of_their_own, a_bad_batch_as_a_whole_is_400, items_of_a_batch_have_the_payloads_limit,
          a_large_batch_keeps_its_order, items_that_go_out_live_say_so, users_must_say_who_they_are)
