@@ -450,8 +450,8 @@ def each_connection_is_told_another_time_to_retry():
 def readers_that_rest_cost_no_memory_and_get_what_is_kept():
     """They do not read while far more than the history's bound is published; then each gets all that is kept, in order, and a gap that
     names exactly what is missing. Readers that are awake miss nothing meanwhile."""
-    size, count = 2000, 16000  # 32 MB through a history of 8
-    with Daemon("recent.bytes_max=8MiB", "http.write_timeout=60s") as daemon, Http(daemon) as http:
+    size, count = 2000, 9000  # 18 MB through a history of 4
+    with Daemon("recent.bytes_max=4MiB", "http.write_timeout=60s") as daemon, Http(daemon) as http:
         before = daemon.memory_bytes()
         start = publish(http, "begin", b"")["id"]
         slow = [Follower(daemon, "s", start, receive_size=4096) for _ in range(40)]
@@ -462,15 +462,15 @@ def readers_that_rest_cost_no_memory_and_get_what_is_kept():
         texts = [f"{number} ".ljust(size, "x") for number in range(count)]
         sent = 0
         while sent < count:
-            lines = b"".join(b'{"topic":"s","data":"%s"}\n' % text.encode() for text in texts[sent:sent + 400])
+            lines = b"".join(b'{"topic":"s","data":"%s"}\n' % text.encode() for text in texts[sent:sent + 500])
             http.out += http.request_bytes("POST", "/v1/publish", lines, {"Content-Type": "application/x-ndjson"})
-            sent += 400
+            sent += 500
             pump([http, awake.events], lambda sent=sent: len(http.answers) and len(awake.bodies) == sent, "the turn's messages", 40 * PATIENCE)
             http.answers.popleft().check(200)
-        note = daemon.check_growth(before, 24 << 20)
+        note = daemon.check_growth(before, 16 << 20)
         equal((len(awake.bodies), awake.gaps), (count, []), "what a reader that is awake got")
         equal([f.events.closed for f in slow], [False] * len(slow), "readers that were sent away")
-        sleeping = slow[:8]  # that takes long enough through so small a window
+        sleeping = slow[:4]  # that takes long enough through so small a window
         for follower in slow[8:]:
             follower.events.close()
         newest = place(awake.at)[1]
