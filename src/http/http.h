@@ -4,8 +4,10 @@
  *   client     one connection: its requests one after the other, its time, its errors
  *   request    heads and chunks, cut where they lie          routes     what can be asked for
  *   exchange   one request and its answer                    problem    the kinds of errors
- *   origin     which pages may ask, under which names        publish, batch, read, sse, poll, request, responder,
- *                                                            monitor, health, page, describe: the handlers
+ *   guard      who may go where                              origin     which pages may ask, under which names
+ *
+ *   the handlers: publish, batch; read with events, poll, live; call, responder; health, monitor with its pages; page and
+ *   describe, whose files are embedded
  *
  * doc/http-api.md is the interface. Belongs to the worker's thread.
  */

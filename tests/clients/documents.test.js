@@ -1,7 +1,7 @@
 "use strict";
 /* Every example of these pages is run, and prints what the page says. */
 const assert = require("node:assert/strict");
-const { spawn } = require("node:child_process");
+const { spawn, spawnSync } = require("node:child_process");
 const { once } = require("node:events");
 const fs = require("node:fs");
 const http = require("node:http");
@@ -16,6 +16,12 @@ const PAGES = ["README.md", "doc/patterns.md", "doc/http-api.md"];
 const SOURCE = process.env.srcdir || path.join(__dirname, "../..");
 const MODULES = path.join(path.resolve(process.env.CLIENT_PACKAGES || __dirname), "node_modules");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+const SKIPPED = 77;
+if (spawnSync("curl", ["--version"]).error) {
+    console.log("skipped: needs curl");
+    process.exit(SKIPPED);
+}
 
 /* One page being run: its daemon, its directory, and what goes on in the background. */
 class Run {
