@@ -248,7 +248,7 @@ bool exchange_stream(struct exchange *exchange, const char *type, const char *he
                      void *arg)
 {
     assert(exchange->state == EXCHANGE_RUNNING);
-    exchange->keep_alive = false;
+    exchange->keep_alive &= exchange->is_head && !exchange->http->state->lame_duck;
     write_answer(exchange, 200, type, NULL, 0, NO_LENGTH, headers);
     if (exchange->is_head || !conn_is_open(exchange_conn(exchange))) {
         finish(exchange);

@@ -477,7 +477,7 @@ static int read_size(struct http_chunks *chunks, struct slice line, const struct
     return 1;
 }
 
-/* A line of size, or of the trailers, whose end is *done. 1, 0: it is not all there, but for CR perhaps, or an error. */
+/* A line of size, or of the trailers, whose end is *done. 1, 0: it is not all there, or an error. */
 static int read_chunk_line(struct http_chunks *chunks, struct slice *text, const struct http_limits *limits,
                            bool *done)
 {
@@ -485,7 +485,7 @@ static int read_chunk_line(struct http_chunks *chunks, struct slice *text, const
     struct http_header header;
     size_t size_max = chunks->state == CHUNK_SIZE ? CHUNK_LINE_MAX : limits->head_size_max - chunks->extra;
     int got = next_line(text, &line);
-    if ((got == 0 && text->size > size_max + 1) || (got == 1 && line.size > size_max))
+    if ((got == 0 && text->size > size_max + 1 /* CR */) || (got == 1 && line.size > size_max))
         return chunks->state == CHUNK_SIZE ? HTTP_E_MALFORMED : HTTP_E_HEAD;
     if (got <= 0)
         return got;
