@@ -89,7 +89,7 @@ class Peer:
     packages: str = ''              # of Debian
     version: tuple = ('--version',)
     module: str = ''                # a file that it needs besides
-    settings: dict = field(default_factory=dict)
+    settings: dict = field(default_factory=dict)     # whatever the shape says
     forks: bool = False             # its first child does the work
 
 
@@ -104,6 +104,7 @@ POSTHORND = Peer('posthornd', posthornd_command, {
 PEERS = {
     'posthornd': POSTHORND,
     'posthornd, recent off': replace(POSTHORND, settings={'recent.enabled': 'no'}),
+    'posthornd, recent on': replace(POSTHORND, settings={'recent.enabled': 'yes'}),
     'nats-server': Peer('nats-server', nats_command, {LINE: NATS}, 'nats-server'),
     'nginx': Peer('nginx', nginx_command, {
         EVENTS: paths('/sub', '/pub'),
@@ -168,7 +169,7 @@ class Server:
     def __init__(self, name, program, core=None, settings=None):
         self.name, self.program, self.core = name, program, core
         self.peer = PEERS[name]
-        self.settings = {**self.peer.settings, **(settings or {})}
+        self.settings = {**(settings or {}), **self.peer.settings}
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix='posthorn-bench-')
