@@ -13,7 +13,6 @@ Nothing in here sleeps in hope: every wait is for bytes, a log line, an exit or 
 
 import collections
 import faulthandler
-import functools
 import json
 import os
 import re
@@ -118,7 +117,8 @@ class Daemon:
 
     def __init__(self, *options, listen=LOOPBACK, http=LOOPBACK, log_level="info", config=None, env=None, prepare=None, ready=True):
         """options: "section.key=value" texts. config: text of an INI file. prepare: called in the child before exec.
-        listen (the line protocol), http and log_level: None leaves them to the file or the defaults.
+        listen (the line protocol), http and log_level: None leaves them to the file or the defaults. Readers of streams are let
+        go at once at the end, unless http.drain_duration says otherwise: most tests have no time to watch it.
         ready=False: do not wait for the ready line (the daemon is expected to refuse its configuration)."""
         self.dir = tempfile.mkdtemp(prefix="posthorn-test-")
         self.options = dict(option.split("=", 1) for option in options)
@@ -150,7 +150,7 @@ class Daemon:
             self.write_config(config)
             command += ["--config", self.config_path]
         settings = {"server.workers": str(Daemon.workers), "server.log_level": log_level, "line.listen": listen,
-                    "http.listen": http if _knows_http(daemon) else None, **self.options}
+                    "http.listen": http, "http.drain_duration": "0", **self.options}
         for option, value in settings.items():
             if value is not None:
                 command += ["--set", f"{option}={value}"]
@@ -332,11 +332,6 @@ class Daemon:
             return file.read()
 
 
-@functools.cache
-def _knows_http(daemon):
-    return b"[http]" in subprocess.run([daemon, "--print-sample"], capture_output=True, timeout=DEADLINE_S, check=True).stdout
-
-
 def refused_start(*options, config=None, listen=LOOPBACK, **settings):
     """Starts a daemon that must refuse to start; returns its exit code and what it wrote to stderr."""
     daemon = Daemon(*options, config=config, listen=listen, ready=False, **settings)
@@ -412,6 +407,8 @@ def connect_socket(address, deadline_s=DEADLINE_S, receive_size=None, source=Non
         sock, target = socket.socket(family, socket.SOCK_STREAM), (host.strip("[]"), int(port))
     if receive_size:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_size)
+        if sock.family != socket.AF_UNIX:  # segments as on a network: those of loopback do not fit, and wait for the persist timer
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
     if source:
         sock.bind((source, 0))
     sock.settimeout(deadline_s)

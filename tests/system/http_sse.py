@@ -219,7 +219,7 @@ def data_can_be_asked_for_in_other_forms():
 def a_large_message_is_one_event():
     with Daemon("line.payload_size_max=4MiB") as daemon, Http(daemon) as http:
         events = [Events(daemon, "big") for _ in range(3)]
-        text = "\n".join(f"line {number}" for number in range(300000))
+        text = "\n".join(f"line {number}" for number in range(80000))
         for _ in range(2):
             publish(http, "big", text.encode())
             for reader in events:
@@ -454,7 +454,7 @@ def readers_that_rest_cost_no_memory_and_get_what_is_kept():
     with Daemon("recent.bytes_max=4MiB", "http.write_timeout=60s") as daemon, Http(daemon) as http:
         before = daemon.memory_bytes()
         start = publish(http, "begin", b"")["id"]
-        slow = [Follower(daemon, "s", start, receive_size=4096) for _ in range(40)]
+        slow = [Follower(daemon, "s", start, receive_size=32768) for _ in range(40)]
         for follower in slow:
             follower.events.begin()
         awake = Follower(daemon, "s", start)
@@ -487,10 +487,10 @@ def readers_that_rest_cost_no_memory_and_get_what_is_kept():
 def readers_that_never_read_stay_while_history_holds():
     with Daemon("http.write_timeout=400ms", "http.heartbeat_interval=100ms") as daemon, Http(daemon) as http:
         start = publish(http, "begin", b"")["id"]
-        slow = [Follower(daemon, "s", start, receive_size=4096) for _ in range(10)]
+        slow = [Follower(daemon, "s", start, receive_size=16384) for _ in range(8)]
         for follower in slow:
             follower.events.begin()
-        count = 3000
+        count = 2000
         publish_many(http, "s", [f"{number} ".ljust(2000, "x") for number in range(count)])
         quiet = Events(daemon, "quiet")
         quiet.wait(lambda: quiet.heartbeat_count >= 15, "fifteen heartbeats, many times the write timeout")
