@@ -73,7 +73,7 @@ static void refuse_input(struct http_client *client, long error)
 static void refuse_slow(struct http_client *client)
 {
     begin_refusal(client);
-    answer_problem(&client->exchange, PROBLEM_TIMEOUT, NULL, "the %s of the request did not come in time",
+    answer_problem(&client->exchange, PROBLEM_TIMEOUT, NULL, "The %s of the request did not come in time.",
                    client->phase == PHASE_HEAD ? "head" : "body");
 }
 
@@ -114,7 +114,7 @@ static bool body_fits(struct http_client *client, const struct http_request *req
         return true;
     client->conn.loop->counters.limit_errors++;
     client->exchange.keep_alive = false;
-    answer_problem(&client->exchange, PROBLEM_TOO_LARGE, NULL, "a body may have %zu bytes here", size_max);
+    answer_problem(&client->exchange, PROBLEM_TOO_LARGE, NULL, "A body may have %zu bytes here.", size_max);
     return false;
 }
 
@@ -435,7 +435,7 @@ static void shut_down(struct http_client *client)
         if (exchange->state == EXCHANGE_STREAM)
             exchange_end(exchange);
         else
-            answer_problem(exchange, PROBLEM_UNAVAILABLE, NULL, "the server stops");
+            answer_problem(exchange, PROBLEM_UNAVAILABLE, NULL, "The server stops.");
         ops->abandoned(exchange->arg);
     }
 }
@@ -489,7 +489,7 @@ static void refuse_connection(struct http_client *client)
 {
     client->conn.loop->counters.limit_errors++;
     begin_refusal(client);
-    answer_problem(&client->exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "there are too many connections");
+    answer_problem(&client->exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "There are too many connections.");
 }
 
 int http_accept(struct http *http, int fd, const struct address *peer, uint64_t client_id, bool loopback, bool refused)

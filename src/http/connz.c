@@ -340,7 +340,7 @@ static bool read_order(struct exchange *exchange, struct connz *connz)
         }
     answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL,
                    "sort is one of cid, start, uptime, subs, pending, msgs_to, msgs_from, bytes_to, bytes_from, idle "
-                   "and last");
+                   "and last.");
     return false;
 }
 
@@ -353,7 +353,7 @@ static bool read_state(struct exchange *exchange)
     if (!bad && strcmp(text, "open") == 0)
         return true;
     answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL,
-                   "state can be open and nothing else: connections that have ended are not remembered");
+                   "state can be open and nothing else: connections that have ended are not remembered.");
     return false;
 }
 

@@ -118,7 +118,7 @@ void document_answer(struct document *document, struct exchange *exchange)
     const struct buffer *buffer = &document->buffer;
     struct slice body = slice_make(buffer->data, buffer->size);
     if (document->failed)
-        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "there is no memory left for the answer");
+        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "The server is short of memory.");
     else
         answer(exchange, 200, "application/json", body, "Cache-Control: no-store\r\n");
     document_finish(document);

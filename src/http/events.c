@@ -222,7 +222,7 @@ void events_begin(struct exchange *exchange, const struct reading *reading)
 {
     struct events *events = malloc(sizeof *events);
     if (!events) {
-        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "out of memory");
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "The server is short of memory.");
         return;
     }
     *events = (struct events){
@@ -234,7 +234,8 @@ void events_begin(struct exchange *exchange, const struct reading *reading)
     if (error) {
         events_close(events);
         answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "%s",
-                       error == -EDQUOT ? "too many subscriptions on this connection" : "out of memory");
+                       error == -EDQUOT ? "Too many subscriptions on this connection."
+                                        : "The server is short of memory.");
         return;
     }
     if (!exchange_stream(exchange, type_of(reading), stream_headers, &events_ops, events)) {

@@ -208,7 +208,7 @@ void answer_json(struct exchange *exchange, unsigned status, cJSON *json, const 
     if (text)
         answer(exchange, status, "application/json", slice_of(text), headers);
     else
-        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "out of memory");
+        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "The server is short of memory.");
     cJSON_free(text);
 }
 

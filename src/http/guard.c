@@ -63,9 +63,9 @@ static void answer_astray(struct exchange *exchange, unsigned allowed)
         allowed = 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_POST | 1u << HTTP_PUT;
     *put_methods(line, "Allow", allowed | 1u << HTTP_OPTIONS) = '\0';
     if (!allowed)
-        answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "no path of this server");
+        answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "This server has no such path.");
     else if (request->method != HTTP_OPTIONS)
-        answer_problem(exchange, PROBLEM_BAD_METHOD, line, "%s is not for this path",
+        answer_problem(exchange, PROBLEM_BAD_METHOD, line, "%s is not for this path.",
                        http_method_names[request->method]);
     else if (exchange->origin && http_header(request, "Access-Control-Request-Method", &method))
         answer_preflight(exchange, allowed);
@@ -86,7 +86,7 @@ static bool find_route(struct exchange *exchange)
     }
     long size = http_decode(parameter, false, state->parameter, sizeof state->parameter);
     if (size < 0) {
-        answer_problem(exchange, PROBLEM_BAD_REQUEST, NULL, "the path is badly encoded");
+        answer_problem(exchange, PROBLEM_BAD_REQUEST, NULL, "The path is badly encoded.");
         return false;
     }
     exchange->parameter = slice_make(state->parameter, (size_t)size);
@@ -141,7 +141,7 @@ static bool check_user(struct exchange *exchange)
     if (exchange->route->right == RIGHT_NONE || !session_needs_user(exchange->session) || identify(exchange))
         return true;
     answer_problem(exchange, PROBLEM_UNAUTHORIZED, "WWW-Authenticate: Basic realm=\"posthorn\", charset=\"UTF-8\"\r\n",
-                   "give the name and password of a user, or a token as Bearer");
+                   "Give the name and password of a user, or a token as Bearer.");
     return false;
 }
 
@@ -158,13 +158,13 @@ static bool check_host(struct exchange *exchange)
     for (size_t i = 0; i < names->item_count; i++)
         if (host_has_name(host, slice_of(names->items[i])))
             return true;
-    answer_problem(exchange, PROBLEM_BAD_HOST, NULL, "http.hosts names the hosts under which it may be asked");
+    answer_problem(exchange, PROBLEM_BAD_HOST, NULL, "http.hosts names the hosts under which it may be asked.");
     return false;
 }
 
 static bool refuse_page(struct exchange *exchange)
 {
-    answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL, "http.origins names the origins whose pages may ask");
+    answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL, "http.origins names the origins whose pages may ask.");
     return false;
 }
 

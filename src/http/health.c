@@ -16,7 +16,7 @@ void health_ready(struct exchange *exchange)
 {
     const struct http_state *state = exchange->http->state;
     if (state->lame_duck || state->quiescing)
-        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Cache-Control: no-store\r\n", "the server is about to stop");
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Cache-Control: no-store\r\n", "The server is about to stop.");
     else
         answer_status(exchange, 200, "{\"status\":\"ready\"}");
 }

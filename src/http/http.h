@@ -6,8 +6,8 @@
  *   exchange   one request and its answer                    problem    the kinds of errors
  *   guard      who may go where                              origin     which pages may ask, under which names
  *
- *   the handlers: publish, batch; read with events, poll, live; call, responder; health, monitor with its pages; page and
- *   describe, whose files are embedded
+ *   the handlers: publish, batch; read with events, poll, live; call, responder; health, monitor with its documents;
+ *   page and describe, whose files are embedded
  *
  * doc/http-api.md is the interface. Belongs to the worker's thread.
  */

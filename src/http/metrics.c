@@ -145,7 +145,7 @@ static void metrics_report(struct inquiry *inquiry)
     if (out && fclose(out) == 0)
         answer(exchange, 200, PROMETHEUS_TYPE, slice_make(text, size), "Cache-Control: no-store\r\n");
     else
-        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "there is no memory left for the answer");
+        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "The server is short of memory.");
     free(text);
 }
 

@@ -25,7 +25,7 @@ static void inquiry_done(struct survey *survey)
 void inquiry_send(struct inquiry *inquiry, struct exchange *exchange)
 {
     if (!inquiry) {
-        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "there is no memory left for the question");
+        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "The server is short of memory.");
         return;
     }
     const struct broker_hooks *hooks = &exchange->http->broker->hooks;
@@ -113,7 +113,7 @@ bool monitor_parameter(struct exchange *exchange, const char *name, uint64_t max
         *value = number;
         return true;
     }
-    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "%s is to be a whole number, at most %llu", name,
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "%s is a whole number, at most %llu.", name,
                    (unsigned long long)max);
     return false;
 }

@@ -22,7 +22,7 @@ static void send_file(struct exchange *exchange, struct slice name)
     if (file)
         embedded_answer(exchange, file, page_headers);
     else
-        answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "the dashboard has no file of this name");
+        answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "The dashboard has no file of this name.");
 }
 
 void page_dashboard(struct exchange *exchange)

@@ -160,7 +160,7 @@ static void poll_answer(struct poll *poll)
         write_headers(poll, cursor, headers);
         write_answer(poll, headers, cursor);
     } else {
-        answer_problem(poll->exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "out of memory");
+        answer_problem(poll->exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "The server is short of memory.");
     }
     poll->exchange->http->loop->counters.messages_out += poll->count;
     free(headers);
@@ -237,7 +237,7 @@ static bool check_pace(struct poll *poll)
     char header[48];
     snprintf(header, sizeof header, "Retry-After: %llu\r\n", (unsigned long long)((interval_ms + 999) / 1000));
     answer_problem(poll->exchange, PROBLEM_TOO_OFTEN, header,
-                   "nothing is new, and was not the last many times: wait for it with wait=25s, or ask less often");
+                   "Nothing is new, as the last many times: wait for it with wait=25s, or ask less often.");
     poll_destroy(poll);
     return false;
 }
@@ -314,7 +314,7 @@ void poll_begin(struct exchange *exchange, const struct reading *reading)
     struct slice path = exchange->request->path, query = exchange->request->query;
     struct poll *poll = malloc(sizeof *poll + path.size + query.size + reading->kept.size);
     if (!poll) {
-        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "out of memory");
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "The server is short of memory.");
         return;
     }
     *poll = (struct poll){

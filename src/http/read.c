@@ -123,12 +123,12 @@ static bool sort_patterns(struct exchange *exchange, struct slice patterns, char
     while (patterns_next(patterns, &cursor, &pattern)) {
         bool is_kept = http->feed && !topic_is_private(pattern);
         if (!name_is_pattern(pattern, &http->broker->limits.topic)) {
-            answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "pattern %u is malformed, too long or too deep",
+            answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "Pattern %u is malformed, too long or too deep.",
                            count + 1);
             return false;
         }
         if (++count > count_max) {
-            answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "more than %u patterns (http.patterns_max)", count_max);
+            answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "More than %u patterns (http.patterns_max).", count_max);
             return false;
         }
         list_pattern(is_kept ? &reading->kept : &reading->live, is_kept ? kept : live, pattern);
@@ -206,7 +206,7 @@ static bool read_since(struct exchange *exchange, struct reading *reading)
         return true;
     }
     answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL,
-                   "since is a cursor, all, latest, a duration such as 10m, or a time such as 2026-01-31T12:00:00Z");
+                   "since is a cursor, all, latest, a duration such as 10m, or a time such as 2026-01-31T12:00:00Z.");
     return false;
 }
 
@@ -226,7 +226,7 @@ static bool read_choice(struct exchange *exchange, const char *parameter, const 
             *ret_choice = i;
             return true;
         }
-    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "%s is not one of its values", parameter);
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "%s has a value that it cannot have.", parameter);
     return false;
 }
 
@@ -243,7 +243,7 @@ static bool read_wait(struct exchange *exchange, struct reading *reading)
         reading->wait_ms = wait_ns / 1000000;
         return true;
     }
-    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "wait is a duration of at most %s, such as 25s",
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "wait is a duration of at most %s, such as 25s.",
                    units_format_duration(options->poll_wait_max_ms * 1000000, max));
     return false;
 }
@@ -262,7 +262,7 @@ static bool read_limit(struct exchange *exchange, struct reading *reading)
         reading->limit = (unsigned)limit;
         return true;
     }
-    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "limit is a number from 1 to %u", limit_max);
+    answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "limit is a number from 1 to %u.", limit_max);
     return false;
 }
 
@@ -272,7 +272,7 @@ static bool read_format(struct exchange *exchange, const struct form *form, stru
     unsigned event, data;
     if (!form) {
         answer_problem(exchange, PROBLEM_NOT_ACCEPTABLE, NULL,
-                       "topics are read as text/event-stream, application/x-ndjson or application/json");
+                       "Topics are read as text/event-stream, application/x-ndjson or application/json.");
         return false;
     }
     if (!read_choice(exchange, "event", event_names, &event) || !read_choice(exchange, "data", data_names, &data))
@@ -291,8 +291,8 @@ static bool check_kept(struct exchange *exchange, const struct reading *reading)
     if (reading->format.shape != FEED_LIST || !reading->live.size)
         return true;
     answer_problem(exchange, PROBLEM_NOT_KEPT, NULL, exchange->http->feed
-                       ? "topics that begin with $ or _INBOX. are not kept; read them as text/event-stream"
-                       : "no stream keeps these topics ([recent] enabled = no); read them as text/event-stream");
+                       ? "Topics that begin with $ or _INBOX. are not kept; read them as text/event-stream."
+                       : "No stream keeps these topics ([recent] enabled = no); read them as text/event-stream.");
     return false;
 }
 
@@ -303,7 +303,7 @@ void read_topics(struct exchange *exchange)
     const struct form *form = form_of_path(exchange, &patterns);
     char *room = malloc(2 * (patterns.size + 1));
     if (!room) {
-        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "out of memory");
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "The server is short of memory.");
         return;
     }
     if (!form)

@@ -178,7 +178,7 @@ void monitor_topics(struct exchange *exchange)
         return;
     struct topicz *topicz = calloc(1, sizeof *topicz);
     if (!topicz) {
-        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "there is no memory left for the question");
+        answer_problem(exchange, PROBLEM_INTERNAL, NULL, "The server is short of memory.");
         return;
     }
     topicz->exchange = exchange;
