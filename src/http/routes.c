@@ -44,23 +44,27 @@ static bool path_fits(const char *pattern, struct slice path, struct slice *ret_
     return slice_is(slice_make(at, (size_t)(end - at)), pattern);
 }
 
+/* A bit set of the methods that a path has. */
+static unsigned methods_of(struct slice path)
+{
+    unsigned methods = 0;
+    struct slice parameter;
+    for (size_t i = 0; i < route_count; i++)
+        if (path_fits(routes[i].path, path, &parameter))
+            methods |= 1u << routes[i].method;
+    return methods & 1u << HTTP_GET ? methods | 1u << HTTP_HEAD : methods;
+}
+
 const struct route *route_find(enum http_method method, struct slice path, struct slice *ret_parameter,
                                unsigned *ret_allowed)
 {
+    enum http_method wanted = method == HTTP_HEAD ? HTTP_GET : method;
     struct slice parameter;
-    *ret_allowed = 0;
-    if (method == HTTP_HEAD)
-        method = HTTP_GET;
-    for (size_t i = 0; i < route_count; i++) {
-        if (!path_fits(routes[i].path, path, &parameter))
-            continue;
-        if (routes[i].method == method) {
+    for (size_t i = 0; i < route_count; i++)
+        if (routes[i].method == wanted && path_fits(routes[i].path, path, &parameter)) {
             *ret_parameter = parameter;
             return &routes[i];
         }
-        *ret_allowed |= 1u << routes[i].method;
-    }
-    if (*ret_allowed & 1u << HTTP_GET)
-        *ret_allowed |= 1u << HTTP_HEAD;
+    *ret_allowed = methods_of(path);
     return NULL;
 }
