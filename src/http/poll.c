@@ -57,12 +57,13 @@ static bool take_message(void *arg, const struct stream_message *message)
     struct poll *poll = arg;
     struct feed *feed = poll->exchange->http->feed;
     struct slice name = slice_of(stream_name(feed_stream(feed)));
-    size_t size = format_size_max(format, message, name);
-    if (poll->count == poll->limit || (poll->count && poll->body_size + size > poll->body_max) ||
-        !make_room(poll, size))
+    if (poll->count == poll->limit || !make_room(poll, format_size_max(format, message, name)))
         return false;
     char *at = poll->body + poll->body_size;
-    poll->body_size += (size_t)(format_write(format, message, name, stream_epoch(feed_stream(feed)), at) - at);
+    size_t size = (size_t)(format_write(format, message, name, stream_epoch(feed_stream(feed)), at) - at);
+    if (poll->count && poll->body_size + size > poll->body_max)
+        return false; /* it begins the next answer */
+    poll->body_size += size;
     poll->count++;
     poll->is_new |= message->sequence > poll->not_after.sequence;
     return true;
