@@ -259,10 +259,7 @@ def bodies_over_the_limit_are_413():
         for size in (1001, 50000, 3000000):
             http = Http(daemon)
             http.post("/v1/topics/a", b"x" * size).check(413, "too-large")
-            if size > 1000000:
-                http.expect_closed()
-            elif not http.closed:  # where the connection stays, the body was taken for a body
-                publish(http, "a", b"y")
+            http.expect_closed()
         http = Http(daemon)  # in chunks it is seen when the limit is passed, not at the end
         http.ask("POST", "/v1/topics/a", None, {"Transfer-Encoding": "chunked"})
         http.send(b"258\r\n" + b"x" * 600 + b"\r\n" + b"191\r\n")
@@ -276,6 +273,7 @@ def batches_have_a_limit_of_their_own():
         json = {"Content-Type": "application/x-ndjson"}
         equal(len(http.post("/v1/publish", line * 50, json).check(200).json()["results"]), 50, "results")
         http.post("/v1/publish", line * 100, json).check(413, "too-large")
+        http.expect_closed()
 
 
 def long_targets_are_414():
