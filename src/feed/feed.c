@@ -12,7 +12,7 @@ enum {
     SERVE_SLICE = 16,    /* readers that are served before the worker looks for input: meanwhile more messages come, and
                             the next readers get them in the same send */
     CATCH_SLICE = 4,     /* pieces of the stream read for readers that catch up */
-    READY_SLICE = 64,    /* waiters told */
+    READY_SLICE = 16,    /* waiters told; as with readers, the next get more in the same answer */
     SCAN_SLICE = 4096,   /* messages looked at by feed_scan */
 };
 
