@@ -22,17 +22,12 @@ static uint64_t channel_hash(const struct feed *feed, struct slice patterns, boo
     return hash_bytes(hash_mix(feed->seed ^ kind, HASH_PRIME_B), patterns.data, patterns.size);
 }
 
-static bool same_format(struct feed_format a, struct feed_format b)
-{
-    return a.shape == b.shape && a.data == b.data && a.event_is_topic == b.event_is_topic;
-}
-
 static struct channel *table_find(const struct feed *feed, uint64_t hash, struct slice patterns, bool is_formatted,
                                   struct feed_format format)
 {
     struct channel *channel = feed->table_size ? feed->table[hash & (feed->table_size - 1)] : NULL;
     while (channel && !(channel->hash == hash && channel->is_formatted == is_formatted &&
-                        (!is_formatted || same_format(channel->format, format)) &&
+                        (!is_formatted || format_is(channel->format, format)) &&
                         slice_equal(channel->text, patterns)))
         channel = channel->next;
     return channel;
@@ -209,7 +204,7 @@ static bool somebody_stands_here(const struct channel *channel)
 static struct slice sample_of(const struct feed *feed, const struct channel *channel, uint64_t sequence)
 {
     const struct channel *sample = feed->sample;
-    if (!sample || feed->sample_sequence != sequence || !same_format(sample->format, channel->format) ||
+    if (!sample || feed->sample_sequence != sequence || !format_is(sample->format, channel->format) ||
         !sample->frames.mark_count)
         return slice_make(NULL, 0);
     const struct frames *frames = &sample->frames;

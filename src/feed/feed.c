@@ -13,6 +13,7 @@ enum {
                             the next readers get them in the same send */
     CATCH_SLICE = 4,     /* pieces of the stream read for readers that catch up */
     READY_SLICE = 16,    /* waiters told; as with readers, the next get more in the same answer */
+    FRAME_ROOM_MAX = 64 << 10, /* that feed_frame keeps */
     SCAN_SLICE = 4096,   /* messages looked at by feed_scan */
 };
 
@@ -51,6 +52,7 @@ void feed_destroy(struct feed *feed)
     if (feed->is_watching)
         stream_unwatch(feed->stream, &feed->watch);
     router_destroy(feed->index);
+    frames_free(&feed->frame);
     frames_free(&feed->scratch);
     frames_free(&feed->spare);
     free(feed->table);
@@ -178,6 +180,8 @@ bool feed_run(struct feed *feed)
     more |= tell_waiters(feed);
     more |= serve_readers(feed);
     more |= serve_catching(feed);
+    if (feed->frame.room > FRAME_ROOM_MAX)
+        frames_free(&feed->frame);
     if (feed->empty_count)
         channels_drop_empty(feed, feed->host.wall_ms(feed->host.arg));
     if (feed->is_watching && !feed->channel_count)
@@ -278,6 +282,29 @@ enum feed_scan_end feed_scan(struct feed *feed, struct feed_scan *scan,
             return budget ? FEED_SCAN_STOPPED : FEED_SCAN_PAUSED;
     }
     return FEED_SCAN_DONE;
+}
+
+/* False: out of memory. */
+static bool make_frame(struct feed *feed, struct feed_format format, const struct stream_message *message)
+{
+    frames_clear(&feed->frame);
+    char *at = frames_reserve(&feed->frame, format_size_max(format, message, feed->stream_name));
+    if (!at)
+        return false;
+    char *end = format_write(format, message, feed->stream_name, feed->epoch, at);
+    frames_commit(&feed->frame, (size_t)(end - at), message->sequence);
+    feed->frame_format = format;
+    return true;
+}
+
+struct slice feed_frame(struct feed *feed, struct feed_format format, const struct stream_message *message)
+{
+    struct frames *frame = &feed->frame;
+    bool is_made = frame->mark_count && frame->marks[0].sequence == message->sequence &&
+                   format_is(feed->frame_format, format);
+    if (!is_made && !make_frame(feed, format, message))
+        return slice_make(NULL, 0);
+    return slice_make(frames_at(frame, frame->start), frames_size(frame));
 }
 
 void feed_get_stats(const struct feed *feed, struct feed_stats *ret_stats)

@@ -131,6 +131,10 @@ enum feed_scan_end {
 enum feed_scan_end feed_scan(struct feed *feed, struct feed_scan *scan,
                              bool (*take)(void *arg, const struct stream_message *message), void *arg);
 
+/* The message in this format, formatted once for all who ask for it one after the other. Good until the next call here
+ * and the end of the turn; empty: out of memory. */
+struct slice feed_frame(struct feed *feed, struct feed_format format, const struct stream_message *message);
+
 /* What is going on, for the monitor. */
 struct feed_stats {
     size_t reader_count, waiter_count, channel_count;

@@ -35,9 +35,17 @@ struct feed {
     struct channel *sample;
     uint64_t sample_sequence;
 
+    struct frames frame;           /* of feed_frame: one message */
+    struct feed_format frame_format;
+
     size_t reader_count, waiter_count;
     size_t frames_size;            /* of all channels */
 };
+
+static inline bool format_is(struct feed_format a, struct feed_format b)
+{
+    return a.shape == b.shape && a.data == b.data && a.event_is_topic == b.event_is_topic;
+}
 
 /* From the first channel on the tail follows the stream. Comes before the channel is made. */
 void tail_begin(struct feed *feed);

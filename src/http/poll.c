@@ -13,7 +13,7 @@
 
 enum {
     BODY_SIZE_MAX = 4 << 20, /* of one answer; a single message may be larger */
-    BODY_ROOM_MIN = 4 << 10,
+    BODY_ROOM_MIN = 1 << 10,
     HEAD_ROOM = 64 << 10,    /* what a connection's output holds besides */
 };
 
@@ -56,14 +56,13 @@ static bool take_message(void *arg, const struct stream_message *message)
     static const struct feed_format format = { .shape = FEED_LIST };
     struct poll *poll = arg;
     struct feed *feed = poll->exchange->http->feed;
-    struct slice name = slice_of(stream_name(feed_stream(feed)));
-    if (poll->count == poll->limit || !make_room(poll, format_size_max(format, message, name)))
+    if (poll->count == poll->limit)
         return false;
-    char *at = poll->body + poll->body_size;
-    size_t size = (size_t)(format_write(format, message, name, stream_epoch(feed_stream(feed)), at) - at);
-    if (poll->count && poll->body_size + size > poll->body_max)
+    struct slice frame = feed_frame(feed, format, message);
+    if (!frame.size || (poll->count && poll->body_size + frame.size > poll->body_max) || !make_room(poll, frame.size))
         return false; /* it begins the next answer */
-    poll->body_size += size;
+    memcpy(poll->body + poll->body_size, frame.data, frame.size);
+    poll->body_size += frame.size;
     poll->count++;
     poll->is_new |= message->sequence > poll->not_after.sequence;
     return true;

@@ -275,13 +275,13 @@ static bool read_format(struct exchange *exchange, const struct form *form, stru
                        "Topics are read as text/event-stream, application/x-ndjson or application/json.");
         return false;
     }
+    reading->format = (struct feed_format){ .shape = form->shape };
+    if (form->shape != FEED_EVENTS)
+        return true; /* the others are JSON */
     if (!read_choice(exchange, "event", event_names, &event) || !read_choice(exchange, "data", data_names, &data))
         return false;
-    reading->format = (struct feed_format){ .shape = form->shape };
-    if (form->shape == FEED_EVENTS) {
-        reading->format.data = (uint8_t)data;
-        reading->format.event_is_topic = event == 1;
-    }
+    reading->format.data = (uint8_t)data;
+    reading->format.event_is_topic = event == 1;
     return true;
 }
 
