@@ -125,11 +125,12 @@ static bool take_run(struct feed *feed, unsigned *budget)
 static bool tail_run(struct feed *feed)
 {
     unsigned budget = TAIL_SLICE;
-    if (!stream_watch_take(&feed->watch) && feed->tail_sequence == stream_last(feed->stream))
+    bool advanced = stream_watch_take(&feed->watch);
+    uint64_t last = stream_last(feed->stream); /* before the look at what there is: what comes meanwhile is not passed */
+    if (!advanced && feed->tail_sequence == last)
         return false;
     while (budget)
         if (!take_run(feed, &budget)) {
-            uint64_t last = stream_last(feed->stream);
             if (feed->tail_sequence < last)
                 feed->tail_sequence = last; /* what is missing has been superseded */
             return false;

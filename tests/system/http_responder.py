@@ -53,11 +53,13 @@ def _run(workers, askers, done, what):
             worker.turn()
 
 
-def _until_wanted(daemon, topic):
-    """Waits until a request to the topic would be taken: the lease has come to every worker of the daemon."""
+def _until_wanted(daemon, topic, between=lambda: None):
+    """Waits until a request to the topic would be taken: the lease has come to every worker of the daemon. Each try leaves a
+    request in the queue; between() may take it away."""
     for _ in range(Daemon.workers * 2):
         with Http(daemon) as http:
             until(lambda: topic_is_wanted(http, topic), f"somebody who answers {topic}", LONG_S)
+        between()
 
 
 def topic_is_wanted(http, topic):
@@ -229,8 +231,7 @@ def a_full_queue_refuses_at_once():
     """Ten ask while nobody takes: three wait, seven hear at once that nobody has time for them."""
     with Daemon("http.responder_queue_max=3") as daemon, Http(daemon) as worker:
         worker.get("/v1/requests/work?group=g&wait=1ms").check(204)
-        _until_wanted(daemon, "work")
-        _drain_all(worker)
+        _until_wanted(daemon, "work", lambda: _drain_all(worker))
         askers = [Http(daemon) for _ in range(10)]
         for number, asker in enumerate(askers):
             asker.ask("POST", "/v1/request/work?timeout=60s", b"%d" % number)
