@@ -36,6 +36,7 @@ class Run {
         ];
         this.jobs = [];
         this.shown = new Map();
+        this.listening = Infinity; /* when the last command in the foreground began */
     }
 
     file(name) {
@@ -68,6 +69,7 @@ class Run {
     }
 
     async console({ commands, line }) {
+        this.listening = await this.listeners();
         for (const { command, output } of commands) {
             const job = this.spawn(command);
             const timer = setTimeout(() => end(job), DEADLINE_MS);
@@ -79,9 +81,19 @@ class Run {
 
     /* Goes on when the daemon has one more who listens: what comes next is then heard. */
     async background({ commands: [{ command, output }], line }) {
+        await this.oneMoreListens(`${line}: ${command}`, () =>
+            this.jobs.push(Object.assign(this.spawn(command), { wanted: output, line })));
+    }
+
+    /* Whoever has asked a moment ago may still listen for its reply, and is not to be counted with those who stay; but a
+     * worker's lease stays for long, so this wait ends by itself. */
+    async oneMoreListens(who, begin) {
+        const end = Date.now() + 1000;
+        await until(async () => Date.now() > end || await this.listeners() <= this.listening, "askers are gone");
         const before = await this.listeners();
-        this.jobs.push(Object.assign(this.spawn(command), { wanted: output, line }));
-        await until(async () => await this.listeners() > before, `${line}: ${command} listens`);
+        await begin();
+        await until(async () => await this.listeners() > before, `${who} listens`);
+        this.listening = Infinity; /* it may be about to listen to more */
     }
 
     async listeners() {
@@ -102,10 +114,8 @@ class Run {
     async open(name) {
         const browser = await this.launch();
         if (!browser) return;
-        const before = await this.listeners();
         const page = await browser.newPage();
-        await page.goto(`${this.site.origin}/${name}`);
-        await until(async () => await this.listeners() > before, `${name} listens`);
+        await this.oneMoreListens(name, () => page.goto(`${this.site.origin}/${name}`));
         this.shown.set(name, page);
     }
 
