@@ -126,7 +126,7 @@ static bool tail_run(struct feed *feed)
 {
     unsigned budget = TAIL_SLICE;
     bool advanced = stream_watch_take(&feed->watch);
-    uint64_t last = stream_last(feed->stream); /* before the look at what there is: what comes meanwhile is not passed */
+    uint64_t last = stream_last(feed->stream); /* before the look at what is there: what comes then is not passed */
     if (!advanced && feed->tail_sequence == last)
         return false;
     while (budget)

@@ -85,7 +85,7 @@ class Run {
             this.jobs.push(Object.assign(this.spawn(command), { wanted: output, line })));
     }
 
-    /* Whoever has asked a moment ago may still listen for its reply, and is not to be counted with those who stay; but a
+    /* Whoever has asked a moment ago may still listen for a reply, and is not to be counted with those who stay; but a
      * worker's lease stays for long, so this wait ends by itself. */
     async oneMoreListens(who, begin) {
         const end = Date.now() + 1000;
