@@ -74,6 +74,17 @@ static inline bool patterns_next(struct slice patterns, size_t *cursor, struct s
     return true;
 }
 
+/* How many there are. */
+static inline unsigned patterns_count(struct slice patterns)
+{
+    size_t cursor = 0;
+    struct slice pattern;
+    unsigned count = 0;
+    while (patterns_next(patterns, &cursor, &pattern))
+        count++;
+    return count;
+}
+
 /* True where one of the patterns names the topic. */
 bool patterns_match(struct slice patterns, struct slice topic);
 

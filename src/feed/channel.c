@@ -74,14 +74,6 @@ static void table_remove(struct channel *channel)
 
 /* Life. */
 
-static unsigned count_patterns(struct slice text)
-{
-    unsigned count = 1;
-    for (size_t i = 0; i < text.size; i++)
-        count += text.data[i] == ',';
-    return count;
-}
-
 static void unlist(struct channel *channel, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
@@ -107,7 +99,7 @@ static bool list_patterns(struct channel *channel)
 static struct channel *channel_create(struct feed *feed, uint64_t hash, struct slice patterns, bool is_formatted,
                                       struct feed_format format)
 {
-    unsigned count = count_patterns(patterns);
+    unsigned count = patterns_count(patterns);
     size_t size = sizeof(struct channel) + count * sizeof(struct channel_pattern);
     struct channel *channel = calloc(1, size + patterns.size);
     if (!channel)
@@ -138,8 +130,6 @@ static struct channel *channel_create(struct feed *feed, uint64_t hash, struct s
 void channel_destroy(struct channel *channel)
 {
     struct feed *feed = channel->feed;
-    if (feed->sample == channel)
-        feed->sample = NULL;
     list_remove(&channel->busy);
     list_remove(&channel->empty);
     unlist(channel, channel->pattern_count);
@@ -200,40 +190,13 @@ static bool somebody_stands_here(const struct channel *channel)
     return !list_is_empty(&channel->waiting) || !list_is_empty(&channel->behind);
 }
 
-/* The bytes of the message in another channel that has just formatted it; empty: none has. */
-static struct slice sample_of(const struct feed *feed, const struct channel *channel, uint64_t sequence)
-{
-    const struct channel *sample = feed->sample;
-    if (!sample || feed->sample_sequence != sequence || !format_is(sample->format, channel->format) ||
-        !sample->frames.mark_count)
-        return slice_make(NULL, 0);
-    const struct frames *frames = &sample->frames;
-    size_t count = frames->mark_count;
-    const struct frame_mark *marks = frames->marks + frames->mark_head;
-    uint64_t start = count > 1 ? marks[count - 2].end : frames->start;
-    return slice_make(frames_at(frames, start), (size_t)(frames->end - start));
-}
-
 /* Puts the message behind the frames. False: out of memory. */
 static bool append_message(struct channel *channel, const struct stream_message *message)
 {
-    struct feed *feed = channel->feed;
-    struct slice sample = sample_of(feed, channel, message->sequence);
-    size_t size_before = frames_size(&channel->frames);
-    size_t room = sample.size ? sample.size : format_size_max(channel->format, message, feed->stream_name);
-    char *at = frames_reserve(&channel->frames, room);
-    if (!at)
+    struct slice frame = feed_frame(channel->feed, channel->format, message);
+    if (!frame.size || !frames_append(&channel->frames, frame, message->sequence))
         return false;
-    if (sample.size) {
-        memcpy(at, sample.data, sample.size);
-        frames_commit(&channel->frames, sample.size, message->sequence);
-    } else {
-        char *end = format_write(channel->format, message, feed->stream_name, feed->epoch, at);
-        frames_commit(&channel->frames, (size_t)(end - at), message->sequence);
-        feed->sample = channel;
-        feed->sample_sequence = message->sequence;
-    }
-    feed->frames_size += frames_size(&channel->frames) - size_before;
+    channel->feed->frames_size += frame.size;
     return true;
 }
 
@@ -290,8 +253,6 @@ void channel_served(struct channel *channel)
     if (!list_is_empty(&channel->behind))
         return;
     list_remove(&channel->busy);
-    if (channel->feed->sample == channel)
-        channel->feed->sample = NULL;
     channel->feed->frames_size -= frames_size(&channel->frames);
     frames_clear(&channel->frames);
     frames_give(&channel->frames, &channel->feed->spare);

@@ -67,6 +67,16 @@ void frames_commit(struct frames *frames, size_t size, uint64_t sequence)
     frames->marks[frames->mark_head + frames->mark_count++] = (struct frame_mark){ sequence, frames->end };
 }
 
+bool frames_append(struct frames *frames, struct slice bytes, uint64_t sequence)
+{
+    char *at = frames_reserve(frames, bytes.size);
+    if (!at)
+        return false;
+    memcpy(at, bytes.data, bytes.size);
+    frames_commit(frames, bytes.size, sequence);
+    return true;
+}
+
 void frames_trim(struct frames *frames, size_t size)
 {
     while (frames->mark_count > 1 && frames_size(frames) > size) {

@@ -12,9 +12,7 @@
 #ifndef FEED_FRAMES_H
 #define FEED_FRAMES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "util/slice.h"
 
 struct frame_mark {
     uint64_t sequence; /* of the message */
@@ -44,6 +42,9 @@ static inline const char *frames_at(const struct frames *frames, uint64_t offset
 /* Room for size bytes at the end, to be filled and claimed by frames_commit; NULL: out of memory. */
 char *frames_reserve(struct frames *frames, size_t size);
 void frames_commit(struct frames *frames, size_t size, uint64_t sequence);
+
+/* Copies the bytes of a message behind the others. False: out of memory. */
+bool frames_append(struct frames *frames, struct slice bytes, uint64_t sequence);
 
 /* Drops whole messages from the front until at most size bytes are left; the last message stays in any case. */
 void frames_trim(struct frames *frames, size_t size);

@@ -134,12 +134,9 @@ static uint64_t format_run(struct feed_reader *reader, struct stream_run *run)
     uint64_t sequence = reader->sequence, before = sequence;
     while (frames_size(&feed->scratch) < CATCH_SIZE &&
            run_next_of(run, channel->text, feed->tail_sequence, &budget, &sequence, &message)) {
-        char *at = frames_reserve(&feed->scratch,
-                                  format_size_max(channel->format, &message, feed->stream_name));
-        if (!at)
+        struct slice frame = feed_frame(feed, channel->format, &message);
+        if (!frame.size || !frames_append(&feed->scratch, frame, message.sequence))
             return before;
-        char *end = format_write(channel->format, &message, feed->stream_name, feed->epoch, at);
-        frames_commit(&feed->scratch, (size_t)(end - at), message.sequence);
         before = sequence;
     }
     return sequence;

@@ -31,11 +31,7 @@ struct feed {
     struct frames scratch;         /* of a reader that catches up */
     struct frames spare;           /* memory of a channel that needs none now */
 
-    /* The message that was formatted last, for another channel of the same format. */
-    struct channel *sample;
-    uint64_t sample_sequence;
-
-    struct frames frame;           /* of feed_frame: one message */
+    struct frames frame;           /* the message that was formatted last, for whoever wants it next */
     struct feed_format frame_format;
 
     size_t reader_count, waiter_count;

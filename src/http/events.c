@@ -40,6 +40,16 @@ static void keep_text(struct events *events, const char *text)
     events->sent_ms = now_ms(events);
 }
 
+/* A number from 0 to max: what many do at once is spread by it. */
+static uint32_t chance(uint64_t max)
+{
+    struct random random;
+    uint64_t seed;
+    random_bytes(&seed, sizeof seed);
+    random_init(&random, seed);
+    return random_below(&random, (uint32_t)max + 1);
+}
+
 /* The feed's side. */
 
 static size_t reader_send(struct feed_reader *reader, const char *data, size_t size)
@@ -144,12 +154,8 @@ static void events_deadline(void *arg, uint64_t at_ms)
 static void events_stopping(void *arg)
 {
     struct events *events = arg;
-    uint64_t duration_ms = options(events)->drain_duration_ms, seed;
-    struct random random;
-    random_bytes(&seed, sizeof seed);
-    random_init(&random, seed);
     events->stopping = true;
-    exchange_set_deadline(events->exchange, now_ms(events) + random_below(&random, (uint32_t)duration_ms + 1));
+    exchange_set_deadline(events->exchange, now_ms(events) + chance(options(events)->drain_duration_ms));
 }
 
 static void events_writable(void *arg)
@@ -181,16 +187,13 @@ static const struct hold_ops events_ops = {
  */
 static void greet(struct events *events)
 {
-    uint64_t retry_ms = options(events)->retry_ms, seed;
+    uint64_t retry_ms = options(events)->retry_ms;
     char cursor[CURSOR_TEXT_SIZE] = "", text[2 * CURSOR_TEXT_SIZE + 32];
-    struct random random;
-    random_bytes(&seed, sizeof seed);
-    random_init(&random, seed);
     bool is_known = events->has_reader && events->reader.epoch == stream_epoch(feed_stream(events->reader.feed));
     if (is_known)
         cursor_write(feed_reader_cursor(&events->reader), cursor);
     snprintf(text, sizeof text, "retry: %llu\n%s%s\n%s",
-             (unsigned long long)(retry_ms + random_below(&random, (uint32_t)(retry_ms / 2) + 1)),
+             (unsigned long long)(retry_ms + chance(retry_ms / 2)),
              is_known ? "id: " : "", cursor, is_known ? "\n" : "");
     keep_text(events, text);
 }

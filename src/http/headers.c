@@ -118,20 +118,6 @@ char *headers_from_request(const struct http_request *request, char *out, const 
 
 /* To an answer. */
 
-static bool is_token_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool is_token(struct slice name)
-{
-    for (size_t i = 0; i < name.size; i++)
-        if (!is_token_char(name.data[i]))
-            return false;
-    return name.size > 0;
-}
-
 static bool has_controls(struct slice value)
 {
     for (size_t i = 0; i < value.size; i++)
@@ -154,7 +140,7 @@ char *headers_to_answer(struct slice block, char *out, struct slice *ret_type)
     struct slice name, value;
     *ret_type = slice_make(NULL, 0);
     while (headers_next(block, &cursor, &name, &value)) {
-        if (!is_token(name) || has_controls(value))
+        if (!http_is_token(name) || has_controls(value))
             continue;
         if (is_name(name, "Content-Type") && !ret_type->data) {
             *ret_type = value;

@@ -56,19 +56,9 @@ static unsigned live_deliver(struct sink *sink, const struct batch *batch)
 
 static const struct sink_ops live_ops = { live_deliver, NULL };
 
-static unsigned count_patterns(struct slice patterns)
-{
-    size_t cursor = 0;
-    struct slice pattern;
-    unsigned count = 0;
-    while (patterns_next(patterns, &cursor, &pattern))
-        count++;
-    return count;
-}
-
 int live_open(struct exchange *exchange, struct slice patterns, struct feed_format format, struct live **ret_live)
 {
-    unsigned count = count_patterns(patterns);
+    unsigned count = patterns_count(patterns);
     struct live *live = calloc(1, sizeof *live + count * sizeof *live->sinks);
     size_t cursor = 0;
     struct slice pattern;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "config/config.h"
-#include "core/topic.h"
 #include "http/http.h"
 #include "http/state.h"
 #include "net/conn.h"
@@ -272,10 +271,6 @@ static struct slice copy_text(char **at, struct slice text)
 static struct cursor cursor_of_tag(struct slice tag)
 {
     struct cursor cursor;
-    while (tag.size && tag.data[0] == ' ')
-        tag = slice_make(tag.data + 1, tag.size - 1);
-    while (tag.size && tag.data[tag.size - 1] == ' ')
-        tag.size--;
     if (slice_starts_with(tag, slice_of("W/")))
         tag = slice_make(tag.data + 2, tag.size - 2);
     if (tag.size < 2 || tag.data[0] != '"' || tag.data[tag.size - 1] != '"' ||
@@ -290,12 +285,11 @@ static struct cursor read_tags(const struct exchange *exchange, struct cursor af
     uint64_t epoch = stream_epoch(feed_stream(exchange->http->feed));
     struct cursor latest = { 0, 0 };
     struct slice tags, tag;
-    size_t at = 0;
     if (!http_header(exchange->request, "If-None-Match", &tags))
         return latest;
     if (slice_is(tags, "*"))
         return after;
-    while (patterns_next(tags, &at, &tag)) {
+    while (http_next_item(&tags, &tag)) {
         struct cursor cursor = cursor_of_tag(tag);
         if (cursor.epoch == epoch && cursor.sequence >= latest.sequence)
             latest = cursor;

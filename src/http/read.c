@@ -48,42 +48,29 @@ static const struct form *form_of_path(const struct exchange *exchange, struct s
     return NULL;
 }
 
-/* ";q=0", ";q=0.000": not acceptable. */
+/* ";q=0", ";q=0.000": not acceptable (RFC 9110, 12.4.2). */
 static bool is_refused(struct slice parameters)
 {
+    const char *end = parameters.data + parameters.size;
     const char *weight = memmem(parameters.data, parameters.size, "q=0", 3);
-    size_t rest = weight ? (size_t)(parameters.data + parameters.size - weight) - 3 : 0;
-    return weight && strspn(weight + 3, ".0 ") >= rest;
-}
-
-/* The next of the types that a client accepts, without its parameters; those of weight 0 it does not (RFC 9110,
- * 12.5.1). False behind the last. */
-static bool next_accepted(struct slice accept, size_t *cursor, struct slice *ret_type)
-{
-    struct slice item;
-    while (patterns_next(accept, cursor, &item)) {
-        const char *end = item.size ? memchr(item.data, ';', item.size) : NULL;
-        struct slice type = slice_make(item.data, end ? (size_t)(end - item.data) : item.size);
-        struct slice rest = slice_make(item.data + type.size, item.size - type.size);
-        while (type.size && type.data[0] == ' ')
-            type = slice_make(type.data + 1, type.size - 1);
-        while (type.size && type.data[type.size - 1] == ' ')
-            type.size--;
-        if (type.size && !is_refused(rest)) {
-            *ret_type = type;
-            return true;
-        }
-    }
-    return false;
+    for (const char *at = weight ? weight + 3 : end; at < end; at++)
+        if (*at != '.' && *at != '0')
+            return false;
+    return weight != NULL;
 }
 
 static bool accepts(struct slice accept, const char *type)
 {
-    size_t cursor = 0;
-    struct slice found;
-    while (next_accepted(accept, &cursor, &found))
-        if (found.size == strlen(type) && strncasecmp(found.data, type, found.size) == 0)
+    size_t size = strlen(type);
+    struct slice item;
+    while (http_next_item(&accept, &item)) {
+        size_t name_size = 0;
+        while (name_size < item.size && item.data[name_size] != ';' && item.data[name_size] != ' ')
+            name_size++;
+        if (name_size == size && strncasecmp(item.data, type, size) == 0 &&
+            !is_refused(slice_make(item.data + size, item.size - size)))
             return true;
+    }
     return false;
 }
 
