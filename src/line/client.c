@@ -189,6 +189,11 @@ static size_t client_input(struct conn *conn, const char *data, size_t size)
 
 /* Life. */
 
+static void client_leaving(struct conn *conn)
+{
+    subscriptions_clear(client_of_conn(conn));
+}
+
 static void client_closed(struct conn *conn)
 {
     struct client *client = client_of_conn(conn);
@@ -211,6 +216,7 @@ static const struct conn_ops client_conn_ops = {
     .input = client_input,
     .deadline = client_deadline,
     .closed = client_closed,
+    .leaving = client_leaving,
 };
 
 static void client_notice(struct session *session, enum broker_notice notice)

@@ -158,7 +158,6 @@ void conn_drop(struct conn *conn, enum conn_reason reason)
     if (conn->write_event)
         event_free(conn->write_event);
     conn->write_event = NULL;
-    close(conn->fd);
     pool_give(&loop->pool, conn->out, conn->out_room);
     conn->out = NULL;
     conn->out_head = conn->out_tail = conn->out_room = 0;
@@ -167,12 +166,15 @@ void conn_drop(struct conn *conn, enum conn_reason reason)
     loop->counters.connections_closed++;
 }
 
+/* The socket is closed last: its peer must not hear of the end before all that hung on the connection has ended. */
 void conn_reap(struct conn *conn)
 {
+    int fd = conn->fd;
     pool_give(&conn->loop->pool, conn->in, conn->in_room);
     conn->in = NULL;
     conn->in_size = conn->in_room = 0;
     conn->ops->closed(conn);
+    close(fd);
 }
 
 static void mark_dirty(struct conn *conn)
@@ -197,9 +199,16 @@ void conn_finish(struct conn *conn, enum conn_reason reason)
         mark_dirty(conn);
 }
 
-/* All is written: says so to the peer and waits for it to close, or its unread input would reset what we sent. */
+/* All is written: says so to the peer and waits for it to close, or its unread input would reset what we sent. Whoever
+ * hears of the end may act on it, so it is said like everything else: when nothing is held back. */
 static void linger(struct conn *conn)
 {
+    if (conn->ops->leaving)
+        conn->ops->leaving(conn);
+    if (!loop_may_send(conn->loop)) {
+        mark_dirty(conn);
+        return;
+    }
     conn->transport->shutdown(conn);
     conn->state = CONN_LINGERING;
     set_write_due(conn, loop_now_ms(conn->loop) + LINGER_MS);

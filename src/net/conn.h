@@ -51,6 +51,9 @@ struct conn_ops {
     void (*deadline)(struct conn *conn, uint64_t now_ms);
     /* The last call. */
     void (*closed)(struct conn *conn);
+    /* May be NULL: after conn_finish, all is written and the peer is about to be told of the end. What others notice
+     * of the client ends here, for the peer may act on it. Perhaps more than once; ops->closed still comes. */
+    void (*leaving)(struct conn *conn);
     /* May be NULL: all that waited is written and more is taken, after conn_send took too little or awaits_room was
      * set. Called while output is being written: may not read or write, but loop_again and do it then. */
     void (*writable)(struct conn *conn);

@@ -31,8 +31,9 @@ struct scene {
     bool need_unsaid;  /* leaves in_need alone */
     bool drop_within;  /* drops the connection in the midst of input */
     bool hold;         /* lets nothing leave */
+    bool hold_left;    /* begins to hold when the connection leaves */
     /* What happened. */
-    unsigned frame_count, deadline_count, closed_count, received_count;
+    unsigned frame_count, deadline_count, closed_count, leaving_count, received_count;
     size_t frame_bytes;
     char *got; /* by the peer */
     size_t got_size;
@@ -89,10 +90,26 @@ static void on_deadline(struct conn *conn, uint64_t now_ms)
     scene->deadline_count++;
 }
 
+/* Whether the peer could know of the end, were it to look now. */
+static bool peer_knows_of_end(const struct scene *scene)
+{
+    char byte;
+    return recv(scene->peer, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void on_leaving(struct conn *conn)
+{
+    struct scene *scene = (struct scene *)conn;
+    scene->leaving_count++;
+    scene->hold = scene->hold_left;
+    unit_assert(!peer_knows_of_end(scene));
+}
+
 static void on_closed(struct conn *conn)
 {
     struct scene *scene = (struct scene *)conn;
     unit_assert(++scene->closed_count == 1);
+    unit_assert(scene->leaving_count || !peer_knows_of_end(scene));
 }
 
 static void on_received(void *arg)
@@ -107,7 +124,12 @@ static bool may_send(void *arg)
     return !scene->hold;
 }
 
-static const struct conn_ops ops = { .input = on_input, .deadline = on_deadline, .closed = on_closed };
+static const struct conn_ops ops = {
+    .input = on_input,
+    .deadline = on_deadline,
+    .closed = on_closed,
+    .leaving = on_leaving,
+};
 
 static void set_nonblocking(int fd)
 {
@@ -701,6 +723,36 @@ START_TEST(a_peer_that_closes_its_side_still_gets_its_output)
 }
 END_TEST
 
+/* Or the peer could act on it before the others know: see on_leaving and on_closed. */
+START_TEST(the_end_is_said_when_the_owner_has_left_and_nothing_is_held_back)
+{
+    struct scene *scene = scene_create();
+    scene->hold_left = true;
+    conn_finish(&scene->conn, CONN_CLIENT_CLOSED);
+    turn(scene, 0);
+    ck_assert_uint_eq(scene->leaving_count, 1);
+    ck_assert(!peer_knows_of_end(scene));
+    scene->hold = scene->hold_left = false;
+    turn(scene, 0);
+    ck_assert(peer_knows_of_end(scene));
+    ck_assert_int_eq(scene->conn.state, CONN_LINGERING);
+    scene_destroy(scene);
+}
+END_TEST
+
+START_TEST(a_peer_that_is_dropped_hears_of_it_last)
+{
+    struct scene *scene = scene_create();
+    conn_drop(&scene->conn, CONN_SLOW_CONSUMER);
+    ck_assert(!peer_knows_of_end(scene));
+    turn(scene, 0);
+    ck_assert_uint_eq(scene->closed_count, 1);
+    ck_assert_uint_eq(scene->leaving_count, 0);
+    ck_assert(peer_knows_of_end(scene));
+    scene_destroy(scene);
+}
+END_TEST
+
 START_TEST(a_peer_that_has_left_is_known_before_it_is_read)
 {
     struct scene *scene = scene_create();
@@ -782,6 +834,8 @@ int main(void)
         finishing_has_an_end_though_the_peer_reads_nothing,
         a_paused_or_stalled_connection_can_be_finished,
         a_peer_that_closes_its_side_still_gets_its_output,
+        the_end_is_said_when_the_owner_has_left_and_nothing_is_held_back,
+        a_peer_that_is_dropped_hears_of_it_last,
         a_peer_that_has_left_is_known_before_it_is_read,
         writing_to_a_peer_that_is_gone_ends_the_connection,
         dropping_twice_closes_once_for_the_first_reason,
