@@ -172,6 +172,7 @@ suite("the dashboard's looks", {}, (test) => {
         await page.uncheck("#help-single");
         await page.keyboard.press("Escape");
         assert.ok(!(await page.isVisible("#help")));
+        await page.waitForFunction(() => !document.activeElement.matches("input")); // leaves the box with the next frame
         await page.keyboard.press("p");
         assert.ok(!(await page.evaluate(() => document.activeElement.matches("input"))));
     });
