@@ -19,9 +19,28 @@ struct message {
     const char *body;    /* headers, then payload; the two bytes behind them are always CR LF, so that a line sink
                             can send from here without copying */
     const char *reply;   /* topic for an answer */
+    const char *topic;   /* under which receivers see it; NULL: under the topic by which it is routed */
     uint32_t head_size;  /* bytes of headers at the start of body; 0: none */
     uint32_t body_size;  /* bytes of headers and payload together */
     uint32_t reply_size; /* 0: no answer is asked for */
+    uint32_t topic_size;
+};
+
+/* Why a stream did not keep a message. */
+enum receipt_verdict {
+    RECEIPT_KEPT,           /* or a duplicate */
+    RECEIPT_NO_MEMORY,
+    RECEIPT_WRONG_STREAM,   /* Nats-Expected-Stream names another */
+    RECEIPT_WRONG_SEQUENCE, /* Nats-Expected-Last-Sequence, or ...-Last-Subject-Sequence: found is what it is */
+    RECEIPT_WRONG_ID,       /* Nats-Expected-Last-Msg-Id: found is the sequence of the message that was the last */
+    RECEIPT_TOO_LARGE,      /* over message_size_max */
+    RECEIPT_TOO_MANY,       /* over messages_max, with discard = new */
+    RECEIPT_TOO_MANY_BYTES, /* over bytes_max */
+    RECEIPT_TOO_MANY_OF_TOPIC,
+    RECEIPT_SEALED,
+    RECEIPT_NO_ROLLUP,      /* Nats-Rollup where the stream does not allow it */
+    RECEIPT_DISK_FULL,
+    RECEIPT_FAILED,         /* the stream takes nothing more: a sync failed */
 };
 
 /* What became of one message at the stream that keeps its topic. */
@@ -29,8 +48,10 @@ struct receipt {
     const char *stream; /* its name; NULL: nobody keeps the topic */
     uint64_t epoch;
     uint64_t sequence;  /* under which it is kept; of a duplicate, that of the first; 0: not kept */
+    uint64_t found;     /* see the verdicts */
+    enum receipt_verdict verdict;
     bool duplicate;     /* its id was seen a short while ago: it was not kept again */
-    bool durable;       /* it will outlive the daemon */
+    bool durable;       /* it will outlive the daemon: acknowledge it when stream_last has come to its sequence */
 };
 
 /* Consecutive messages of one topic from one publisher, in order. */

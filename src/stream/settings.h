@@ -1,0 +1,61 @@
+/*
+ * settings: what a stream is told to be: its name, the topics that it keeps, its bounds and its habits. They come from
+ * the configuration, from the JetStream API and from what was stored; as JSON they are the config object of that API
+ * (durations in nanoseconds, -1 for no bound), with one field more, "sync". Pure; any thread.
+ */
+#ifndef STREAM_SETTINGS_H
+#define STREAM_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/log.h"
+#include "util/slice.h"
+
+struct cJSON;
+
+enum stream_storage { STREAM_FILE, STREAM_MEMORY };
+enum stream_retention { STREAM_LIMITS, STREAM_INTEREST, STREAM_WORKQUEUE };
+enum stream_discard { STREAM_DISCARD_OLD, STREAM_DISCARD_NEW };
+
+struct stream_settings {
+    char *name;                      /* no dot, blank, '*', '>' or '/'; at most 255 bytes */
+    char *description;               /* NULL: none */
+    char **topics;                   /* patterns; none of them overlaps another */
+    unsigned topic_count;
+    enum stream_storage storage;
+    enum stream_retention retention;
+    enum stream_discard discard;
+    enum log_sync sync;
+    uint64_t sync_interval_ms;       /* of LOG_SYNC_INTERVAL */
+    /* 0: no such bound. */
+    uint64_t messages_max, bytes_max, age_max_ms, messages_per_topic_max, message_size_max;
+    uint64_t consumers_max;
+    uint64_t duplicate_window_ms;
+    bool discard_new_per_topic;      /* with STREAM_DISCARD_NEW: also at messages_per_topic_max */
+    bool deny_delete, deny_purge, allow_rollup, allow_direct, sealed;
+    bool from_configuration;         /* the INI owns it: the API does not change it */
+    char *metadata;                  /* a JSON object as text; NULL: none */
+    uint64_t created_ms;             /* wall clock */
+};
+
+/* The defaults: file, limits, old, always, a duplicate window of two minutes, no bounds. */
+void settings_init(struct stream_settings *settings);
+void settings_finish(struct stream_settings *settings);
+/* 0 or -ENOMEM. */
+int settings_copy(struct stream_settings *to, const struct stream_settings *from);
+
+/* A sentence that says what is wrong, NULL where all is well. The sentence is static or in room. */
+const char *settings_check(const struct stream_settings *settings, char room[256]);
+
+/* A sentence that says what cannot be changed on a stream that is there; NULL: it can become so. */
+const char *settings_check_change(const struct stream_settings *from, const struct stream_settings *to, char room[256]);
+
+bool settings_equal(const struct stream_settings *a, const struct stream_settings *b);
+
+/* The object as the JetStream API shows it. NULL: out of memory. */
+struct cJSON *settings_to_json(const struct stream_settings *settings);
+/* Reads it; fields that are missing have their default. 0, -ENOMEM, or -EINVAL and a sentence in room. */
+int settings_from_json(struct stream_settings *settings, const struct cJSON *json, char room[256]);
+
+#endif
