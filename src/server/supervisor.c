@@ -221,7 +221,7 @@ static struct admission_limits admission_limits_of(const struct config *config)
 
 static void apply_log(const struct config *config)
 {
-    int error = log_open(config->server.log);
+    int error = log_set_target(config->server.log);
     if (error)
         log_error("log_failed", "path=%s error=\"%s\"", config->server.log, strerror(-error));
     log_set_level((enum log_level)config->server.log_level);
