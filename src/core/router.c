@@ -210,8 +210,12 @@ static void gather_keeper(struct gather *gather, struct sink *sink)
 {
     gather->keepers =
         grow(gather, gather->keepers, &gather->keeper_room, gather->keeper_count, sizeof *gather->keepers);
-    if (gather->keeper_count < gather->keeper_room)
-        gather->keepers[gather->keeper_count++] = sink;
+    if (gather->keeper_count == gather->keeper_room)
+        return;
+    size_t at = gather->keeper_count++;
+    for (; at && gather->keepers[at - 1]->keeper > sink->keeper; at--)
+        gather->keepers[at] = gather->keepers[at - 1];
+    gather->keepers[at] = sink;
 }
 
 static bool gather_sink_at(struct gather *gather, struct sink *sink, unsigned place)
@@ -418,10 +422,14 @@ struct sink *router_find(struct router *router, struct slice pattern, struct sli
 
 /* Delivery. */
 
-void router_keep(const struct match *match, const struct batch *batch)
+unsigned router_keep(const struct match *match, const struct batch *batch)
 {
-    for (unsigned i = 0; i < match->keeper_count; i++)
-        match->keepers[i]->ops->deliver(match->keepers[i], batch);
+    unsigned answered = 0;
+    for (unsigned i = 0; i < match->keeper_count; i++) {
+        unsigned count = match->keepers[i]->ops->deliver(match->keepers[i], batch);
+        answered = count > answered ? count : answered;
+    }
+    return answered;
 }
 
 unsigned router_deliver_plain(struct router *router, const struct match *match, struct batch *batch)

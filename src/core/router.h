@@ -26,7 +26,7 @@ struct match_group {
 /* The answer for one topic: borrowed until the next call on the router other than router_deliver*. */
 struct match {
     struct slice topic;
-    struct sink **keepers; /* keep it for later readers */
+    struct sink **keepers; /* keep it for later readers; those that keep what others accepted come last */
     struct sink **sinks;   /* plain, each target once */
     struct match_group *groups;
     unsigned keeper_count, sink_count, group_count;
@@ -60,8 +60,9 @@ struct sink *router_find(struct router *router, struct slice pattern, struct sli
 /* Who wants the topic. Never NULL: where memory is short, sinks may be missing from it, and it is not remembered. */
 const struct match *router_match(struct router *router, struct slice topic);
 
-/* Hands a batch to the keepers, which comes before router_deliver, where the batch was published and nowhere else. */
-void router_keep(const struct match *match, const struct batch *batch);
+/* Hands a batch to the keepers, which comes before router_deliver, where the batch was published and nowhere else. Returns
+ * how many of its messages, from the first on, one of them will answer. */
+unsigned router_keep(const struct match *match, const struct batch *batch);
 
 /* Hands a batch to all but the keepers: plain sinks, then one member of each group. Returns how many of its messages,
  * from the first on, somebody took. The batch's topic is the match's. */

@@ -26,6 +26,12 @@ struct message {
     uint32_t topic_size;
 };
 
+/* The topic that receivers of a message see, where it is routed by `routed`. */
+static inline struct slice message_topic(const struct message *message, struct slice routed)
+{
+    return message->topic ? slice_make(message->topic, message->topic_size) : routed;
+}
+
 /* Why a stream did not keep a message. */
 enum receipt_verdict {
     RECEIPT_KEPT,           /* or a duplicate */
@@ -54,12 +60,14 @@ struct receipt {
     bool durable;       /* it will outlive the daemon: acknowledge it when stream_last has come to its sequence */
 };
 
+enum { BATCH_MESSAGES_MAX = 512 };
+
 /* Consecutive messages of one topic from one publisher, in order. */
 struct batch {
     struct slice topic;
     struct slice group; /* the group for which a member was picked; empty: plain delivery */
     const struct message *messages;
-    unsigned count;
+    unsigned count;     /* at most BATCH_MESSAGES_MAX */
     unsigned hops;      /* how many workers it has passed; 0: this one published it */
     const void *origin; /* the session that published it, NULL where it came from elsewhere: sinks with no echo ask */
     struct receipt *receipts; /* one a message, for those who keep them to fill in; NULL: nobody asks */
@@ -71,10 +79,18 @@ struct sink;
 struct index_node;
 struct index_group;
 
+/* Keepers come before all other sinks, only where a message is published, and are nobody who could answer as others do. */
+enum sink_keeping {
+    SINK_LIVE,            /* keeps nothing */
+    SINK_KEEPS,           /* keeps messages for later readers, and says which it has accepted (batch->receipts) */
+    SINK_KEEPS_ACCEPTED,  /* comes after those, and keeps what they have accepted or did not ask for */
+};
+
 struct sink_ops {
     /*
      * Takes the batch, or as many messages from its start as the sink still wants, and returns how many. 0: it can
-     * receive nothing (closing, no echo): a group then turns to another member. Must not add or remove sinks.
+     * receive nothing (closing, no echo): a group then turns to another member. Must not add or remove sinks. A keeper
+     * returns how many it will answer, where their publisher asks for it.
      */
     unsigned (*deliver)(struct sink *sink, const struct batch *batch);
 
@@ -89,8 +105,7 @@ struct sink {
     const struct sink_ops *ops;
     struct sink *target; /* plain sinks with one target are delivered to once, through it; members of a group with a
                             target stand for members elsewhere. NULL: this sink is its own */
-    bool keeper;         /* keeps messages for later readers: it comes before all others, only where a message is
-                            published, and is nobody who could answer */
+    uint8_t keeper;      /* enum sink_keeping */
     uint32_t weight;     /* members behind it, when a group picks; 1 for a subscriber. May change at any time. */
     /* The index's own. */
     struct sink *next, **link;

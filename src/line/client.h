@@ -8,7 +8,6 @@
 #include "wire/op.h"
 
 enum {
-    BATCH_MESSAGES_MAX = 512,
     BATCH_SIZE_MAX = 48 << 10, /* a batch larger than this is handed over: it should stay in the processor's cache */
     SCRATCH_SIZE = 272 << 10,  /* holds the longest head that two control lines of 64 KiB can make, and its prefix */
     FRAME_PARTS_MAX = 2 * BATCH_MESSAGES_MAX + 1,

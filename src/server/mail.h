@@ -40,8 +40,8 @@ struct mail {
     uint32_t kind;
 };
 
-/* topic, group, then each message: struct mail_message, reply, and the body with CR LF unless it is shared; each
- * message begins at a multiple of 8. */
+/* topic, group, then each message: struct mail_message, the topic it shows, reply, and the body with CR LF unless it is
+ * shared; each message begins at a multiple of 8. */
 struct mail_batch {
     struct mail mail;
     uint16_t topic_size;
@@ -53,6 +53,7 @@ struct mail_batch {
 struct mail_message {
     struct shared_message *shared; /* the body; NULL: it stands behind the reply. The record holds a reference. */
     uint32_t head_size, body_size, reply_size;
+    uint32_t topic_size; /* 0: it shows the topic that it is routed by */
 };
 
 /* pattern, then group */

@@ -38,7 +38,7 @@ static bool is_large(const struct message *message)
 static size_t message_mail_size(const struct message *message)
 {
     size_t body = is_large(message) ? 0 : message->body_size + 2;
-    return padded(sizeof(struct mail_message) + message->reply_size + body);
+    return padded(sizeof(struct mail_message) + message->topic_size + message->reply_size + body);
 }
 
 void peer_copies_clear(struct peer_copies *copies)
@@ -76,8 +76,16 @@ static char *append(char *at, const void *data, size_t size)
 static char *write_message(char *at, const struct message *message, struct shared_message *shared)
 {
     char *start = at;
-    struct mail_message head = { shared, message->head_size, message->body_size, message->reply_size };
+    struct mail_message head = {
+        .shared = shared,
+        .head_size = message->head_size,
+        .body_size = message->body_size,
+        .reply_size = message->reply_size,
+        .topic_size = message->topic_size,
+    };
     at = append(at, &head, sizeof head);
+    if (message->topic_size)
+        at = append(at, message->topic, message->topic_size);
     if (message->reply_size)
         at = append(at, message->reply, message->reply_size);
     if (!shared)
@@ -295,13 +303,15 @@ static void read_messages(const struct mail_batch *mail, struct message *message
     const char *at = (const char *)mail + padded(sizeof *mail + mail->topic_size + mail->group_size);
     for (unsigned i = 0; i < mail->count; i++) {
         const struct mail_message *head = (const struct mail_message *)(const void *)at;
-        const char *reply = (const char *)(head + 1);
+        const char *topic = (const char *)(head + 1), *reply = topic + head->topic_size;
         messages[i] = (struct message){
             .body = head->shared ? shared_message_body(head->shared) : reply + head->reply_size,
             .reply = reply,
+            .topic = head->topic_size ? topic : NULL,
             .head_size = head->head_size,
             .body_size = head->body_size,
             .reply_size = head->reply_size,
+            .topic_size = head->topic_size,
         };
         at += message_mail_size(&messages[i]);
     }
@@ -312,7 +322,11 @@ static void release_messages(const struct mail_batch *mail)
     const char *at = (const char *)mail + padded(sizeof *mail + mail->topic_size + mail->group_size);
     for (unsigned i = 0; i < mail->count; i++) {
         const struct mail_message *head = (const struct mail_message *)(const void *)at;
-        const struct message sizes = { .body_size = head->body_size, .reply_size = head->reply_size };
+        const struct message sizes = {
+            .body_size = head->body_size,
+            .reply_size = head->reply_size,
+            .topic_size = head->topic_size,
+        };
         shared_message_unref(head->shared);
         at += message_mail_size(&sizes);
     }

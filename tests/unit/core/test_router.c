@@ -124,6 +124,51 @@ START_TEST(the_count_is_that_of_the_sink_that_took_most)
 }
 END_TEST
 
+/* A keeper that answers so many, and notes when it was called. */
+struct keeper {
+    struct sink sink; /* first */
+    unsigned answers, turn;
+};
+static unsigned keeper_turns;
+
+static unsigned keep(struct sink *sink, const struct batch *batch)
+{
+    struct keeper *keeper = (struct keeper *)sink;
+    ck_assert_uint_eq(batch->count, 5);
+    keeper->turn = ++keeper_turns;
+    return keeper->answers;
+}
+
+static const struct sink_ops keeping_ops = { keep, NULL };
+
+START_TEST(keepers_come_in_their_order_and_say_what_they_answer)
+{
+    struct router *router = stub_router(5);
+    struct keeper keepers[4];
+    struct message messages[5];
+    struct stub stub;
+    static const enum sink_keeping kinds[] = { SINK_KEEPS_ACCEPTED, SINK_KEEPS, SINK_KEEPS_ACCEPTED, SINK_KEEPS };
+    static const char *const patterns[] = { ">", "a.b", "a.*", "a.>" };
+    stub_init(&stub);
+    add(router, &stub, "a.b", NULL);
+    keeper_turns = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        keepers[i] = (struct keeper){ .sink = { .ops = &keeping_ops, .keeper = (uint8_t)kinds[i], .weight = 1 } };
+        keepers[i].answers = i == 3 ? 4 : 0;
+        ck_assert_int_eq(router_add(router, &keepers[i].sink, slice_of(patterns[i]), plain), 0);
+    }
+    stub_messages(messages, 5, 0);
+    const struct match *match = router_match(router, slice_of("a.b"));
+    const struct batch batch = { .topic = match->topic, .messages = messages, .count = 5 };
+    ck_assert_uint_eq(match->keeper_count, 4);
+    ck_assert_uint_eq(router_keep(match, &batch), 4);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_eq((keepers[i].turn + 1) / 2, kinds[i] == SINK_KEEPS ? 1 : 2);
+    ck_assert_uint_eq(stub.taken, 0);
+    router_destroy(router);
+}
+END_TEST
+
 START_TEST(plain_sinks_see_the_batch_as_it_is)
 {
     struct router *router = stub_router(6);
@@ -372,6 +417,7 @@ int main(void)
         one_session_may_have_two_sinks_of_one_pattern,
         sinks_with_one_target_are_delivered_to_once_through_it,
         the_count_is_that_of_the_sink_that_took_most,
+        keepers_come_in_their_order_and_say_what_they_answer,
         plain_sinks_see_the_batch_as_it_is,
         plain_delivery_and_delivery_to_a_group_are_apart,
         a_topic_over_the_limits_is_nobodys_and_says_so,
