@@ -12,6 +12,7 @@
 
 struct broker;
 struct feed;
+struct keepers;
 struct session;
 struct user;
 struct users;
@@ -49,6 +50,8 @@ struct broker {
     struct broker_limits limits;
     struct broker_hooks hooks;
     struct session *sessions;
+    struct keepers *keepers;     /* of the streams with settings; NULL: there are none, as in tests */
+    struct receipt *receipts;    /* BATCH_MESSAGES_MAX of them, for a batch whose publisher does not ask for any */
     const struct feed *feed;     /* this worker's readers of `recent`, for surveys; NULL: it is off */
     uint64_t batch_serial;
     unsigned stall_ms; /* set by a sink whose output is nearly full: whoever publishes waits so long, and clears it */
@@ -78,6 +81,10 @@ void broker_notify(struct broker *broker, enum broker_notice notice);
 /* Other users and limits from now on. Sessions of users who are no longer there, or whose secrets changed, are told
  * that they are revoked. No session refers to the old users afterwards. */
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits);
+
+/* Publishes the server's own words, to whoever is subscribed; no stream keeps them. The messages are BATCH_MESSAGES_MAX at
+ * most. Returns how many of them, from the first on, somebody took. Not from within a delivery. */
+unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count);
 
 /* The wall clock as the worker reads it; 0 where nobody tells it, as in tests. */
 static inline uint64_t broker_wall_ms(const struct broker *broker)

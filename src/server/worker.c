@@ -31,7 +31,7 @@ struct worker {
     struct loop loop;
     struct broker broker;
     struct line *line;
-    struct keeper keeper;  /* of the stream `recent` */
+    struct keeper_recent keeper; /* of the stream `recent` */
     struct feed *feed;     /* its readers; NULL: it is off */
     struct http *http;     /* NULL: off */
     struct survey *answered; /* surveys that are back */
@@ -368,7 +368,7 @@ static int open_recent(struct worker *worker, struct stream *recent)
     if (!worker->feed)
         return -ENOMEM;
     worker->broker.feed = worker->feed;
-    return keeper_init(&worker->keeper, &worker->broker, recent, slice_of(">"), feed_watch(worker->feed));
+    return keeper_recent_init(&worker->keeper, &worker->broker, recent, slice_of(">"), feed_watch(worker->feed));
 }
 
 static int open_http(struct worker *worker, const struct worker_setup *setup)
@@ -466,7 +466,7 @@ void worker_destroy(struct worker *worker)
     for (unsigned i = 0; worker->peers && i < worker->worker_count; i++)
         peer_finish(&worker->peers[i]);
     http_destroy(worker->http);
-    keeper_finish(&worker->keeper);
+    keeper_recent_finish(&worker->keeper);
     feed_destroy(worker->feed);
     broker_finish(&worker->broker);
     line_destroy(worker->line);
