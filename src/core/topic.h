@@ -61,6 +61,12 @@ bool pattern_has_wildcard(struct slice pattern);
 /* True where the pattern names the topic. Both are valid. In a topic, "*" and ">" are plain letters. */
 bool pattern_matches(struct slice pattern, struct slice topic);
 
+/* True where there is a topic that both patterns name. Both are valid. */
+bool pattern_overlaps(struct slice a, struct slice b);
+
+/* True where each topic that the inner pattern names is named by the outer. Both are valid. */
+bool pattern_covers(struct slice outer, struct slice inner);
+
 /* Walks patterns joined by commas: starts with *cursor = 0; false behind the last. */
 static inline bool patterns_next(struct slice patterns, size_t *cursor, struct slice *ret_pattern)
 {
