@@ -346,7 +346,8 @@ static int check_order(struct loader *loader, const struct order *order)
 static int check_section(struct loader *loader, const struct origin *origin)
 {
     const struct section *section = origin->section;
-    const char *expected = section->check ? section->check(loader->config, instance_of(loader, origin)) : NULL;
+    char room[CHECK_ROOM_SIZE];
+    const char *expected = section->check ? section->check(loader->config, instance_of(loader, origin), room) : NULL;
     return expected ? refuse_option(loader, (struct blame){ origin, origin->line, NULL, NULL }, "%s", expected) : 0;
 }
 

@@ -6,15 +6,9 @@
  * default, limits, help) is one row of the table in options.c; the loader and all printers are driven by that table.
  *
  * To add an option: a field here, a row in options.c. To add a section: a struct here and its rows in options.c, one in
- * the table of sections, one a key in the table of options. A section that is repeated under names, such as a future
- * [stream NAME], is the same with an array in place of the struct:
- *
- *     struct config_stream {                          sections[]:
- *         char *name;     first: the NAME               { SECTION_ARRAY(stream, streams, stream_count), .help = ... },
- *         uint64_t bytes_max;                         options[]:
- *     };                                                { "stream", "bytes_max", AT(stream, bytes_max), ... },
- *     struct config_stream *streams;                then posthornd --print-sample > etc/posthornd.ini, posthornd
- *     size_t stream_count;                          --print-man > doc/posthornd.ini.5: the tests compare them.
+ * the table of sections, one a key in the table of options. A section that is repeated under names, as [stream NAME]
+ * is, has an array in place of the struct, whose first field is char *name. Then posthornd --print-sample >
+ * etc/posthornd.ini and posthornd --print-man > doc/posthornd.ini.5: the tests compare them.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -37,6 +31,9 @@ struct config_server {
     uint64_t spin_ns;                        /* how long a worker polls before it sleeps; 0: not at all */
     char *log;                               /* "stderr" or an absolute path */
     unsigned log_level;                      /* enum log_level of util/log.h */
+    char *data_dir;                          /* "auto", or an absolute path */
+    uint64_t cache_size;                     /* of all streams in files together */
+    uint64_t segment_size;
     uint64_t lame_duck_grace_ms;             /* from SIGUSR2 to the first connection closed */
     uint64_t lame_duck_duration_ms;          /* over which the connections are closed */
     unsigned connections_max;
@@ -98,6 +95,23 @@ struct config_recent {
     unsigned duplicate_ids_max;
 };
 
+/* A stream that the configuration owns. Limits: 0: none. Where it is in files, there is a data_dir, or none was looked
+ * for yet. No topic overlaps another, of this stream or of another one. */
+struct config_stream {
+    char *name;                              /* without a dot, and not "recent" */
+    char *description;
+    struct config_list topics;               /* patterns; one or more */
+    unsigned storage;                        /* 0: files, 1: memory */
+    unsigned retention;                      /* 0: limits, 1: interest, 2: workqueue */
+    uint64_t sync_ms;                        /* 0: before a message is acknowledged; UINT64_MAX: never */
+    uint64_t age_max_ms, bytes_max, messages_max, messages_per_topic_max, message_size_max;
+    uint64_t consumers_max;
+    unsigned discard;                        /* 0: the oldest, 1: what is new */
+    unsigned discard_new_per_topic;          /* these and all below: 0 or 1 */
+    uint64_t duplicate_window_ms;            /* 0: duplicates are not looked for */
+    unsigned allow_rollup, allow_direct, deny_delete, deny_purge;
+};
+
 /* At least one of password and token is set. Tokens differ between users. */
 struct config_user {
     char *name;
@@ -110,6 +124,8 @@ struct config {
     struct config_line line;
     struct config_http http;
     struct config_recent recent;
+    struct config_stream *streams;
+    size_t stream_count;
     struct config_user *users;               /* in the order of the file; none: anybody may enter */
     size_t user_count;
 };

@@ -14,6 +14,7 @@
 /* What an option holds, and what min and max count. value.c has a row for each. */
 enum option_kind {
     OPTION_COUNT,       /* unsigned                the number */
+    OPTION_COUNT_WIDE,  /* uint64_t                the number */
     OPTION_SIZE,        /* uint64_t, bytes         the size */
     OPTION_DURATION_MS, /* uint64_t, milliseconds  the duration */
     OPTION_DURATION_NS, /* uint64_t, nanoseconds   the duration */
@@ -23,6 +24,8 @@ enum option_kind {
     OPTION_LIST,        /* struct config_list      items */
     OPTION_KIND_COUNT
 };
+
+enum { CHECK_ROOM_SIZE = 256 };
 
 enum option_flags {
     OPTION_RELOAD = 1, /* SIGHUP changes it */
@@ -39,6 +42,7 @@ struct option {
     const char *help;           /* sentences */
     /* the following may be left out */
     const char *zero;           /* the word that stands for 0, which is then outside of min and max */
+    const char *endless;        /* the word that stands for UINT64_MAX, likewise */
     const char *const *choices; /* OPTION_CHOICE: ends with NULL */
     bool (*check)(const char *text); /* OPTION_TEXT, and each item of OPTION_LIST */
     const char *expected;       /* what check asks for */
@@ -52,8 +56,9 @@ struct section {
     bool repeated;              /* the struct begins with char *name, the NAME of [section NAME] */
     size_t count_offset;        /* repeated: of their number in struct config */
     const char *example;        /* repeated: a NAME for the sample */
-    /* What a section lacks when all is read, written as what was expected; NULL where it is sound. May be NULL. */
-    const char *(*check)(const struct config *config, const void *instance);
+    /* What a section lacks when all is read, written as what was expected; NULL where it is sound. The text is static or
+     * in room. May be NULL. */
+    const char *(*check)(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 };
 
 /* Two sizes of one section of which the first must not exceed the second, or must be below it. */

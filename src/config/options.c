@@ -24,6 +24,11 @@ const struct section config_sections[] = {
         .help = "The stream named recent, in memory: what was published a short while ago, for clients that poll or "
                 "that come back. It keeps every topic but those that begin with $ or _INBOX. and is lost at a "
                 "restart, of which readers are told." },
+    { SECTION_ARRAY(stream, streams, stream_count), .example = "orders", .check = check_stream,
+        .help = "A stream that keeps what is published under its topics, in files, and acknowledges it. The NAME has no "
+                "dot. What is changed here holds after a reload, but for storage and retention, which stay what they "
+                "were when the stream was made. A stream that is taken out of this file stays, with its messages, until "
+                "it is deleted." },
     { SECTION_ARRAY(user, users, user_count), .example = "alice", .check = check_user,
         .help = "Somebody who may enter, under the NAME that clients give as user. Without any such section anybody "
                 "may enter. A user has a password, or a token, or both; clients that give a token give no name." },
@@ -36,6 +41,11 @@ static const char *const log_levels[] = {
 };
 
 static const char *const no_or_yes[] = { "no", "yes", NULL };
+
+/* In the order of the enums of stream/settings.h. */
+static const char *const storages[] = { "file", "memory", NULL };
+static const char *const retentions[] = { "limits", "interest", "workqueue", NULL };
+static const char *const discards[] = { "old", "new", NULL };
 
 #define AT(section, field) offsetof(struct config_##section, field)
 #define RELOAD OPTION_RELOAD
@@ -63,6 +73,20 @@ const struct option config_options[] = {
     { "server", "log_level",                  AT(server, log_level),                   OPTION_CHOICE,
         "info",        NULL,     NULL,      RELOAD,
         .help = "The least severe event that is logged.", .choices = log_levels },
+    { "server", "data_dir",                   AT(server, data_dir),                    OPTION_TEXT,
+        "auto",        "1",      "1024",    0,
+        .help = "Directory of the streams in files, and of all else that outlives the daemon. It is made where it is "
+                "missing, and belongs to one daemon at a time. With auto, the one that systemd sets up for the service "
+                "($STATE_DIRECTORY); where there is none, streams are kept in memory only.",
+        .check = check_data_dir, .expected = "the word auto, or the absolute path of a directory" },
+    { "server", "cache_size",                 AT(server, cache_size),                  OPTION_SIZE,
+        "64MiB",       "1MiB",   "1TiB",    0,
+        .help = "Memory for messages of streams in files that readers have asked for, all streams together. The newest "
+                "of each stream are in memory besides." },
+    { "server", "segment_size",               AT(server, segment_size),                OPTION_SIZE,
+        "32MiB",       "1MiB",   "1GiB",    0,
+        .help = "Size of the files of a stream. Space is given back by whole files, when all that is in one has "
+                "expired." },
     { "server", "lame_duck_grace",            AT(server, lame_duck_grace_ms),          OPTION_DURATION_MS,
         "10s",         "0",      "1h",      RELOAD,
         .help = "How long clients may leave by themselves after SIGUSR2, before the first of them is closed." },
@@ -238,6 +262,85 @@ const struct option config_options[] = {
     { "recent", "duplicate_ids_max",          AT(recent, duplicate_ids_max),           OPTION_COUNT,
         "100000",      "1",      "10000000",RELOAD,
         .help = "How many of them are remembered at most." },
+
+    { "stream", "topics",                     AT(stream, topics),                      OPTION_LIST,
+        NULL,          "1",      "1024",    RELOAD,
+        .help = "Patterns of what it keeps. No two streams keep the same topic.",
+        .check = check_pattern, .expected = "a pattern such as orders.> or orders.*.paid" },
+    { "stream", "description",                AT(stream, description),                 OPTION_TEXT,
+        "",            "0",      "4096",    RELOAD,
+        .help = "A word on what it is for, shown to whoever looks at it." },
+    { "stream", "storage",                    AT(stream, storage),                     OPTION_CHOICE,
+        "file",        NULL,     NULL,      RELOAD,
+        .help = "Where it is kept. What is in memory is lost at a restart. Cannot be changed on a stream that is there.",
+        .choices = storages },
+    { "stream", "sync",                       AT(stream, sync_ms),                     OPTION_DURATION_MS,
+        "always",      "1ms",    "1h",      RELOAD,
+        .help = "When what was written is forced onto the disk. With always, before it is acknowledged and before "
+                "anybody may read it. With a duration, as often, and what was acknowledged in between may be lost with "
+                "the machine's power, but not with the daemon. With never, it is left to the system.",
+        .zero = "always", .endless = "never" },
+    { "stream", "retention",                  AT(stream, retention),                   OPTION_CHOICE,
+        "limits",      NULL,     NULL,      RELOAD,
+        .help = "How long a message is kept: until a limit is reached; until all consumers that are interested have "
+                "acknowledged it; or, in a workqueue, until one has, for which each topic has one consumer at most. "
+                "The limits hold in any case. Cannot be changed on a stream that is there.",
+        .choices = retentions },
+    { "stream", "age_max",                    AT(stream, age_max_ms),                  OPTION_DURATION_MS,
+        "unlimited",   "100ms",  "36500d",  RELOAD,
+        .help = "How long it keeps a message.",
+        .zero = "unlimited" },
+    { "stream", "bytes_max",                  AT(stream, bytes_max),                   OPTION_SIZE,
+        "unlimited",   "1KiB",   "1024TiB", RELOAD,
+        .help = "How many bytes of messages it keeps.",
+        .zero = "unlimited" },
+    { "stream", "messages_max",               AT(stream, messages_max),                OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000000000000", RELOAD,
+        .help = "How many messages it keeps.",
+        .zero = "unlimited" },
+    { "stream", "messages_per_topic_max",     AT(stream, messages_per_topic_max),      OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000000000000", RELOAD,
+        .help = "How many messages of each topic it keeps; with 1, only the latest.",
+        .zero = "unlimited" },
+    { "stream", "message_size_max",           AT(stream, message_size_max),            OPTION_SIZE,
+        "unlimited",   "1",      "64MiB",   RELOAD,
+        .help = "The largest message that it keeps; a larger one is refused.",
+        .zero = "unlimited" },
+    { "stream", "consumers_max",              AT(stream, consumers_max),               OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000", RELOAD,
+        .help = "How many consumers it may have.",
+        .zero = "unlimited" },
+    { "stream", "discard",                    AT(stream, discard),                     OPTION_CHOICE,
+        "old",         NULL,     NULL,      RELOAD,
+        .help = "What gives way where bytes_max or messages_max is reached: the oldest messages, or the new one, which "
+                "is then refused.",
+        .choices = discards },
+    { "stream", "discard_new_per_topic",      AT(stream, discard_new_per_topic),       OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "With discard = new: whether a message that goes over messages_per_topic_max is refused as well. "
+                "Otherwise the oldest of its topic gives way.",
+        .choices = no_or_yes },
+    { "stream", "duplicate_window",           AT(stream, duplicate_window_ms),         OPTION_DURATION_MS,
+        "2m",          "100ms",  "365d",    RELOAD,
+        .help = "How long the Idempotency-Key or Nats-Msg-Id of a message is remembered, and never longer than age_max; "
+                "another message that has the same is acknowledged as a duplicate and not kept again.",
+        .zero = "off" },
+    { "stream", "allow_rollup",               AT(stream, allow_rollup),                OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether a message with the header Nats-Rollup may take the place of all before it.",
+        .choices = no_or_yes },
+    { "stream", "allow_direct",               AT(stream, allow_direct),                OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether single messages may be asked for by the short way, $JS.API.DIRECT.GET.",
+        .choices = no_or_yes },
+    { "stream", "deny_delete",                AT(stream, deny_delete),                 OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether single messages can be deleted by nobody. It stays so once it is set.",
+        .choices = no_or_yes },
+    { "stream", "deny_purge",                 AT(stream, deny_purge),                  OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether it can be emptied by nobody. It stays so once it is set.",
+        .choices = no_or_yes },
 
     { "user",   "password",                   AT(user, password),                      OPTION_TEXT,
         NULL,          "1",      "256",     RELOAD | SECRET,

@@ -38,6 +38,9 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_uint_eq(config->server.spin_ns, 0);
     ck_assert_str_eq(config->server.log, "stderr");
     ck_assert_uint_eq(config->server.log_level, LOG_LEVEL_INFO);
+    ck_assert_str_eq(config->server.data_dir, "auto");
+    ck_assert_uint_eq(config->server.cache_size, 64 << 20);
+    ck_assert_uint_eq(config->server.segment_size, 32 << 20);
     ck_assert_uint_eq(config->server.lame_duck_grace_ms, 10000);
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 120000);
     ck_assert_uint_eq(config->server.connections_max, 65536);
@@ -57,6 +60,7 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_uint_eq(config->line.write_timeout_ms, 10000);
     ck_assert_uint_eq(config->line.ping_interval_ms, 120000);
     ck_assert_uint_eq(config->line.pings_outstanding_max, 2);
+    ck_assert_uint_eq(config->stream_count, 0);
     ck_assert_uint_eq(config->user_count, 0);
     config_destroy(config);
 }
@@ -67,7 +71,7 @@ START_TEST(file_sets_every_option)
     struct config *config = load(
         "[server]\nname = north\nworkers = 3\nspin = 20us\nlog = /var/log/posthornd.log\n"
         "log_level = debug\nlame_duck_grace = 1s\nlame_duck_duration = 3m\nconnections_max = 10\n"
-        "connections_per_address_max = 5\n"
+        "connections_per_address_max = 5\ndata_dir = /var/lib/x\ncache_size = 1GiB\nsegment_size = 8MiB\n"
         "[line]\nlisten = 10.0.0.5:4222,\n    unix:/run/line.sock ; for those here\n"
         "unix_mode = 0600\npayload_size_max = 2MiB\npending_size_max = 8MiB\ncontrol_size_max = 8KiB\n"
         "subscriptions_max = 7\ntopic_size_max = 4KiB\ntopic_depth_max = 16\n"
@@ -79,6 +83,9 @@ START_TEST(file_sets_every_option)
     ck_assert_uint_eq(config->server.spin_ns, 20000);
     ck_assert_str_eq(config->server.log, "/var/log/posthornd.log");
     ck_assert_uint_eq(config->server.log_level, LOG_LEVEL_DEBUG);
+    ck_assert_str_eq(config->server.data_dir, "/var/lib/x");
+    ck_assert_uint_eq(config->server.cache_size, 1 << 30);
+    ck_assert_uint_eq(config->server.segment_size, 8 << 20);
     ck_assert_uint_eq(config->server.lame_duck_grace_ms, 1000);
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 180000);
     ck_assert_uint_eq(config->server.connections_max, 10);
@@ -98,6 +105,68 @@ START_TEST(file_sets_every_option)
     ck_assert_uint_eq(config->line.write_timeout_ms, 250);
     ck_assert_uint_eq(config->line.ping_interval_ms, 30000);
     ck_assert_uint_eq(config->line.pings_outstanding_max, 3);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(stream_that_says_no_more_has_the_defaults)
+{
+    struct config *config = load("[stream orders]\ntopics = orders.>\n", NULL, 0);
+    ck_assert_uint_eq(config->stream_count, 1);
+    const struct config_stream *stream = &config->streams[0];
+    ck_assert_str_eq(stream->name, "orders");
+    ck_assert_str_eq(stream->description, "");
+    ck_assert_uint_eq(stream->topics.item_count, 1);
+    ck_assert_str_eq(stream->topics.items[0], "orders.>");
+    ck_assert_uint_eq(stream->storage, 0);
+    ck_assert_uint_eq(stream->retention, 0);
+    ck_assert_uint_eq(stream->sync_ms, 0);
+    ck_assert_uint_eq(stream->age_max_ms, 0);
+    ck_assert_uint_eq(stream->bytes_max, 0);
+    ck_assert_uint_eq(stream->messages_max, 0);
+    ck_assert_uint_eq(stream->messages_per_topic_max, 0);
+    ck_assert_uint_eq(stream->message_size_max, 0);
+    ck_assert_uint_eq(stream->consumers_max, 0);
+    ck_assert_uint_eq(stream->discard, 0);
+    ck_assert_uint_eq(stream->duplicate_window_ms, 120000);
+    ck_assert_uint_eq(stream->discard_new_per_topic + stream->allow_rollup + stream->allow_direct + stream->deny_delete +
+                          stream->deny_purge, 0);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(stream_has_what_its_section_says)
+{
+    static const char *const overrides[] = { "stream.KV_a.topics=$KV.a.>" };
+    struct config *config = load(
+        "[stream jobs]\ntopics = jobs.>,\n  more.*.jobs, one\ndescription = what is to be done\nstorage = memory\n"
+        "sync = 100ms\nretention = workqueue\nage_max = 7d\nbytes_max = 10GiB\nmessages_max = 5000000000\n"
+        "messages_per_topic_max = 3\nmessage_size_max = 64KiB\nconsumers_max = 4\ndiscard = new\n"
+        "discard_new_per_topic = yes\nduplicate_window = off\nallow_rollup = yes\nallow_direct = yes\n"
+        "deny_delete = yes\ndeny_purge = yes\n"
+        "[stream audit]\ntopics = audit\nsync = never\nretention = interest\n", overrides, COUNT(overrides));
+    ck_assert_uint_eq(config->stream_count, 3);
+    const struct config_stream *stream = &config->streams[0];
+    ck_assert_uint_eq(stream->topics.item_count, 3);
+    ck_assert_str_eq(stream->topics.items[1], "more.*.jobs");
+    ck_assert_str_eq(stream->description, "what is to be done");
+    ck_assert_uint_eq(stream->storage, 1);
+    ck_assert_uint_eq(stream->sync_ms, 100);
+    ck_assert_uint_eq(stream->retention, 2);
+    ck_assert_uint_eq(stream->age_max_ms, 7 * 86400000ull);
+    ck_assert_uint_eq(stream->bytes_max, 10ull << 30);
+    ck_assert_uint_eq(stream->messages_max, 5000000000u);
+    ck_assert_uint_eq(stream->messages_per_topic_max, 3);
+    ck_assert_uint_eq(stream->message_size_max, 65536);
+    ck_assert_uint_eq(stream->consumers_max, 4);
+    ck_assert_uint_eq(stream->discard, 1);
+    ck_assert_uint_eq(stream->duplicate_window_ms, 0);
+    ck_assert_uint_eq(stream->discard_new_per_topic + stream->allow_rollup + stream->allow_direct + stream->deny_delete +
+                          stream->deny_purge, 5);
+    ck_assert_uint_eq(config->streams[1].sync_ms, UINT64_MAX);
+    ck_assert_uint_eq(config->streams[1].retention, 1);
+    ck_assert_str_eq(config->streams[2].name, "KV_a");
+    ck_assert_str_eq(config->streams[2].topics.items[0], "$KV.a.>");
     config_destroy(config);
 }
 END_TEST
@@ -266,6 +335,31 @@ static const struct mistake mistakes[] = {
       "x.ini:3: [user a] token: goes on over an indented line, which only a list may do" },
     { "[user a]\ntoken = hush\n[user b]\npassword = p\n[user c]\ntoken = hush\n", { NULL },
       "x.ini:5: [user c]: expected a token that no other user has" },
+    /* streams */
+    { "[server]\ndata_dir = data\n", { NULL },
+      "x.ini:2: [server] data_dir = data: expected the word auto, or the absolute path of a directory" },
+    { "[stream a]\n", { NULL }, "x.ini:1: [stream a]: expected topics, the patterns of what it keeps" },
+    { "[stream a]\ntopics = a..b\n", { NULL },
+      "x.ini:2: [stream a] topics = a..b: expected a list of 1 to 1024 items, each a pattern such as orders.> or "
+      "orders.*.paid" },
+    { "[stream a]\ntopics = a.>.b\n", { NULL },
+      "x.ini:2: [stream a] topics = a.>.b: expected a list of 1 to 1024 items, each a pattern such as orders.> or "
+      "orders.*.paid" },
+    { "[stream a.b]\ntopics = a\n", { NULL },
+      "x.ini:1: [stream a.b]: expected a NAME without a dot, because names of streams are tokens of topics" },
+    { "[stream recent]\ntopics = a\n", { NULL },
+      "x.ini:1: [stream recent]: expected another NAME; recent is the stream in memory, which [recent] configures" },
+    { "[stream a]\ntopics = a.*, a.b\n", { NULL },
+      "x.ini:1: [stream a]: expected topics that no other stream keeps; a.b overlaps a.* of [stream a]" },
+    { "[stream a]\ntopics = x, a.>\n\n[stream b]\ntopics = b, *.c.d\n", { NULL },
+      "x.ini:4: [stream b]: expected topics that no other stream keeps; *.c.d overlaps a.> of [stream a]" },
+    { "[stream a]\ntopics = a\nsync = 10h\n", { NULL },
+      "x.ini:3: [stream a] sync = 10h: expected a duration in whole milliseconds between 1ms and 1h, or always, or "
+      "never" },
+    { "[stream a]\ntopics = a\ndiscard_new_per_topic = yes\nmessages_per_topic_max = 3\n", { NULL },
+      "x.ini:1: [stream a]: expected discard = new and messages_per_topic_max beside discard_new_per_topic" },
+    { "[stream a]\ntopics = a\ndiscard_new_per_topic = yes\ndiscard = new\n", { NULL },
+      "x.ini:1: [stream a]: expected discard = new and messages_per_topic_max beside discard_new_per_topic" },
     /* one against another: whichever was given last is to blame */
     { "[line]\ntopic_size_max = 4KiB\n", { NULL },
       "x.ini:2: [line] topic_size_max = 4KiB: expected less than control_size_max, which is 4KiB" },
@@ -416,6 +510,8 @@ int main(void)
     TCase *loading = tcase_create("loading"), *refusing = tcase_create("refusing"), *files = tcase_create("files");
     tcase_add_test(loading, without_a_file_the_defaults_hold);
     tcase_add_test(loading, file_sets_every_option);
+    tcase_add_test(loading, stream_that_says_no_more_has_the_defaults);
+    tcase_add_test(loading, stream_has_what_its_section_says);
     tcase_add_test(loading, users_stand_in_the_order_of_the_file);
     tcase_add_test(loading, override_outweighs_the_file_and_the_last_of_equals_wins);
     tcase_add_test(loading, override_reaches_users_old_and_new);

@@ -66,6 +66,7 @@ char *__wrap_strndup(const char *text, size_t size)
 }
 
 static const char text[] = "[server]\nname = n\n[line]\nlisten = 127.0.0.1:1,\n  127.0.0.1:2\n"
+                           "[stream a]\ntopics = a.>, b\ndescription = d\n"
                            "[user a]\npassword = p\n[user b]\ntoken = t\n[user c]\ntoken = u\npassword = v\n";
 static const char *const overrides[] = { "line.listen=127.0.0.1:3,127.0.0.1:4", "user.d.token=w" };
 
@@ -89,6 +90,7 @@ START_TEST(every_allocation_may_fail)
     until_failure = NEVER;
     ck_assert_int_eq(rc, 0);
     ck_assert_uint_gt(failed_count, 40);
+    ck_assert_uint_eq(config->stream_count, 1);
     ck_assert_uint_eq(config->user_count, 4);
     ck_assert_str_eq(config->line.listen.items[1], "127.0.0.1:4");
     config_destroy(config);
