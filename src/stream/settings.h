@@ -1,7 +1,8 @@
 /*
  * settings: what a stream is told to be: its name, the topics that it keeps, its bounds and its habits. They come from
  * the configuration, from the JetStream API and from what was stored; as JSON they are the config object of that API
- * (durations in nanoseconds, -1 for no bound), with one field more, "sync". Pure; any thread.
+ * (durations in nanoseconds, -1 for no bound), with one field more, "sync": "always", "never", or a duration such as
+ * "1s". Pure; any thread.
  */
 #ifndef STREAM_SETTINGS_H
 #define STREAM_SETTINGS_H
@@ -17,6 +18,8 @@ struct cJSON;
 enum stream_storage { STREAM_FILE, STREAM_MEMORY };
 enum stream_retention { STREAM_LIMITS, STREAM_INTEREST, STREAM_WORKQUEUE };
 enum stream_discard { STREAM_DISCARD_OLD, STREAM_DISCARD_NEW };
+
+enum { SETTINGS_DUPLICATE_WINDOW_MS = 2 * 60 * 1000 };
 
 struct stream_settings {
     char *name;                      /* no dot, blank, '*', '>' or '/'; at most 255 bytes */
@@ -42,8 +45,12 @@ struct stream_settings {
 /* The defaults: file, limits, old, always, a duplicate window of two minutes, no bounds. */
 void settings_init(struct stream_settings *settings);
 void settings_finish(struct stream_settings *settings);
-/* 0 or -ENOMEM. */
+/* 0 or -ENOMEM, and then there is nothing to finish. */
 int settings_copy(struct stream_settings *to, const struct stream_settings *from);
+
+/* Copies a text (NULL: none) into one of the fields above, and frees what was there; adds a topic. 0 or -ENOMEM. */
+int settings_set_text(char **place, const char *text);
+int settings_add_topic(struct stream_settings *settings, const char *topic);
 
 /* A sentence that says what is wrong, NULL where all is well. The sentence is static or in room. */
 const char *settings_check(const struct stream_settings *settings, char room[256]);
@@ -51,11 +58,21 @@ const char *settings_check(const struct stream_settings *settings, char room[256
 /* A sentence that says what cannot be changed on a stream that is there; NULL: it can become so. */
 const char *settings_check_change(const struct stream_settings *from, const struct stream_settings *to, char room[256]);
 
+/* Whatever they came from, and whenever they were created. */
 bool settings_equal(const struct stream_settings *a, const struct stream_settings *b);
 
 /* The object as the JetStream API shows it. NULL: out of memory. */
 struct cJSON *settings_to_json(const struct stream_settings *settings);
-/* Reads it; fields that are missing have their default. 0, -ENOMEM, or -EINVAL and a sentence in room. */
+/*
+ * Reads it into settings that are to be finished by the caller, whatever is returned. Fields that are missing have their
+ * default; without subjects the name is the topic. What the server does not know is ignored, but for what asks for
+ * something that it does not do. 0, -ENOMEM, or -EINVAL and a sentence in room. What settings_check says is not asked.
+ */
 int settings_from_json(struct stream_settings *settings, const struct cJSON *json, char room[256]);
+
+/* The same as text to be stored, with from_configuration and created_ms; freed by the caller. NULL: out of memory. */
+char *settings_save(const struct stream_settings *settings);
+/* As settings_from_json. */
+int settings_load(struct stream_settings *settings, struct slice text, char room[256]);
 
 #endif
