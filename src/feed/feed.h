@@ -11,6 +11,8 @@
  *
  * Long polls are waiters: they are told once that there may be something, and read for themselves (feed_scan).
  *
+ * What a stream has on disk alone is away until it has been fetched. Whoever needs it rests meanwhile.
+ *
  * Belongs to the worker's thread. No sockets: what it writes goes through reader_ops.
  */
 #ifndef FEED_FEED_H
@@ -98,7 +100,7 @@ bool feed_reader_is_kept(const struct feed_reader *reader);
 struct feed_waiter {
     void (*ready)(struct feed_waiter *waiter); /* called once, from feed_run; it waits no longer then */
     struct feed *feed;              /* NULL: it does not wait */
-    struct channel *channel;        /* NULL: only for the next turn */
+    struct channel *channel;        /* NULL: only for the next turn, or for what is away */
     struct list place;
 };
 
@@ -108,6 +110,9 @@ int feed_waiter_open(struct feed *feed, struct feed_waiter *waiter, void (*ready
 
 /* Is told in the next turn, whatever comes: for a reading that goes on. */
 void feed_waiter_again(struct feed *feed, struct feed_waiter *waiter, void (*ready)(struct feed_waiter *waiter));
+
+/* Is told when what a reading needs has come from disk: after FEED_SCAN_AWAY. */
+void feed_waiter_away(struct feed *feed, struct feed_waiter *waiter, void (*ready)(struct feed_waiter *waiter));
 
 /* Nothing happens where it does not wait; zero does not. */
 void feed_waiter_close(struct feed_waiter *waiter);
@@ -124,6 +129,7 @@ enum feed_scan_end {
     FEED_SCAN_DONE,    /* all that the stream had when it was called has been looked at */
     FEED_SCAN_PAUSED,  /* a slice of work is done: look for input, and call again */
     FEED_SCAN_STOPPED, /* take said stop */
+    FEED_SCAN_AWAY,    /* what comes next is being fetched: feed_waiter_away, and call again */
 };
 
 /* Reads on from scan->at and calls take for every message of the patterns, until take says stop (false): then that

@@ -34,6 +34,19 @@ static void rest(struct feed_reader *reader)
     reader->state = READER_BLOCKED;
 }
 
+static void wait_for_arrival(struct feed_reader *reader)
+{
+    list_remove(&reader->place);
+    reader->state = READER_AWAY;
+    list_append(&reader->feed->away, &reader->place);
+}
+
+void readers_go_on(struct feed *feed)
+{
+    while (!list_is_empty(&feed->away))
+        catch_up_later(LIST_OWNER(feed->away.next, struct feed_reader, place));
+}
+
 void reader_leave_channel(struct feed_reader *reader)
 {
     if (reader->offset == reader->channel->frames.end)
@@ -158,26 +171,33 @@ static void read_on(struct feed_reader *reader)
 {
     struct feed *feed = reader->feed;
     struct stream_run run;
-    bool found = stream_read(feed->stream, reader->sequence, feed->host.wall_ms(feed->host.arg), &run);
+    enum stream_found found = stream_read(feed->stream, reader->sequence, feed->host.wall_ms(feed->host.arg), &run);
     if (run.gap_first)
         tell_gap(reader, (struct cursor){ feed->epoch, reader->sequence }, run.gap_last);
-    if (!found) {
-        if (reader->sequence < feed->tail_sequence)
+    if (reader->state != READER_CLOSED) {
+        if (found == STREAM_FOUND)
+            send_scratch(reader, format_run(reader, &run));
+        else if (found == STREAM_AWAY)
+            wait_for_arrival(reader);
+        else if (reader->sequence < feed->tail_sequence)
             reader->sequence = feed->tail_sequence;
-        return;
     }
-    if (reader->state != READER_CLOSED)
-        send_scratch(reader, format_run(reader, &run));
     stream_release(&run);
 }
 
-/* Its cursor is of another life of the stream: whatever came after it there is gone, and all that is kept is new. */
+/* Its cursor is of another life of the stream: where the stream does not know it any more, whatever came after it there
+ * is gone, and all that is kept is new. */
 static void start_over(struct feed_reader *reader)
 {
     const struct cursor from = { reader->epoch, reader->sequence };
+    struct cursor here = from;
     struct stream_state state;
-    stream_get_state(reader->feed->stream, &state);
     reader->epoch = reader->feed->epoch;
+    if (stream_locate(reader->feed->stream, &here)) {
+        reader->sequence = here.sequence;
+        return;
+    }
+    stream_get_state(reader->feed->stream, &state);
     tell_gap(reader, from, state.first_sequence - 1);
 }
 

@@ -8,6 +8,7 @@ enum reader_state {
     READER_CLOSED,
     READER_STANDING, /* at the channel: in its list `waiting` when it has seen all, otherwise in `behind` */
     READER_CATCHING, /* in feed->catching: it reads from the stream */
+    READER_AWAY,     /* in feed->away: what comes next for it is being fetched */
     READER_BLOCKED,  /* in no list: its socket is full */
 };
 
@@ -16,6 +17,9 @@ void reader_serve(struct feed_reader *reader);
 
 /* Reads a piece of the stream for a reader that is not at its channel. */
 void reader_catch_up(struct feed_reader *reader);
+
+/* What has been fetched may be for readers that wait for it. */
+void readers_go_on(struct feed *feed);
 
 /* Sends a reader that stands at its channel to read from the stream. */
 void reader_leave_channel(struct feed_reader *reader);

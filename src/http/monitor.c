@@ -90,8 +90,8 @@ struct stream_state monitor_recent(const struct http *http)
     struct stream *stream = feed_stream(http->feed);
     struct stream_state state;
     struct stream_run run;
-    if (stream_read(stream, stream_last(stream), broker_wall_ms(http->broker), &run)) /* lets go of what is too old */
-        stream_release(&run);
+    stream_read(stream, stream_last(stream), broker_wall_ms(http->broker), &run); /* lets go of what is too old */
+    stream_release(&run);
     stream_get_state(stream, &state);
     return state;
 }

@@ -248,6 +248,9 @@ static void poll_go_on(struct poll *poll)
     if (end == FEED_SCAN_PAUSED) {
         hold(poll);
         feed_waiter_again(feed, &poll->waiter, poll_ready);
+    } else if (end == FEED_SCAN_AWAY) {
+        hold(poll);
+        feed_waiter_away(feed, &poll->waiter, poll_ready);
     } else if (may_wait(poll)) {
         hold(poll);
         if (feed_waiter_open(feed, &poll->waiter, poll_ready, poll->scan.patterns, poll->scan.at.sequence) != 0)

@@ -130,12 +130,15 @@ unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_
 /* Bytes that have been appended and wait to be written: beyond some MiB, publishers are to be slowed down. One load. */
 uint64_t stream_backlog(const struct stream *stream);
 
-/* The watch is also told when a block that was away has come, and when the health changes. */
+/* The watch is also told when something that was away has come, and when the health changes. */
 void stream_watch(struct stream *stream, struct stream_watch *watch);
 void stream_unwatch(struct stream *stream, struct stream_watch *watch);
 
 /* True where the stream has advanced since this was last asked. Take first, then read. */
 bool stream_watch_take(struct stream_watch *watch);
+
+/* Changes whenever something that was away has come: only then is it worth while to ask again. One load. */
+uint64_t stream_arrivals(const struct stream *stream);
 
 /* One message of a stream. Borrows its bytes from the run. */
 struct stream_message {

@@ -1,34 +1,34 @@
-/* log: what the tests of a stream share: messages made of numbers, appended and read back. */
-#ifndef TESTS_STREAM_LOG_H
-#define TESTS_STREAM_LOG_H
+/* kit: what the tests of a stream share: messages made of numbers, appended and read back. */
+#ifndef TESTS_STREAM_KIT_H
+#define TESTS_STREAM_KIT_H
 
 #include "stream/stream.h"
 
-enum { LOG_ID_SIZE = 64 };
+enum { KIT_ID_SIZE = 64 };
 
 /* Bounds nothing but memory, at 64 MiB. */
-extern const struct stream_limits log_limits;
+extern const struct stream_limits kit_limits;
 
 /* Ends the test where there is no memory. */
-struct stream *log_create(struct stream_limits limits);
+struct stream *kit_create(struct stream_limits limits);
 
 /* Appends `count` messages of this payload size, each with the sequence that it is expected to get as its beginning. */
-void log_fill(struct stream *stream, const char *topic, unsigned count, size_t size, uint64_t now_ms);
+void kit_fill(struct stream *stream, const char *topic, unsigned count, size_t size, uint64_t now_ms);
 
 /* Appends one message, with an id or NULL, and returns what became of it. */
-struct receipt log_append(struct stream *stream, const char *topic, const char *payload, const char *id,
+struct receipt kit_append(struct stream *stream, const char *topic, const char *payload, const char *id,
                           uint64_t now_ms);
 
 /* What reading the stream to its end has shown. */
-struct log_seen {
+struct kit_seen {
     unsigned message_count, gap_count;
     uint64_t first_sequence, last_sequence; /* of the messages */
     uint64_t gap_first, gap_last;           /* of the last gap */
 };
 
 /* Reads from behind `after` to the end, and requires that sequences ascend. */
-struct log_seen log_read(struct stream *stream, uint64_t after, uint64_t now_ms);
+struct kit_seen kit_read(struct stream *stream, uint64_t after, uint64_t now_ms);
 
-struct stream_state log_state(struct stream *stream);
+struct stream_state kit_state(struct stream *stream);
 
 #endif

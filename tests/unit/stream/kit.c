@@ -1,24 +1,24 @@
-#include "log.h"
+#include "kit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../unit.h"
 
-const struct stream_limits log_limits = {
+const struct stream_limits kit_limits = {
     .bytes_max = 64 << 20,
     .duplicate_window_ms = 1000,
     .duplicate_ids_max = 100,
 };
 
-struct stream *log_create(struct stream_limits limits)
+struct stream *kit_create(struct stream_limits limits)
 {
     struct stream *stream = stream_create("log", &limits);
     ck_assert_ptr_nonnull(stream);
     return stream;
 }
 
-void log_fill(struct stream *stream, const char *topic, unsigned count, size_t size, uint64_t now_ms)
+void kit_fill(struct stream *stream, const char *topic, unsigned count, size_t size, uint64_t now_ms)
 {
     char *body = calloc(1, size + 1);
     const struct message message = { .body = body, .body_size = (uint32_t)size };
@@ -31,7 +31,7 @@ void log_fill(struct stream *stream, const char *topic, unsigned count, size_t s
     free(body);
 }
 
-struct receipt log_append(struct stream *stream, const char *topic, const char *payload, const char *id,
+struct receipt kit_append(struct stream *stream, const char *topic, const char *payload, const char *id,
                           uint64_t now_ms)
 {
     char body[256];
@@ -54,7 +54,7 @@ struct receipt log_append(struct stream *stream, const char *topic, const char *
     return receipt;
 }
 
-static void see(struct log_seen *seen, uint64_t sequence)
+static void see(struct kit_seen *seen, uint64_t sequence)
 {
     unit_assert(sequence > seen->last_sequence);
     if (!seen->message_count++)
@@ -62,14 +62,14 @@ static void see(struct log_seen *seen, uint64_t sequence)
     seen->last_sequence = sequence;
 }
 
-struct log_seen log_read(struct stream *stream, uint64_t after, uint64_t now_ms)
+struct kit_seen kit_read(struct stream *stream, uint64_t after, uint64_t now_ms)
 {
-    struct log_seen seen = { .last_sequence = after };
+    struct kit_seen seen = { .last_sequence = after };
     struct stream_run run;
     struct stream_message message;
     bool found;
     do {
-        found = stream_read(stream, seen.last_sequence, now_ms, &run);
+        found = stream_read(stream, seen.last_sequence, now_ms, &run) == STREAM_FOUND;
         if (run.gap_first) {
             seen.gap_count++;
             seen.gap_first = run.gap_first;
@@ -82,7 +82,7 @@ struct log_seen log_read(struct stream *stream, uint64_t after, uint64_t now_ms)
     return seen;
 }
 
-struct stream_state log_state(struct stream *stream)
+struct stream_state kit_state(struct stream *stream)
 {
     struct stream_state state;
     stream_get_state(stream, &state);
