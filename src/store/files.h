@@ -1,6 +1,6 @@
 /*
- * files: the system calls on data files, as a table: so that tests own failures, full disks and power cuts. The table of
- * the real system is files_system. Errors are -errno. Any thread.
+ * files: the system calls on data files, as a table: so that tests own failures, full disks and power cuts. The table
+ * of the real system is files_system. Errors are -errno. Any thread.
  */
 #ifndef STORE_FILES_H
 #define STORE_FILES_H

@@ -1,0 +1,109 @@
+#include "store/spans.h"
+
+#include <stdlib.h>
+
+/* A bit for each dead record of 32, as block_dead_word has it. */
+static uint32_t dead_word(const struct span *span, size_t word)
+{
+    return block_dead_word(span->block, word);
+}
+
+uint64_t span_next_live(const struct span *span, uint64_t sequence)
+{
+    uint64_t at = sequence - span->first_sequence, end = span->last_sequence + 1 - span->first_sequence;
+    while (at < end) {
+        uint32_t live = ~dead_word(span, at / 32) >> at % 32;
+        if (live) {
+            at += (unsigned)__builtin_ctz(live);
+            break;
+        }
+        at = (at / 32 + 1) * 32;
+    }
+    return span->first_sequence + (at < end ? at : end);
+}
+
+uint32_t span_count_live(const struct span *span, uint64_t from, uint64_t to)
+{
+    uint64_t at = from - span->first_sequence, end = to - span->first_sequence;
+    uint32_t count = 0;
+    while (at < end) {
+        uint64_t next = (at / 32 + 1) * 32 < end ? (at / 32 + 1) * 32 : end;
+        uint32_t live = ~dead_word(span, at / 32) >> at % 32;
+        count += (unsigned)__builtin_popcountll((uint64_t)live & ((1ull << (next - at)) - 1));
+        at = next;
+    }
+    return count;
+}
+
+static struct span **place_of(const struct spans *spans, size_t place)
+{
+    return &spans->ring[(spans->head + place) & (spans->room - 1)];
+}
+
+bool spans_reserve(struct spans *spans)
+{
+    if (spans->count < spans->room)
+        return true;
+    size_t room = spans->room ? 2 * spans->room : 16;
+    struct span **ring = malloc(room * sizeof *ring);
+    if (!ring)
+        return false;
+    for (size_t i = 0; i < spans->count; i++)
+        ring[i] = spans_at(spans, i);
+    free(spans->ring);
+    *spans = (struct spans){ .ring = ring, .count = spans->count, .room = room };
+    return true;
+}
+
+void spans_push(struct spans *spans, struct span *span)
+{
+    *place_of(spans, spans->count++) = span;
+}
+
+/* Those on its shorter side move up: mostly there are none. */
+struct span *spans_take(struct spans *spans, size_t place)
+{
+    struct span *span = spans_at(spans, place);
+    if (place < spans->count / 2) {
+        for (; place > 0; place--)
+            *place_of(spans, place) = spans_at(spans, place - 1);
+        spans->head = (spans->head + 1) & (spans->room - 1);
+    } else {
+        for (; place + 1 < spans->count; place++)
+            *place_of(spans, place) = spans_at(spans, place + 1);
+    }
+    spans->count--;
+    return span;
+}
+
+size_t spans_find(const struct spans *spans, uint64_t sequence)
+{
+    size_t low = 0, high = spans->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (spans_at(spans, middle)->last_sequence < sequence)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+size_t spans_find_time(const struct spans *spans, uint64_t time_ms)
+{
+    size_t low = 0, high = spans->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (spans_at(spans, middle)->time_max_ms < time_ms)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void spans_finish(struct spans *spans)
+{
+    free(spans->ring);
+    *spans = (struct spans){ .ring = NULL };
+}
