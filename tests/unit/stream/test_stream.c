@@ -229,7 +229,7 @@ START_TEST(a_topic_keeps_its_newest)
     ck_assert_uint_eq(seen.first_sequence, 2);
     ck_assert_uint_eq(seen.gap_count, 0); /* superseded is not lost */
     ck_assert_uint_eq(kit_state(stream).message_count, 3);
-    ck_assert_uint_eq(kit_state(stream).byte_count, 3 * 40);
+    ck_assert_uint_eq(kit_state(stream).byte_count, 3 * 48);
     ck_assert_uint_eq(kit_state(stream).lost_sequence, 0);
 }
 END_TEST
