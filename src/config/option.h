@@ -56,8 +56,8 @@ struct section {
     bool repeated;              /* the struct begins with char *name, the NAME of [section NAME] */
     size_t count_offset;        /* repeated: of their number in struct config */
     const char *example;        /* repeated: a NAME for the sample */
-    /* What a section lacks when all is read, written as what was expected; NULL where it is sound. The text is static or
-     * in room. May be NULL. */
+    /* What a section lacks when all is read, written as what was expected; NULL where it is sound. The text is static
+     * or in room. May be NULL. */
     const char *(*check)(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 };
 

@@ -25,10 +25,10 @@ const struct section config_sections[] = {
                 "that come back. It keeps every topic but those that begin with $ or _INBOX. and is lost at a "
                 "restart, of which readers are told." },
     { SECTION_ARRAY(stream, streams, stream_count), .example = "orders", .check = check_stream,
-        .help = "A stream that keeps what is published under its topics, in files, and acknowledges it. The NAME has no "
-                "dot. What is changed here holds after a reload, but for storage and retention, which stay what they "
-                "were when the stream was made. A stream that is taken out of this file stays, with its messages, until "
-                "it is deleted." },
+        .help = "A stream that keeps what is published under its topics, in files, and acknowledges it. The NAME has "
+                "no dot. What is changed here holds after a reload, but for storage and retention, which stay what "
+                "they were when the stream was made. A stream that is taken out of this file stays, with its messages, "
+                "until it is deleted." },
     { SECTION_ARRAY(user, users, user_count), .example = "alice", .check = check_user,
         .help = "Somebody who may enter, under the NAME that clients give as user. Without any such section anybody "
                 "may enter. A user has a password, or a token, or both; clients that give a token give no name." },
@@ -272,7 +272,8 @@ const struct option config_options[] = {
         .help = "A word on what it is for, shown to whoever looks at it." },
     { "stream", "storage",                    AT(stream, storage),                     OPTION_CHOICE,
         "file",        NULL,     NULL,      RELOAD,
-        .help = "Where it is kept. What is in memory is lost at a restart. Cannot be changed on a stream that is there.",
+        .help = "Where it is kept. What is in memory is lost at a restart. Cannot be changed on a stream that is "
+                "there.",
         .choices = storages },
     { "stream", "sync",                       AT(stream, sync_ms),                     OPTION_DURATION_MS,
         "always",      "1ms",    "1h",      RELOAD,
@@ -322,8 +323,8 @@ const struct option config_options[] = {
         .choices = no_or_yes },
     { "stream", "duplicate_window",           AT(stream, duplicate_window_ms),         OPTION_DURATION_MS,
         "2m",          "100ms",  "365d",    RELOAD,
-        .help = "How long the Idempotency-Key or Nats-Msg-Id of a message is remembered, and never longer than age_max; "
-                "another message that has the same is acknowledged as a duplicate and not kept again.",
+        .help = "How long the Idempotency-Key or Nats-Msg-Id of a message is remembered, and never longer than "
+                "age_max; another message that has the same is acknowledged as a duplicate and not kept again.",
         .zero = "off" },
     { "stream", "allow_rollup",               AT(stream, allow_rollup),                OPTION_CHOICE,
         "no",          NULL,     NULL,      RELOAD,

@@ -109,6 +109,12 @@ START_TEST(file_sets_every_option)
 }
 END_TEST
 
+static unsigned count_permissions(const struct config_stream *stream)
+{
+    return stream->discard_new_per_topic + stream->allow_rollup + stream->allow_direct + stream->deny_delete +
+           stream->deny_purge;
+}
+
 START_TEST(stream_that_says_no_more_has_the_defaults)
 {
     struct config *config = load("[stream orders]\ntopics = orders.>\n", NULL, 0);
@@ -129,8 +135,7 @@ START_TEST(stream_that_says_no_more_has_the_defaults)
     ck_assert_uint_eq(stream->consumers_max, 0);
     ck_assert_uint_eq(stream->discard, 0);
     ck_assert_uint_eq(stream->duplicate_window_ms, 120000);
-    ck_assert_uint_eq(stream->discard_new_per_topic + stream->allow_rollup + stream->allow_direct + stream->deny_delete +
-                          stream->deny_purge, 0);
+    ck_assert_uint_eq(count_permissions(stream), 0);
     config_destroy(config);
 }
 END_TEST
@@ -161,8 +166,7 @@ START_TEST(stream_has_what_its_section_says)
     ck_assert_uint_eq(stream->consumers_max, 4);
     ck_assert_uint_eq(stream->discard, 1);
     ck_assert_uint_eq(stream->duplicate_window_ms, 0);
-    ck_assert_uint_eq(stream->discard_new_per_topic + stream->allow_rollup + stream->allow_direct + stream->deny_delete +
-                          stream->deny_purge, 5);
+    ck_assert_uint_eq(count_permissions(stream), 5);
     ck_assert_uint_eq(config->streams[1].sync_ms, UINT64_MAX);
     ck_assert_uint_eq(config->streams[1].retention, 1);
     ck_assert_str_eq(config->streams[2].name, "KV_a");

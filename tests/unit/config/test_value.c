@@ -95,7 +95,8 @@ static const struct good goods[] = {
 
 static bool is_wide(const struct option *option)
 {
-    return option->kind == OPTION_COUNT_WIDE || option->kind == OPTION_SIZE || option->kind == OPTION_DURATION_MS || option->kind == OPTION_DURATION_NS;
+    return option->kind == OPTION_COUNT_WIDE || option->kind == OPTION_SIZE || option->kind == OPTION_DURATION_MS ||
+           option->kind == OPTION_DURATION_NS;
 }
 
 static void expect_printed(const struct option *option, const union field *field, const char *wanted)
