@@ -21,7 +21,10 @@ struct broker;
 struct config;
 struct config_http;
 struct feed;
+struct meta;
 struct queues;
+struct stream_engine;
+struct stream_registry;
 
 /* What pages and monitors are told of the server; constant, and outlives the room. */
 struct http_identity {
@@ -34,6 +37,9 @@ struct http_identity {
     unsigned worker_count;
     unsigned char reply_key[32];     /* signs what responders are given to answer with; the same for all workers */
     struct queues *queues;           /* requests for HTTP workers; shared by all workers */
+    struct stream_registry *registry; /* streams with settings, and what is behind them; NULL in tests */
+    struct stream_engine *engine;
+    struct meta *meta;               /* NULL: nothing outlives the daemon */
 };
 
 /* The room's state, one for each worker. Handlers may look at all of it. */

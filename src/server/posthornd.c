@@ -6,6 +6,8 @@
 #include <sysexits.h>
 
 #include "config/config.h"
+#include "server/plan.h"
+#include "server/reload.h"
 #include "server/supervisor.h"
 
 enum action { ACTION_SERVE, ACTION_CHECK_CONFIG, ACTION_PRINT_CONFIG, ACTION_PRINT_SAMPLE, ACTION_PRINT_MAN };
@@ -30,7 +32,8 @@ static const char usage_text[] =
     "  -h, --help                   print this and exit\n"
     "\n"
     "Signals: TERM and INT stop, HUP reloads the configuration, USR2 sends the clients away and stops.\n"
-    "Exit codes: 0 stopped, 64 usage, 69 an address could not be bound, 71 the system failed, 78 bad configuration.\n";
+    "Exit codes: 0 stopped, 64 usage, 69 an address could not be bound, 71 the system failed, 73 the data directory\n"
+    "cannot be used, 78 bad configuration.\n";
 
 enum { OPTION_CHECK = 256, OPTION_PRINT_CONFIG, OPTION_PRINT_SAMPLE, OPTION_PRINT_MAN };
 
@@ -100,15 +103,26 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 
 static int serve(const struct arguments *arguments, struct config *config)
 {
-    const struct supervisor_source source = {
+    const struct reload_source source = {
         .path = arguments->config_path,
         .overrides = arguments->overrides,
         .override_count = arguments->override_count,
     };
-    bool unbound;
-    if (supervisor_run(config, &source, &unbound) == 0)
-        return EX_OK;
-    return unbound ? EX_UNAVAILABLE : EX_OSERR;
+    return supervisor_run(config, &source);
+}
+
+/* What the table of options cannot tell of streams. Whether they agree with those that are stored a start shows. */
+static int check_streams(const struct config *config)
+{
+    struct plan plan = { .items = NULL };
+    char sentence[RELOAD_SENTENCE_SIZE];
+    int error = plan_lay(&plan, config, true, 0, sentence);
+    plan_finish(&plan);
+    if (error)
+        fprintf(stderr, "posthornd: %s\n", sentence);
+    else
+        puts("the configuration is good");
+    return error ? EX_CONFIG : EX_OK;
 }
 
 static int act(const struct arguments *arguments)
@@ -129,12 +143,13 @@ static int act(const struct arguments *arguments)
     }
     if (arguments->action == ACTION_SERVE)
         return serve(arguments, config);
+    int code = EX_OK;
     if (arguments->action == ACTION_PRINT_CONFIG)
         config_print(config, stdout);
     else
-        puts("the configuration is good");
+        code = check_streams(config);
     config_destroy(config);
-    return EX_OK;
+    return code;
 }
 
 int main(int argc, char **argv)

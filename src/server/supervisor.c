@@ -10,16 +10,20 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sysexits.h>
 #include <unistd.h>
 
-#include "auth/users.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "server/admission.h"
 #include "server/entrance.h"
+#include "server/health.h"
 #include "server/mail.h"
 #include "server/notify.h"
 #include "server/post.h"
+#include "server/reload.h"
+#include "server/storage.h"
+#include "server/streams.h"
 #include "server/worker.h"
 #include "stream/queue.h"
 #include "stream/stream.h"
@@ -31,6 +35,7 @@ enum {
     WORKERS_AUTO_MAX = 8,
     SERVER_ID_SIZE = 56, /* as long as the public keys that others use here */
     READY_SIZE = 4096,
+    HEALTH_INTERVAL_MS = 1000,
 };
 
 enum phase {
@@ -42,9 +47,7 @@ enum phase {
 };
 
 struct supervisor {
-    struct config *config;
-    const struct supervisor_source *source;
-    struct users *users;
+    struct reload reload;
     enum phase phase;
     struct loop loop;
     struct post *post;
@@ -55,18 +58,17 @@ struct supervisor {
     struct entrance *entrance; /* NULL: closed */
     uint64_t last_client_id;
     struct stream *recent;     /* NULL: off */
+    struct storage storage;
+    struct health health;
     struct line_identity line_identity;
     struct http_identity http_identity;
     char server_id[SERVER_ID_SIZE + 1];
     char server_name[256], line_host[300], http_host[300]; /* the listeners go before the last client does */
 
     /* Answers that are awaited from the workers. */
-    unsigned quiet_left, stopped_left, configured_left, alive_left;
-    bool reload_again; /* SIGHUP came while one was under way */
-    struct config *old_config;
-    struct users *old_users;
+    unsigned quiet_left, stopped_left, alive_left;
 
-    struct timer phase_timer, watchdog_timer;
+    struct timer phase_timer, watchdog_timer, health_timer;
     struct event *signal_event;
     int signal_fd;
 };
@@ -177,7 +179,7 @@ static void begin_lame_duck(struct supervisor *supervisor)
 {
     if (supervisor->phase != PHASE_SERVING)
         return;
-    uint64_t grace_ms = supervisor->config->server.lame_duck_grace_ms;
+    uint64_t grace_ms = supervisor->reload.config->server.lame_duck_grace_ms;
     supervisor->phase = PHASE_LAME_DUCK;
     log_info("lame_duck", "connections=%u grace_ms=%" PRIu64, admission_count(supervisor->admission), grace_ms);
     stop_listening(supervisor);
@@ -190,7 +192,7 @@ static void begin_lame_duck(struct supervisor *supervisor)
 static void on_phase_timer(struct timer *timer, uint64_t now_ms)
 {
     struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, phase_timer));
-    const struct mail_dismiss mail = { { MAIL_DISMISS }, supervisor->config->server.lame_duck_duration_ms };
+    const struct mail_dismiss mail = { { MAIL_DISMISS }, supervisor->reload.config->server.lame_duck_duration_ms };
     (void)now_ms;
     supervisor->phase = PHASE_DISMISSING;
     tell_all(supervisor, &mail, sizeof mail);
@@ -227,83 +229,25 @@ static void apply_log(const struct config *config)
     log_set_level((enum log_level)config->server.log_level);
 }
 
-/* Names the options that only a restart changes, and keeps them as they are. 0 or -ENOMEM. */
-static int keep_what_needs_restart(const struct config *old_config, struct config *new_config)
+static int accept_config(void *arg, const struct config *config, char sentence[RELOAD_SENTENCE_SIZE])
 {
-    char *names = NULL;
-    int error = config_changes_needing_restart(old_config, new_config, &names);
-    if (!error)
-        error = config_carry_over(old_config, new_config);
-    if (!error && names)
-        log_warning("reload_incomplete", "options=\"%s\" action=\"restart to change them\"", names);
-    free(names);
-    return error;
+    struct supervisor *supervisor = arg;
+    return streams_reload(&supervisor->storage, config, sentence);
 }
 
-/* The old configuration lives until every worker has let go of it. */
-static void install(struct supervisor *supervisor, struct config *config, struct users *users)
+static unsigned install_config(void *arg)
 {
-    const struct mail_configure mail = { { MAIL_CONFIGURE }, config, users };
+    struct supervisor *supervisor = arg;
+    const struct config *config = supervisor->reload.config;
+    const struct mail_configure mail = { { MAIL_CONFIGURE }, config, supervisor->reload.users };
     const struct admission_limits limits = admission_limits_of(config);
-    supervisor->old_config = supervisor->config;
-    supervisor->old_users = supervisor->users;
-    supervisor->config = config;
-    supervisor->users = users;
     apply_log(config);
     admission_set_limits(supervisor->admission, &limits);
     if (supervisor->recent) {
         const struct stream_limits recent_limits = recent_limits_of(config);
         stream_set_limits(supervisor->recent, &recent_limits);
     }
-    supervisor->configured_left = tell_all(supervisor, &mail, sizeof mail);
-    if (supervisor->configured_left < supervisor->worker_count) {
-        supervisor->old_config = NULL; /* whoever could not be told goes on with these, so they stay */
-        supervisor->old_users = NULL;
-    }
-}
-
-static void reload_failed(const char *why)
-{
-    log_error("reload_failed", "error=\"%s\" action=\"nothing has changed\"", why);
-    notify_ready("serving; the last reload failed, nothing has changed");
-}
-
-static void reload(struct supervisor *supervisor)
-{
-    const struct supervisor_source *source = supervisor->source;
-    struct config_error why = { .sentence = "out of memory" };
-    struct config *config = NULL;
-    if (supervisor->configured_left) {
-        supervisor->reload_again = true;
-        return;
-    }
-    notify_reloading(clock_monotonic_ns());
-    int error = config_load(source->path, source->overrides, source->override_count, &config, &why);
-    if (!error)
-        error = keep_what_needs_restart(supervisor->config, config);
-    struct users *users = error ? NULL : users_create(config);
-    if (!users) {
-        config_destroy(config);
-        reload_failed(why.sentence);
-        return;
-    }
-    install(supervisor, config, users);
-}
-
-static void on_configured(struct supervisor *supervisor)
-{
-    if (--supervisor->configured_left)
-        return;
-    config_destroy(supervisor->old_config);
-    users_destroy(supervisor->old_users);
-    supervisor->old_config = NULL;
-    supervisor->old_users = NULL;
-    log_info("reloaded", "file=%s", supervisor->source->path ? supervisor->source->path : "-");
-    notify_ready("serving");
-    if (supervisor->reload_again) {
-        supervisor->reload_again = false;
-        reload(supervisor);
-    }
+    return tell_all(supervisor, &mail, sizeof mail);
 }
 
 /* Being alive. */
@@ -324,6 +268,13 @@ static void on_alive(struct supervisor *supervisor)
         notify_alive();
 }
 
+static void on_health_timer(struct timer *timer, uint64_t now_ms)
+{
+    struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, health_timer));
+    health_watch(&supervisor->health, supervisor->storage.registry, supervisor->storage.meta);
+    timer_set(&supervisor->loop.timers, timer, now_ms + HEALTH_INTERVAL_MS);
+}
+
 /* Reading mail. */
 
 static void read_record(void *arg, unsigned worker, const void *record)
@@ -336,7 +287,7 @@ static void read_record(void *arg, unsigned worker, const void *record)
         stop_when_empty(supervisor);
         break;
     case MAIL_CONFIGURED:
-        on_configured(supervisor);
+        reload_confirmed(&supervisor->reload);
         break;
     case MAIL_ALIVE:
         on_alive(supervisor);
@@ -377,7 +328,7 @@ static void on_signal(evutil_socket_t fd, short what, void *arg)
     while (read(fd, &signal_info, sizeof signal_info) == (ssize_t)sizeof signal_info)
         switch (signal_info.ssi_signo) {
         case SIGHUP:
-            reload(supervisor);
+            reload_run(&supervisor->reload);
             break;
         case SIGUSR2:
             begin_lame_duck(supervisor);
@@ -426,7 +377,7 @@ static unsigned count_workers(const struct config *config)
 
 static void set_name(struct supervisor *supervisor)
 {
-    const char *name = supervisor->config->server.name;
+    const char *name = supervisor->reload.config->server.name;
     random_name(supervisor->server_id, SERVER_ID_SIZE);
     if (name && *name)
         snprintf(supervisor->server_name, sizeof supervisor->server_name, "%s", name);
@@ -459,15 +410,18 @@ static void set_identity(struct supervisor *supervisor)
         .line_port = supervisor->line_identity.port,
         .http_host = supervisor->http_host,
         .http_port = copy_where(http, supervisor->http_host, sizeof supervisor->http_host),
-        .start_time_ms = clock_read_ns(CLOCK_REALTIME) / 1000000,
+        .start_time_ms = clock_wall_ms(),
         .worker_count = supervisor->worker_count,
     };
+    supervisor->http_identity.engine = supervisor->storage.engine;
+    supervisor->http_identity.registry = supervisor->storage.registry;
+    supervisor->http_identity.meta = supervisor->storage.meta;
     random_bytes(supervisor->http_identity.reply_key, sizeof supervisor->http_identity.reply_key);
 }
 
 static int make_recent(struct supervisor *supervisor)
 {
-    const struct config *config = supervisor->config;
+    const struct config *config = supervisor->reload.config;
     const struct stream_limits limits = recent_limits_of(config);
     if (!config->recent.enabled || !config->http.enabled)
         return 0;
@@ -490,9 +444,11 @@ static int make_workers(struct supervisor *supervisor)
             .post = supervisor->post,
             .line_identity = &supervisor->line_identity,
             .http_identity = &supervisor->http_identity,
-            .config = supervisor->config,
-            .users = supervisor->users,
+            .config = supervisor->reload.config,
+            .users = supervisor->reload.users,
             .recent = supervisor->recent,
+            .registry = supervisor->storage.registry,
+            .meta = supervisor->storage.meta,
         };
         int error = worker_create(&setup, &supervisor->workers[i]);
         if (error)
@@ -526,33 +482,86 @@ static void say_ready(struct supervisor *supervisor)
         on_watchdog(&supervisor->watchdog_timer, loop_now_ms(&supervisor->loop));
 }
 
-static int supervisor_init(struct supervisor *supervisor, bool *ret_unbound)
+/* The steps of the start return 0, or an exit code of sysexits(3), having logged why. */
+
+static int failed(int error)
 {
-    const struct admission_limits limits = admission_limits_of(supervisor->config);
-    int error = loop_init(&supervisor->loop);
     if (error)
-        return error;
-    supervisor->users = users_create(supervisor->config);
-    supervisor->worker_count = count_workers(supervisor->config);
-    supervisor->admission = admission_create(supervisor->worker_count, &limits);
-    if (!supervisor->users || !supervisor->admission)
-        return -ENOMEM;
-    error = entrance_open(&supervisor->loop, supervisor->config, on_accepted, supervisor, &supervisor->entrance);
-    *ret_unbound = error && error != -ENOMEM;
-    if (error)
-        return error;
-    set_identity(supervisor);
-    if ((error = make_recent(supervisor)) != 0 || (error = make_workers(supervisor)) != 0)
-        return error;
+        log_error("failed", "error=\"%s\"", strerror(-error));
+    return error ? EX_OSERR : 0;
+}
+
+static int open_entrance(struct supervisor *supervisor)
+{
+    int error =
+        entrance_open(&supervisor->loop, supervisor->reload.config, on_accepted, supervisor, &supervisor->entrance);
+    return error && error != -ENOMEM ? EX_UNAVAILABLE : failed(error);
+}
+
+static int open_storage(struct supervisor *supervisor)
+{
+    char sentence[RELOAD_SENTENCE_SIZE];
+    int code = storage_open(&supervisor->storage, supervisor->reload.config, sentence);
+    if (code)
+        log_error("start_refused", "error=\"%s\"", sentence);
+    return code;
+}
+
+static int open_workers(struct supervisor *supervisor)
+{
+    int error = make_recent(supervisor);
+    if (!error)
+        error = make_workers(supervisor);
+    if (!error)
+        error = take_signals(supervisor);
+    return failed(error);
+}
+
+static void set_hooks(struct supervisor *supervisor)
+{
     supervisor->loop.hooks = (struct loop_hooks){
         .arg = supervisor,
         .turn_end = send_mail,
         .before_sleep = before_sleep,
         .woken = on_woken,
     };
+    supervisor->reload.worker_count = supervisor->worker_count;
+    supervisor->reload.hooks = (struct reload_hooks){
+        .arg = supervisor,
+        .accept = accept_config,
+        .install = install_config,
+    };
     supervisor->phase_timer.fire = on_phase_timer;
     supervisor->watchdog_timer.fire = on_watchdog;
-    return take_signals(supervisor);
+    supervisor->health_timer.fire = on_health_timer;
+}
+
+static int supervisor_init(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->reload.config;
+    const struct admission_limits limits = admission_limits_of(config);
+    int error = loop_init(&supervisor->loop);
+    if (error)
+        return error;
+    supervisor->worker_count = count_workers(config);
+    supervisor->admission = admission_create(supervisor->worker_count, &limits);
+    set_hooks(supervisor);
+    return supervisor->admission ? 0 : -ENOMEM;
+}
+
+/* Whoever looks for a free port learns of it before the store is touched. */
+static int start(struct supervisor *supervisor)
+{
+    int code = failed(supervisor_init(supervisor));
+    if (!code)
+        code = open_entrance(supervisor);
+    if (!code)
+        code = open_storage(supervisor);
+    if (code)
+        return code;
+    set_identity(supervisor);
+    code = open_workers(supervisor);
+    return code ? code : failed(start_workers(supervisor));
 }
 
 /* The end. */
@@ -570,6 +579,7 @@ static void log_counters(const struct supervisor *supervisor)
 static void supervisor_finish(struct supervisor *supervisor)
 {
     stop_listening(supervisor);
+    storage_settle(&supervisor->storage);
     for (unsigned i = 0; supervisor->workers && i < supervisor->worker_count; i++)
         worker_destroy(supervisor->workers[i]);
     if (supervisor->signal_event)
@@ -578,43 +588,45 @@ static void supervisor_finish(struct supervisor *supervisor)
         close(supervisor->signal_fd);
     post_destroy(supervisor->post);
     stream_destroy(supervisor->recent);
+    storage_close(&supervisor->storage);
+    health_finish(&supervisor->health);
     queues_destroy(supervisor->http_identity.queues);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
-    users_destroy(supervisor->users);
-    users_destroy(supervisor->old_users);
-    config_destroy(supervisor->config);
-    config_destroy(supervisor->old_config);
+    reload_finish(&supervisor->reload);
     free(supervisor->workers);
     free(supervisor);
 }
 
-int supervisor_run(struct config *config, const struct supervisor_source *source, bool *ret_unbound)
+static int serve(struct supervisor *supervisor)
+{
+    say_ready(supervisor);
+    on_health_timer(&supervisor->health_timer, loop_now_ms(&supervisor->loop));
+    int error = loop_run(&supervisor->loop);
+    for (unsigned i = 0; i < supervisor->worker_count; i++)
+        worker_join(supervisor->workers[i]);
+    log_counters(supervisor);
+    return failed(error);
+}
+
+int supervisor_run(struct config *config, const struct reload_source *source)
 {
     struct supervisor *supervisor = calloc(1, sizeof *supervisor);
-    *ret_unbound = false;
     if (!supervisor) {
         config_destroy(config);
-        return -ENOMEM;
+        return EX_OSERR;
     }
-    supervisor->config = config;
-    supervisor->source = source;
     supervisor->loop.wake_fd = -1;
     supervisor->signal_fd = -1;
     apply_log(config);
     raise_descriptor_limit();
-    int error = supervisor_init(supervisor, ret_unbound);
-    if (!error)
-        error = start_workers(supervisor);
-    if (!error && (error = entrance_start(supervisor->entrance)) == 0) {
-        say_ready(supervisor);
-        error = loop_run(&supervisor->loop);
-        for (unsigned i = 0; i < supervisor->worker_count; i++)
-            worker_join(supervisor->workers[i]);
-        log_counters(supervisor);
-    }
-    if (error && !*ret_unbound)
-        log_error("failed", "error=\"%s\"", strerror(-error));
+    int code = failed(reload_init(&supervisor->reload, config, source));
+    if (!code)
+        code = start(supervisor);
+    if (!code)
+        code = failed(entrance_start(supervisor->entrance));
+    if (!code)
+        code = serve(supervisor);
     supervisor_finish(supervisor);
-    return error;
+    return code;
 }

@@ -12,8 +12,10 @@
 #include "metrics/counters.h"
 
 struct config;
+struct meta;
 struct post;
 struct stream;
+struct stream_registry;
 struct users;
 struct worker;
 
@@ -27,6 +29,8 @@ struct worker_setup {
     const struct config *config;
     const struct users *users;
     struct stream *recent; /* NULL: off */
+    struct stream_registry *registry;
+    struct meta *meta;     /* NULL: nothing outlives the daemon. Closed between worker_join and worker_destroy */
 };
 
 /* 0 or -errno. */

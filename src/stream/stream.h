@@ -81,6 +81,9 @@ int stream_get_settings(struct stream *stream, struct stream_settings *ret_setti
 /* What has grown too old counts until the next append or read. */
 void stream_get_state(struct stream *stream, struct stream_state *ret_state);
 
+/* What recovery found when it was opened; nothing, for one in memory. Borrowed from the stream. */
+void stream_get_findings(const struct stream *stream, struct log_findings *ret_findings);
+
 /* The newest sequence that readers may see: the last committed. One load. */
 uint64_t stream_last(const struct stream *stream);
 
