@@ -11,7 +11,7 @@
 #include "metrics/counters.h"
 
 struct broker;
-struct feed;
+struct feeds;
 struct keepers;
 struct session;
 struct user;
@@ -52,7 +52,7 @@ struct broker {
     struct session *sessions;
     struct keepers *keepers;     /* of the streams with settings; NULL: there are none, as in tests */
     struct receipt *receipts;    /* BATCH_MESSAGES_MAX of them, for a batch whose publisher does not ask for any */
-    const struct feed *feed;     /* this worker's readers of `recent`, for surveys; NULL: it is off */
+    const struct feeds *feeds;   /* this worker's readers of streams, for surveys; NULL: there is no HTTP */
     uint64_t batch_serial;
     unsigned stall_ms; /* set by a sink whose output is nearly full: whoever publishes waits so long, and clears it */
     bool parked;  /* mail for another worker waits for room: whoever publishes, or answers for what was, waits too */

@@ -40,6 +40,7 @@ struct feed *feed_create(struct stream *stream, const struct feed_host *host, ui
     list_init(&feed->busy);
     list_init(&feed->empty);
     list_init(&feed->catching);
+    list_init(&feed->blocked);
     list_init(&feed->away);
     list_init(&feed->away_waiters);
     list_init(&feed->ready);
@@ -205,6 +206,40 @@ bool feed_run(struct feed *feed)
     return more;
 }
 
+/* Ending. */
+
+static void end_readers(struct list *readers)
+{
+    while (!list_is_empty(readers)) {
+        struct feed_reader *reader = LIST_OWNER(readers->next, struct feed_reader, place);
+        reader->ops->ended(reader);
+    }
+}
+
+void feed_end(struct feed *feed)
+{
+    feed->is_ended = true;
+    for (size_t i = 0; i < feed->table_size; i++)
+        for (struct channel *channel = feed->table[i]; channel; channel = channel->next)
+            channel_scatter(channel); /* its readers catch up, its waiters are ready */
+    end_readers(&feed->catching);
+    end_readers(&feed->away);
+    end_readers(&feed->blocked);
+    list_splice(&feed->ready, &feed->away_waiters);
+    while (tell_waiters(feed))
+        ;
+}
+
+bool feed_is_ended(const struct feed *feed)
+{
+    return feed->is_ended;
+}
+
+bool feed_is_used(const struct feed *feed)
+{
+    return feed->reader_count || feed->waiter_count || feed->channel_count;
+}
+
 /* Waiters. */
 
 static void wait_in(struct feed_waiter *waiter, struct list *list)
@@ -274,7 +309,7 @@ static bool scan_run(struct feed_scan *scan, struct stream_run *run, uint64_t li
     struct stream_message message;
     uint64_t sequence = scan->at.sequence, passed = sequence;
     while (run_next_of(run, scan->patterns, limit, budget, &sequence, &message)) {
-        if (!take(arg, &message)) {
+        if (!is_too_old(&scan->from_ms, &message) && !take(arg, &message)) {
             scan->at.sequence = passed;
             return false;
         }

@@ -51,6 +51,13 @@ struct stream_watch *feed_watch(struct feed *feed);
  */
 bool feed_run(struct feed *feed);
 
+/* The stream is gone: ends all readers, and tells all waiters, who find that it is ended. Not from within feed_run. */
+void feed_end(struct feed *feed);
+bool feed_is_ended(const struct feed *feed);
+
+/* Somebody reads, waits, or has done so a moment ago. */
+bool feed_is_used(const struct feed *feed);
+
 /* Readers. */
 
 struct feed_reader_ops {
@@ -61,6 +68,8 @@ struct feed_reader_ops {
     void (*keep)(struct feed_reader *reader, const char *data, size_t size);
     /* Messages behind `from` and up to `to` are gone, and were perhaps for this reader; it goes on behind `to`. */
     void (*gap)(struct feed_reader *reader, struct cursor from, struct cursor to);
+    /* The stream is gone: closes the reader. */
+    void (*ended)(struct feed_reader *reader);
 };
 
 /* Embedded in its owner. */
@@ -70,6 +79,7 @@ struct feed_reader {
     struct channel *channel;
     uint64_t epoch;                 /* of the cursor that it came with; from then on the stream's */
     uint64_t sequence;              /* all up to here has been sent, or was not for it */
+    uint64_t from_ms;               /* what the stream took before is passed over; the owner sets it, once it is open */
     uint64_t offset;                /* its place in the channel's bytes, while it stands there */
     struct list place;              /* in one of the lists of the channel or the feed */
     uint8_t state;                  /* enum reader_state of reader.h */
@@ -122,6 +132,7 @@ void feed_waiter_close(struct feed_waiter *waiter);
 struct feed_scan {
     struct slice patterns;
     struct cursor at;               /* read up to here */
+    uint64_t from_ms;               /* what the stream took before is passed over; 0 from the first message on */
     bool gap;                       /* set where messages behind it were gone */
 };
 

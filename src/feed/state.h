@@ -32,6 +32,7 @@ struct feed {
     struct list busy;              /* channels with readers behind */
     struct list empty;             /* channels without members, the first has been so for the longest */
     struct list catching;          /* readers that read from the stream */
+    struct list blocked;           /* readers whose sockets are full */
     struct list ready;             /* waiters to be told */
 
     struct frames scratch;         /* of a reader that catches up */
@@ -40,6 +41,7 @@ struct feed {
     struct frames frame;           /* the message that was formatted last, for whoever wants it next */
     struct feed_format frame_format;
 
+    bool is_ended;                 /* the stream is gone */
     size_t reader_count, waiter_count;
     size_t frames_size;            /* of all channels */
 };

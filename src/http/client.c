@@ -138,7 +138,7 @@ static bool admit(struct http_client *client, const struct http_request *request
 static void forget_request(struct exchange *exchange)
 {
     exchange->request = NULL;
-    exchange->body = exchange->parameter = slice_make(NULL, 0);
+    exchange->body = exchange->parameter = exchange->second = slice_make(NULL, 0);
 }
 
 static void wait_for_room(struct http_client *client)

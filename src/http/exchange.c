@@ -23,7 +23,8 @@ static const struct status {
     const char *line;
 } statuses[] = {
 #define STATUS(status, reason) { status, "HTTP/1.1 " #status " " reason "\r\n" }
-    STATUS(200, "OK"), STATUS(202, "Accepted"), STATUS(204, "No Content"), STATUS(304, "Not Modified"),
+    STATUS(200, "OK"), STATUS(201, "Created"), STATUS(202, "Accepted"), STATUS(204, "No Content"),
+    STATUS(304, "Not Modified"),
     STATUS(400, "Bad Request"), STATUS(401, "Unauthorized"), STATUS(403, "Forbidden"), STATUS(404, "Not Found"),
     STATUS(405, "Method Not Allowed"), STATUS(406, "Not Acceptable"), STATUS(408, "Request Timeout"),
     STATUS(409, "Conflict"), STATUS(410, "Gone"), STATUS(413, "Content Too Large"), STATUS(414, "URI Too Long"),
@@ -31,6 +32,7 @@ static const struct status {
     STATUS(422, "Unprocessable Content"), STATUS(429, "Too Many Requests"),
     STATUS(431, "Request Header Fields Too Large"), STATUS(501, "Not Implemented"),
     STATUS(503, "Service Unavailable"), STATUS(504, "Gateway Timeout"), STATUS(505, "HTTP Version Not Supported"),
+    STATUS(507, "Insufficient Storage"),
     STATUS(500, "Internal Server Error"), /* last: what is not in the table */
 #undef STATUS
 };
@@ -231,7 +233,7 @@ void answer_problem(struct exchange *exchange, enum problem_kind kind, const cha
 static void hold(struct exchange *exchange, enum exchange_state state, const struct hold_ops *ops, void *arg)
 {
     exchange->request = NULL;
-    exchange->body = exchange->parameter = slice_make(NULL, 0);
+    exchange->body = exchange->parameter = exchange->second = slice_make(NULL, 0);
     exchange->ops = ops;
     exchange->arg = arg;
     exchange->state = (uint8_t)state;

@@ -54,6 +54,7 @@ struct exchange {
     const struct http_request *request; /* NULL once the handler has returned or holds the exchange */
     struct slice body;       /* decoded; empty: none. CONN_SLACK bytes behind it may be overwritten for a while. */
     struct slice parameter;  /* what the path has in place of the route's wildcard, percent-decoded */
+    struct slice second;     /* and of its second one */
 
     /* The rest is exchange.c's and client.c's. */
     const struct hold_ops *ops;
@@ -88,7 +89,7 @@ void answer_empty(struct exchange *exchange, unsigned status, const char *header
 void answer_problem(struct exchange *exchange, enum problem_kind kind, const char *headers, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The exchange is answered later, by any of answer_*, which ends the hold. exchange->request, body and parameter are
+/* The exchange is answered later, by any of answer_*, which ends the hold. exchange->request, body and parameters are
  * empty from then on. Requests pipelined behind it wait, and go on later in the turn of the answer. */
 void exchange_hold(struct exchange *exchange, const struct hold_ops *ops, void *arg);
 

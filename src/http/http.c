@@ -4,9 +4,9 @@
 
 #include "broker/broker.h"
 #include "config/config.h"
-#include "feed/feed.h"
 #include "http/calls.h"
 #include "http/client.h"
+#include "http/feeds.h"
 #include "http/reading.h"
 #include "util/log.h"
 
@@ -52,7 +52,9 @@ struct http *http_create(struct loop *loop, struct broker *broker, struct feed *
     *http = (struct http){ .loop = loop, .broker = broker, .feed = feed, .identity = identity, .state = state };
     state->pace = pace_create();
     state->calls = calls_create(http);
-    if (!state->pace || !state->calls || take_options(http, config) != 0) {
+    state->feeds = feeds_create(loop, broker, feed, identity->registry);
+    broker->feeds = state->feeds;
+    if (!state->pace || !state->calls || !state->feeds || take_options(http, config) != 0) {
         http_destroy(http);
         return NULL;
     }
@@ -66,6 +68,8 @@ void http_destroy(struct http *http)
     pace_destroy(http->state->pace);
     origins_finish(&http->state->origins);
     calls_destroy(http->state->calls);
+    http->broker->feeds = NULL;
+    feeds_destroy(http->state->feeds);
     free(http->state);
     free(http);
 }
@@ -86,5 +90,5 @@ bool http_turn(struct http *http)
 {
     bool more = clients_resume(http);
     calls_turn(http->state->calls); /* behind those who may have asked */
-    return (http->feed && feed_run(http->feed)) || more;
+    return feeds_run(http->state->feeds) || more;
 }

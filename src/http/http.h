@@ -35,7 +35,8 @@ struct http_identity {
     unsigned http_port;
     uint64_t start_time_ms;          /* wall clock */
     unsigned worker_count;
-    unsigned char reply_key[32];     /* signs what responders are given to answer with; the same for all workers */
+    unsigned char reply_key[32];     /* signs what those get who take requests and messages, to answer with; the same
+                                        for all workers, and for as long as there are streams on disk */
     struct queues *queues;           /* requests for HTTP workers; shared by all workers */
     struct stream_registry *registry; /* streams with settings, and what is behind them; NULL in tests */
     struct stream_engine *engine;

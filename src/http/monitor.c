@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "http/feeds.h"
 #include "util/units.h"
 
 /* Inquiries. */
@@ -50,24 +51,12 @@ static void add_router(struct router_stats *sum, const struct router *router)
         sum->fanout_max = part.fanout_max;
 }
 
-static void add_feed(struct feed_stats *sum, const struct feed *feed)
-{
-    struct feed_stats part;
-    feed_get_stats(feed, &part);
-    sum->reader_count += part.reader_count;
-    sum->waiter_count += part.waiter_count;
-    sum->channel_count += part.channel_count;
-    sum->behind_count += part.behind_count;
-    sum->byte_count += part.byte_count;
-}
-
 static void tally_visit(struct survey *survey, struct broker *broker)
 {
     struct tally *tally = (struct tally *)survey;
     counters_add(&tally->counters, broker->counters);
     add_router(&tally->router, broker->router);
-    if (broker->feed)
-        add_feed(&tally->feed, broker->feed);
+    feeds_add_stats(broker->feeds, &tally->feed);
 }
 
 static void tally_destroy(struct inquiry *inquiry)

@@ -13,6 +13,7 @@
 #include "meta/meta.h"
 #include "server/streams.h"
 #include "stream/engine.h"
+#include "util/random.h"
 
 enum { DIRECTORY_MODE = 0700 };
 
@@ -113,6 +114,30 @@ static int open_meta(struct storage *storage, char sentence[RELOAD_SENTENCE_SIZE
     return refuse(sentence, EX_CANTCREAT, "%s (in %s)", why, storage->directory);
 }
 
+/* The secret. */
+
+static int take_secret(void *arg, struct slice key, struct slice value)
+{
+    struct storage *storage = arg;
+    bool good = slice_is(key, "reply") && value.size == sizeof storage->secret;
+    if (good)
+        memcpy(storage->secret, value.data, value.size);
+    return good ? 1 : 0;
+}
+
+/* Puts are committed in order: a stream that is stored later is not stored without it. */
+static int open_secret(struct storage *storage, char sentence[RELOAD_SENTENCE_SIZE])
+{
+    struct slice secret = slice_make((const char *)storage->secret, sizeof storage->secret);
+    random_bytes(storage->secret, sizeof storage->secret);
+    int found = storage->meta ? meta_load(storage->meta, "secret", take_secret, storage) : 1;
+    if (found < 0)
+        return refuse(sentence, EX_CANTCREAT, "meta.db cannot be read: %s", strerror(-found));
+    if (!found && meta_put_copy(storage->meta, "secret", slice_of("reply"), secret) != 0)
+        return out_of_memory(sentence);
+    return 0;
+}
+
 int storage_open(struct storage *storage, const struct config *config, char sentence[RELOAD_SENTENCE_SIZE])
 {
     storage->directory = find_directory(config);
@@ -121,6 +146,8 @@ int storage_open(struct storage *storage, const struct config *config, char sent
         code = open_engine(storage, config, sentence);
     if (!code)
         code = open_meta(storage, sentence);
+    if (!code)
+        code = open_secret(storage, sentence);
     if (code)
         return code;
     storage->registry = stream_registry_create(storage->engine);

@@ -22,6 +22,7 @@ struct storage {
     struct stream_engine *engine;
     struct meta *meta;               /* NULL: as above */
     struct stream_registry *registry;
+    unsigned char secret[32];        /* drawn at random, once for a directory: what it signs outlives the daemon */
 };
 
 /*

@@ -416,7 +416,8 @@ static void set_identity(struct supervisor *supervisor)
     supervisor->http_identity.engine = supervisor->storage.engine;
     supervisor->http_identity.registry = supervisor->storage.registry;
     supervisor->http_identity.meta = supervisor->storage.meta;
-    random_bytes(supervisor->http_identity.reply_key, sizeof supervisor->http_identity.reply_key);
+    memcpy(supervisor->http_identity.reply_key, supervisor->storage.secret,
+           sizeof supervisor->http_identity.reply_key);
 }
 
 static int make_recent(struct supervisor *supervisor)

@@ -367,7 +367,6 @@ static int open_recent(struct worker *worker, struct stream *recent)
     worker->feed = feed_create(recent, &host, seed);
     if (!worker->feed)
         return -ENOMEM;
-    worker->broker.feed = worker->feed;
     return keeper_recent_init(&worker->keeper, &worker->broker, recent, slice_of(">"), feed_watch(worker->feed));
 }
 

@@ -37,7 +37,7 @@ struct client {
     struct feed_reader reader; /* first */
     const char *patterns;
     size_t room;
-    bool is_open;
+    bool is_open, has_ended;
     char *text;                /* what has come */
     size_t text_size, text_room, read_size;
     uint64_t seen;             /* up to here it has seen, or been told of a gap */
@@ -84,7 +84,13 @@ static void client_gap(struct feed_reader *reader, struct cursor from, struct cu
     client->seen = to.sequence;
 }
 
-static const struct feed_reader_ops client_ops = { client_send, client_keep, client_gap };
+static void client_ended(struct feed_reader *reader)
+{
+    feed_reader_close(reader);
+    ((struct client *)reader)->has_ended = true;
+}
+
+static const struct feed_reader_ops client_ops = { client_send, client_keep, client_gap, client_ended };
 
 /* Every event is the next of the history that the patterns name. */
 static void client_read(struct client *client)
@@ -379,6 +385,74 @@ START_TEST(a_scan_stops_where_it_is_told)
 }
 END_TEST
 
+START_TEST(a_reader_begins_at_a_time)
+{
+    struct stream *stream = stream_of(0);
+    struct feed *feed = feed_of(stream);
+    struct client client;
+    for (unsigned i = 0; i < 100; i++) {
+        wall_ms = 1000 + i;
+        publish(stream, feed, "a", 10);
+    }
+    client_open(&client, feed, "a", 0); /* as where only spans are known */
+    client.reader.from_ms = 1090;
+    client.seen = 90;
+    wall_ms = 1050; /* the clock has been set back: what comes from now on is new all the same */
+    run(feed);
+    publish(stream, feed, "a", 10);
+    run(feed);
+    expect_all(&client);
+    ck_assert_uint_eq(client.event_count, 11);
+    client_close(&client);
+    feed_destroy(feed);
+    stream_destroy(stream);
+}
+END_TEST
+
+START_TEST(a_scan_begins_at_a_time)
+{
+    struct stream *stream = stream_of(0);
+    struct feed *feed = feed_of(stream);
+    unsigned left = 100;
+    for (unsigned i = 0; i < 10; i++) {
+        wall_ms = 1000 + i;
+        publish(stream, feed, "a", 10);
+    }
+    struct feed_scan scan = { .patterns = slice_of("a"), .at = { stream_epoch(stream), 0 }, .from_ms = 1007 };
+    ck_assert_int_eq(feed_scan(feed, &scan, take_some, &left), FEED_SCAN_DONE);
+    ck_assert_uint_eq(left, 97);
+    feed_destroy(feed);
+    stream_destroy(stream);
+}
+END_TEST
+
+START_TEST(with_the_stream_everybody_ends)
+{
+    struct stream *stream = stream_of(0);
+    struct feed *feed = feed_of(stream);
+    struct client standing, catching, blocked;
+    struct feed_waiter waiter;
+    client_open(&standing, feed, "a", 0);
+    client_open(&blocked, feed, "a", 0);
+    run(feed);
+    blocked.room = 3;
+    publish(stream, feed, "a", 10);
+    run(feed);
+    client_open(&catching, feed, "a", 0);
+    ready_count = 0;
+    ck_assert_int_eq(feed_waiter_open(feed, &waiter, on_ready, slice_of("b"), stream_last(stream)), 0);
+    feed_end(feed);
+    ck_assert(standing.has_ended && catching.has_ended && blocked.has_ended);
+    ck_assert_uint_eq(ready_count, 1);
+    ck_assert(feed_is_ended(feed));
+    free(standing.text);
+    free(catching.text);
+    free(blocked.text);
+    feed_destroy(feed);
+    stream_destroy(stream);
+}
+END_TEST
+
 /* Readers come, stall, resume and go at random while messages are published and forgotten. */
 
 static const char *const topics[] = { "a", "b", "c.d", "c.e" };
@@ -452,6 +526,9 @@ int main(void)
         a_waiter_is_told_once,
         a_waiter_that_missed_something_is_told_at_once,
         a_scan_stops_where_it_is_told,
+        a_reader_begins_at_a_time,
+        a_scan_begins_at_a_time,
+        with_the_stream_everybody_ends,
         readers_see_all_or_are_told,
         NULL,
     };

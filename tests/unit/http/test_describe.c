@@ -44,11 +44,11 @@ static size_t fill_in(const char *path, char out[256])
 static const struct route *route_of(const cJSON *path, const cJSON *operation)
 {
     char filled[256];
-    struct slice parameter;
+    struct slice parameters[ROUTE_PARAMETERS_MAX];
     unsigned allowed;
     enum http_method method = method_of(operation->string);
     ck_assert_msg(method != HTTP_METHOD_COUNT, "%s is no method", operation->string);
-    return route_find(method, slice_make(filled, fill_in(path->string, filled)), &parameter, &allowed);
+    return route_find(method, slice_make(filled, fill_in(path->string, filled)), parameters, &allowed);
 }
 
 static bool is_open_to_all(const cJSON *operation)
