@@ -82,6 +82,7 @@ static const struct {
     [RECEIPT_TOO_MANY_OF_TOPIC] = { "503", "10077", "maximum messages per subject exceeded" },
     [RECEIPT_SEALED] = { "400", "10109", "invalid operation on sealed stream" },
     [RECEIPT_NO_ROLLUP] = { "500", "10111", "rollup not permitted" },
+    [RECEIPT_NOT_READY] = { "503", "10163", "expected last sequence per subject temporarily unavailable" },
     [RECEIPT_DISK_FULL] = { "500", "10047", "insufficient storage resources available" },
     [RECEIPT_FAILED] = { "503", "10077", "the stream's storage has failed" },
 };

@@ -44,7 +44,8 @@ enum receipt_verdict {
     RECEIPT_TOO_MANY_BYTES, /* over bytes_max */
     RECEIPT_TOO_MANY_OF_TOPIC,
     RECEIPT_SEALED,
-    RECEIPT_NO_ROLLUP,      /* Nats-Rollup where the stream does not allow it */
+    RECEIPT_NO_ROLLUP,      /* Nats-Rollup where the stream does not allow it, or with another value than sub or all */
+    RECEIPT_NOT_READY,      /* the last sequence of the topic is not known now: ask again */
     RECEIPT_DISK_FULL,
     RECEIPT_FAILED,         /* the stream takes nothing more: a sync failed */
 };
@@ -79,7 +80,8 @@ struct sink;
 struct index_node;
 struct index_group;
 
-/* Keepers come before all other sinks, only where a message is published, and are nobody who could answer as others do. */
+/* Keepers come before all other sinks, only where a message is published, and are nobody who could answer as others
+ * do. */
 enum sink_keeping {
     SINK_LIVE,            /* keeps nothing */
     SINK_KEEPS,           /* keeps messages for later readers, and says which it has accepted (batch->receipts) */

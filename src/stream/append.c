@@ -1,102 +1,233 @@
-/* What is appended, and who is told. */
+/* Whether a message is kept, and how. */
+#include "stream/engine_state.h"
+#include "stream/expect.h"
 #include "stream/state.h"
 #include "wire/headers.h"
 
-static bool has_id(const struct stream *stream, const struct message *message, struct slice *ret_id)
+/* A message on its way into the stream. */
+struct newcomer {
+    struct slice topic;
+    const struct message *message;
+    struct expectations asks;
+    uint64_t now_ms;
+};
+
+/* Verdicts. */
+
+/* The sequence of the last message of the topic, to be seen or not. False: it is not known now. */
+static bool find_topic_sequence(struct stream *stream, struct slice topic, uint64_t *ret_sequence)
 {
-    return message->head_size && stream->limits.duplicate_window_ms && stream->limits.duplicate_ids_max &&
-           headers_find(slice_make(message->body, message->head_size), "Nats-Msg-Id", ret_id) && ret_id->size;
+    struct topic_entry *entry = topics_find(&stream->topics, topic);
+    if (stream->is_counting || stream->purges || (entry && entry->last_is_ceiling &&
+                                                  stream_search_last(stream, entry) != STREAM_FOUND))
+        return false;
+    *ret_sequence = entry ? entry->last : 0;
+    return true;
 }
 
-/* Keeps one message. Returns its sequence; 0: out of memory. */
-static uint64_t keep(struct stream *stream, struct slice topic, const struct message *message, uint64_t now_ms)
+static enum receipt_verdict judge_sequences(struct stream *stream, const struct newcomer *newcomer, uint64_t *ret_found)
+{
+    const struct expectations *asks = &newcomer->asks;
+    if (asks->topic_sequence.size) {
+        if (!find_topic_sequence(stream, newcomer->topic, ret_found))
+            return RECEIPT_NOT_READY;
+        if (*ret_found != expectation_number(asks->topic_sequence))
+            return RECEIPT_WRONG_SEQUENCE;
+    }
+    *ret_found = stream->appended_sequence;
+    if (asks->last_sequence.size && expectation_number(asks->last_sequence) != stream->appended_sequence)
+        return RECEIPT_WRONG_SEQUENCE;
+    if (asks->last_id.size && stream_hash_id(stream, asks->last_id) != stream->last_id)
+        return RECEIPT_WRONG_ID;
+    return RECEIPT_KEPT;
+}
+
+static enum receipt_verdict judge_rollup(const struct stream *stream, struct slice rollup)
+{
+    bool is_known = !rollup.size || slice_is(rollup, "sub") || slice_is(rollup, "all");
+    bool may = stream->settings.allow_rollup && !stream->settings.deny_purge;
+    return is_known && (!rollup.size || may) ? RECEIPT_KEPT : RECEIPT_NO_ROLLUP;
+}
+
+/* With discard = new. What takes the place of another of its topic goes over no bound but that of topics. */
+static enum receipt_verdict judge_room(const struct stream *stream, const struct newcomer *newcomer)
+{
+    const struct stream_limits *limits = &stream->limits;
+    const struct topic_entry *entry = topics_find(&stream->topics, newcomer->topic);
+    struct log_state state;
+    if (limits->messages_per_topic_max && entry && entry->count >= limits->messages_per_topic_max)
+        return limits->refuse_new_per_topic ? RECEIPT_TOO_MANY_OF_TOPIC : RECEIPT_KEPT;
+    log_get_state(stream->log, &state);
+    if (limits->messages_max && state.live_count >= limits->messages_max)
+        return RECEIPT_TOO_MANY;
+    if (limits->bytes_max && state.byte_count + record_size(newcomer->topic, newcomer->message) > limits->bytes_max)
+        return RECEIPT_TOO_MANY_BYTES;
+    return RECEIPT_KEPT;
+}
+
+static enum receipt_verdict judge(struct stream *stream, const struct newcomer *newcomer, uint64_t *ret_found)
+{
+    const struct expectations *asks = &newcomer->asks;
+    enum receipt_verdict verdict = RECEIPT_KEPT;
+    if (stream->health != STREAM_WELL)
+        return stream->health == STREAM_FULL ? RECEIPT_DISK_FULL : RECEIPT_FAILED;
+    if (asks->topic_sequence.size || asks->last_sequence.size || asks->last_id.size)
+        verdict = judge_sequences(stream, newcomer, ret_found);
+    if (!verdict)
+        verdict = judge_rollup(stream, asks->rollup);
+    if (!verdict && stream->limits.message_size_max && newcomer->message->body_size > stream->limits.message_size_max)
+        verdict = RECEIPT_TOO_LARGE;
+    if (!verdict && stream->limits.refuse_new)
+        verdict = judge_room(stream, newcomer);
+    return verdict;
+}
+
+/* Keeping. */
+
+/* What memory may be missing for is set aside first: what is in the log is in the index. */
+static bool prepare(struct stream *stream, const struct newcomer *newcomer, uint64_t sequence,
+                    struct topic_entry **ret_entry)
+{
+    struct slice rollup = newcomer->asks.rollup, all = slice_make(NULL, 0);
+    if (!stream->has_topics)
+        return true;
+    if (stream->limits.messages_per_topic_max && !stream_reserve_excess(stream))
+        return false;
+    *ret_entry = topics_add(&stream->topics, newcomer->topic, sequence);
+    if (!*ret_entry)
+        return false;
+    if (!rollup.size || stream_add_rollup(stream, slice_is(rollup, "sub") ? newcomer->topic : all, sequence))
+        return true;
+    topics_drop(&stream->topics, *ret_entry, sequence);
+    return false;
+}
+
+/* Where nothing has to be written, it is to be seen at once. */
+static void show_at_once(struct stream *stream)
+{
+    stream->shown_bytes = stream->appended_bytes;
+    stream->last_time_ms = stream->appended_time_ms;
+    stream_show(stream, stream->appended_sequence);
+}
+
+/* Returns its sequence; 0: out of memory. */
+static uint64_t keep(struct stream *stream, const struct newcomer *newcomer)
 {
     uint64_t sequence = stream->appended_sequence + 1;
     struct topic_entry *entry = NULL;
-    if (stream->has_topics && !(entry = topics_add(&stream->topics, topic, sequence)))
+    if (!prepare(stream, newcomer, sequence, &entry))
         return 0;
-    if (!log_append(stream->log, sequence, now_ms, topic, message)) {
+    const struct record *record =
+        log_append(stream->log, sequence, newcomer->now_ms, newcomer->topic, newcomer->message);
+    if (!record) {
         if (entry)
             topics_drop(&stream->topics, entry, sequence);
+        stream_drop_rollup(stream, sequence);
         return 0;
     }
     stream->appended_sequence = sequence;
-    stream->last_time_ms = now_ms;
-    atomic_store_explicit(&stream->last_sequence, sequence, memory_order_release);
+    stream->appended_bytes += record->size;
+    stream->appended_time_ms = newcomer->now_ms;
+    stream->last_id = stream_hash_id(stream, newcomer->asks.id);
+    if (!stream->engine)
+        show_at_once(stream);
     if (entry && stream->limits.messages_per_topic_max)
         stream_bound_topic(stream, entry);
     return sequence;
 }
 
-static struct receipt append_one(struct stream *stream, struct slice topic, const struct message *message,
-                                 uint64_t now_ms)
+static bool identifies(const struct stream *stream)
 {
-    struct receipt receipt = { .stream = stream->name, .epoch = stream->epoch };
-    struct slice id;
-    bool identified = has_id(stream, message, &id);
-    if (identified) {
-        duplicates_expire(&stream->duplicates, now_ms, stream->limits.duplicate_window_ms);
-        receipt.sequence = duplicates_find(&stream->duplicates, id);
-        receipt.duplicate = receipt.sequence != 0;
-        stream->duplicate_count += receipt.duplicate;
-    }
-    if (!receipt.duplicate)
-        receipt.sequence = keep(stream, topic, message, now_ms);
-    if (!receipt.sequence)
+    return stream->limits.duplicate_window_ms && stream->limits.duplicate_ids_max;
+}
+
+/* The headers of a stream without settings say no more than an id. */
+static void read_headers(const struct stream *stream, struct newcomer *newcomer)
+{
+    struct slice head = slice_make(newcomer->message->body, newcomer->message->head_size);
+    if (!head.size)
+        return;
+    if (stream->has_settings)
+        expectations_read(head, &newcomer->asks);
+    else if (identifies(stream) && !headers_find(head, "Nats-Msg-Id", &newcomer->asks.id))
+        newcomer->asks.id.size = 0;
+}
+
+/* Whether its id has been seen lately. */
+static bool is_duplicate(struct stream *stream, const struct newcomer *newcomer, struct receipt *receipt)
+{
+    if (!newcomer->asks.id.size || !identifies(stream))
+        return false;
+    duplicates_expire(&stream->duplicates, newcomer->now_ms, stream->limits.duplicate_window_ms);
+    receipt->sequence = duplicates_find(&stream->duplicates, newcomer->asks.id);
+    receipt->duplicate = receipt->sequence != 0;
+    stream->duplicate_count += receipt->duplicate;
+    return receipt->duplicate;
+}
+
+/* Without memory for the id, the message may be kept twice. */
+static void remember_id(struct stream *stream, const struct newcomer *newcomer, uint64_t sequence)
+{
+    if (newcomer->asks.id.size && identifies(stream))
+        duplicates_add(&stream->duplicates, newcomer->asks.id, sequence, newcomer->now_ms,
+                       stream->limits.duplicate_ids_max);
+}
+
+static struct receipt append_one(struct stream *stream, struct newcomer *newcomer)
+{
+    struct receipt receipt = { .stream = stream->name, .epoch = stream->epoch, .durable = stream->engine != NULL };
+    struct slice expected = slice_make(NULL, 0);
+    read_headers(stream, newcomer);
+    expected = newcomer->asks.stream;
+    if (stream->settings.sealed)
+        receipt.verdict = RECEIPT_SEALED;
+    else if (expected.size && !slice_is(expected, stream->name))
+        receipt.verdict = RECEIPT_WRONG_STREAM;
+    else if (!is_duplicate(stream, newcomer, &receipt))
+        receipt.verdict = judge(stream, newcomer, &receipt.found);
+    if (receipt.verdict || receipt.duplicate)
+        return receipt;
+    receipt.sequence = keep(stream, newcomer);
+    if (receipt.sequence)
+        remember_id(stream, newcomer, receipt.sequence);
+    else
         receipt.verdict = RECEIPT_NO_MEMORY;
-    if (identified && !receipt.duplicate && receipt.sequence)
-        duplicates_add(&stream->duplicates, id, receipt.sequence, now_ms,
-                       stream->limits.duplicate_ids_max); /* without memory for it, it may be kept twice */
     return receipt;
 }
 
-static void wake(struct stream *stream, const struct stream_watch *own)
+/* True where the engine is to be told that there is something to write. */
+static bool note_appended(struct stream *stream, uint64_t now_ms, const struct stream_watch *own)
 {
-    for (struct stream_watch *watch = stream->watches; watch; watch = watch->next)
-        if (!atomic_exchange_explicit(&watch->advanced, true, memory_order_acq_rel) && watch != own)
-            watch->wake(watch->arg);
+    if (!stream->engine) {
+        stream_run_purges(stream);
+        stream_trim(stream, now_ms);
+        stream_wake(stream, own);
+        return false;
+    }
+    atomic_store_explicit(&stream->backlog, stream->appended_bytes - stream->shown_bytes, memory_order_relaxed);
+    bool is_news = !stream->commit_is_due;
+    stream->commit_is_due = true;
+    return is_news;
 }
 
 unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_t now_ms, struct stream_watch *own)
 {
     unsigned kept = 0;
+    bool is_news = false;
     stream_lock(stream);
     for (unsigned i = 0; i < batch->count; i++) {
-        struct receipt receipt = append_one(stream, batch->topic, &batch->messages[i], now_ms);
+        struct newcomer newcomer = { .topic = batch->topic, .message = &batch->messages[i], .now_ms = now_ms };
+        struct receipt receipt = append_one(stream, &newcomer);
         kept += receipt.sequence && !receipt.duplicate;
         if (batch->receipts)
             batch->receipts[i] = receipt;
     }
-    stream_trim(stream, now_ms);
     if (kept)
-        wake(stream, own);
+        is_news = note_appended(stream, now_ms, own);
+    else if (!stream->engine)
+        stream_trim(stream, now_ms);
     stream_unlock(stream);
+    if (is_news)
+        engine_commit_soon(stream->engine, stream);
     return kept;
-}
-
-/* Watching. */
-
-void stream_watch(struct stream *stream, struct stream_watch *watch)
-{
-    stream_lock(stream);
-    atomic_store(&watch->advanced, false);
-    watch->next = stream->watches;
-    stream->watches = watch;
-    stream_unlock(stream);
-}
-
-void stream_unwatch(struct stream *stream, struct stream_watch *watch)
-{
-    stream_lock(stream);
-    struct stream_watch **link = &stream->watches;
-    while (*link != watch)
-        link = &(*link)->next;
-    *link = watch->next;
-    stream_unlock(stream);
-}
-
-bool stream_watch_take(struct stream_watch *watch)
-{
-    return atomic_load_explicit(&watch->advanced, memory_order_relaxed) &&
-           atomic_exchange_explicit(&watch->advanced, false, memory_order_acq_rel);
 }

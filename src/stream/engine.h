@@ -17,10 +17,12 @@ struct stream_engine;
 
 struct stream_engine_options {
     const struct files *files;       /* NULL: the system's */
-    const char *directory;           /* data_dir: streams/NAME/ are below it. NULL: there is none, streams in memory only */
+    const char *directory;           /* data_dir: streams/NAME/ are below it. NULL: there is none, nor files */
     uint64_t segment_size, cache_size;
-    const char *boot_id;             /* names this run of the machine: where it is that of the last run of the daemon, what
-                                        was written and not synced has not been lost. "": not known */
+    uint64_t (*wall_ms)(void *arg);  /* the wall clock; NULL: the system's */
+    void *arg;
+    const char *boot_id;             /* names this run of the machine: where it is that of the last run of the daemon,
+                                        what was written and not synced has not been lost. "": not known */
 };
 
 /* Takes the lock of the directory, which is held until destroy: -EBUSY where another daemon has it. 0 or -errno. */

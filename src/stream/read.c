@@ -1,13 +1,23 @@
 /* Runs of messages, and positions. */
 #include "stream/state.h"
 
-/* Says what of the messages behind `after` is gone. */
-static void tell_gap(const struct stream *stream, uint64_t after, struct stream_run *run)
+/* Says what of the messages in (after, next) is gone. */
+static void tell_gap(const struct stream *stream, uint64_t after, uint64_t next, struct stream_run *run)
 {
-    if (after >= stream->lost_sequence)
-        return;
-    run->gap_first = after + 1;
-    run->gap_last = stream->lost_sequence;
+    struct log_findings findings;
+    if (after < stream->lost_sequence) {
+        run->gap_first = after + 1;
+        run->gap_last = stream->lost_sequence;
+    }
+    log_get_findings(stream->log, &findings);
+    for (size_t i = 0; i < findings.damage_count; i++) {
+        const struct log_damage *damage = &findings.damages[i];
+        if (damage->last <= after || damage->last <= run->gap_last || damage->first >= next)
+            continue;
+        if (!run->gap_first)
+            run->gap_first = damage->first > after ? damage->first : after + 1;
+        run->gap_last = damage->last < next ? damage->last : next - 1;
+    }
 }
 
 /* From the place to the end of the block, or of what readers may see. */
@@ -21,14 +31,23 @@ static void hold(const struct stream *stream, struct log_place place, struct str
     run->last_sequence = is_whole ? place.block->last_sequence : shown;
 }
 
-static enum stream_found find_run(struct stream *stream, uint64_t sequence, struct stream_run *run)
+/* Holds what is from the sequence on. *next is the first that is there, or one behind the last that may be seen; 0: it
+ * is not known. */
+static enum stream_found find_run(struct stream *stream, uint64_t sequence, struct stream_run *run, uint64_t *next)
 {
     struct log_place place;
-    enum log_found found = stream_find(stream, sequence, &place);
+    uint64_t shown = stream_shown(stream);
+    enum log_found found = sequence <= shown ? stream_find(stream, sequence, &place) : LOG_ABSENT;
+    *next = 0;
     if (found == LOG_AWAY)
         return STREAM_AWAY;
-    if (found == LOG_ABSENT || block_record(place.block, place.at)->sequence > stream_shown(stream))
+    *next = found == LOG_FOUND ? block_record(place.block, place.at)->sequence : shown + 1;
+    if (found == LOG_ABSENT || *next > shown) {
+        *next = shown + 1;
         return STREAM_NONE;
+    }
+    if (stream_is_purged(stream, *next))
+        return STREAM_AWAY;
     hold(stream, place, run);
     return STREAM_FOUND;
 }
@@ -36,12 +55,25 @@ static enum stream_found find_run(struct stream *stream, uint64_t sequence, stru
 enum stream_found stream_read(struct stream *stream, uint64_t after, uint64_t now_ms, struct stream_run *ret_run)
 {
     struct stream_run run = { .block = NULL };
-    enum stream_found found = STREAM_NONE;
+    uint64_t next;
     stream_lock(stream);
     stream_trim_age(stream, now_ms);
-    tell_gap(stream, after, &run);
-    if (after < stream_shown(stream))
-        found = find_run(stream, after + 1, &run);
+    enum stream_found found = after == UINT64_MAX ? STREAM_NONE : find_run(stream, after + 1, &run, &next);
+    if (after != UINT64_MAX)
+        tell_gap(stream, after, next, &run);
+    stream_unlock(stream);
+    *ret_run = run;
+    return found;
+}
+
+enum stream_found stream_read_at(struct stream *stream, uint64_t sequence, struct stream_run *ret_run)
+{
+    struct stream_run run = { .block = NULL };
+    uint64_t next;
+    enum stream_found found = STREAM_NONE;
+    stream_lock(stream);
+    if (sequence && stream_has(stream, sequence))
+        found = find_run(stream, sequence, &run, &next);
     stream_unlock(stream);
     *ret_run = run;
     return found;
@@ -75,33 +107,22 @@ void stream_release(struct stream_run *run)
 
 bool stream_locate(struct stream *stream, struct cursor *cursor)
 {
-    return cursor->epoch == stream->epoch;
-}
-
-/* The first sequence in the block from the place on that was appended at this time or later; one behind its last: none. */
-static uint64_t find_time(struct log_place place, uint64_t time_ms)
-{
-    for (uint32_t at = place.at; at < place.block->used; at += block_record(place.block, at)->size)
-        if (block_record(place.block, at)->time_ms >= time_ms)
-            return block_record(place.block, at)->sequence;
-    return place.block->last_sequence + 1;
+    if (cursor->epoch == stream->epoch)
+        return true;
+    stream_lock(stream);
+    bool found = past_locate(&stream->past, cursor);
+    stream_unlock(stream);
+    return found;
 }
 
 /* Times ascend as sequences do, as far as the clock has not been set back. */
 uint64_t stream_sequence_before(struct stream *stream, uint64_t time_ms)
 {
-    struct log_place place;
     stream_lock(stream);
     uint64_t sequence = log_sequence_before_time(stream->log, time_ms), first = log_first(stream->log);
-    if (!first || sequence > stream->appended_sequence)
-        sequence = stream->appended_sequence + 1;
-    else if (sequence < first)
+    uint64_t shown = stream_shown(stream);
+    if (sequence < first)
         sequence = first;
-    while (stream_find(stream, sequence, &place) == LOG_FOUND) {
-        sequence = find_time(place, time_ms);
-        if (sequence <= place.block->last_sequence)
-            break;
-    }
     stream_unlock(stream);
-    return sequence - 1;
+    return sequence && sequence <= shown ? sequence - 1 : shown;
 }

@@ -2,9 +2,9 @@
  * registry: all streams with settings, by name. Shared by the daemon's threads; every function may be called from any,
  * but for create and destroy.
  *
- * A stream that is added or removed is not yet tied to the workers: each compares the registry's generation with the one
- * that it has seen, and ties or unties what has changed. Whoever adds one waits until all have (a survey) before he says
- * that it is done.
+ * A stream that is added or removed is not yet tied to the workers: each compares the registry's generation with the
+ * one that it has seen, and ties or unties what has changed. Whoever adds one waits until all have (a survey) before
+ * he says that it is done.
  */
 #ifndef STREAM_REGISTRY_H
 #define STREAM_REGISTRY_H
@@ -37,8 +37,8 @@ struct stream *stream_registry_find_by_pattern(struct stream_registry *registry,
 /* Changes whenever a stream comes, goes or changes its topics. One load. */
 uint64_t stream_registry_generation(const struct stream_registry *registry);
 
-/* All streams, by name, each with a reference of the caller's; an array to be freed. *ret_count of them. NULL: none, or out
- * of memory. */
+/* All streams, by name, each with a reference of the caller's; an array to be freed. *ret_count of them. NULL: none,
+ * or out of memory. */
 struct stream **stream_registry_list(struct stream_registry *registry, size_t *ret_count);
 
 /* The worker on which the consumers of a stream live. */

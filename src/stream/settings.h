@@ -64,9 +64,10 @@ bool settings_equal(const struct stream_settings *a, const struct stream_setting
 /* The object as the JetStream API shows it. NULL: out of memory. */
 struct cJSON *settings_to_json(const struct stream_settings *settings);
 /*
- * Reads it into settings that are to be finished by the caller, whatever is returned. Fields that are missing have their
- * default; without subjects the name is the topic. What the server does not know is ignored, but for what asks for
- * something that it does not do. 0, -ENOMEM, or -EINVAL and a sentence in room. What settings_check says is not asked.
+ * Reads it into settings that are to be finished by the caller, whatever is returned. Fields that are missing have
+ * their default; without subjects the name is the topic. What the server does not know is ignored, but for what asks
+ * for something that it does not do. 0, -ENOMEM, or -EINVAL and a sentence in room. What settings_check says is not
+ * asked.
  */
 int settings_from_json(struct stream_settings *settings, const struct cJSON *json, char room[256]);
 

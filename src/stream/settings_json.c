@@ -284,8 +284,9 @@ static int read_field(struct stream_settings *settings, const struct field *fiel
 
 static bool is_nothing(const cJSON *item)
 {
+    bool is_list = cJSON_IsArray(item) || cJSON_IsObject(item);
     return !item || cJSON_IsNull(item) || cJSON_IsFalse(item) || (cJSON_IsNumber(item) && item->valuedouble == 0) ||
-           (cJSON_IsString(item) && !*item->valuestring) || ((cJSON_IsArray(item) || cJSON_IsObject(item)) && !item->child);
+           (cJSON_IsString(item) && !*item->valuestring) || (is_list && !item->child);
 }
 
 /* An object may say of each of its members that it wants nothing. */

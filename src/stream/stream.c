@@ -1,26 +1,59 @@
 #include "stream/stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
+#include "stream/engine_state.h"
 #include "stream/state.h"
+#include "util/hash.h"
 #include "util/random.h"
+
+/* Ids that a stream with settings remembers: some 500 MiB at the very most. */
+#define DUPLICATE_IDS_MAX (8u << 20)
+
+struct stream *stream_allocate(const char *name)
+{
+    struct stream *stream = calloc(1, sizeof *stream + strlen(name) + 1);
+    if (!stream)
+        return NULL;
+    strcpy(stream->name, name);
+    atomic_init(&stream->reference_count, 1);
+    pthread_mutex_init(&stream->lock, NULL);
+    random_bytes(&stream->id_seed, sizeof stream->id_seed);
+    stream->last_rollup = &stream->rollups;
+    stream->last_purge = &stream->purges;
+    list_init(&stream->place);
+    list_init(&stream->extra_place);
+    for (unsigned i = 0; i < ENGINE_THREADS; i++)
+        list_init(&stream->turns[i].place);
+    return stream;
+}
+
+void stream_free(struct stream *stream)
+{
+    if (!stream)
+        return;
+    log_close(stream->log);
+    stream_finish_purges(stream);
+    duplicates_finish(&stream->duplicates);
+    free(stream->excess);
+    topics_finish(&stream->topics);
+    topics_finish(&stream->counted);
+    settings_finish(&stream->settings);
+    pthread_mutex_destroy(&stream->lock);
+    free(stream);
+}
 
 struct stream *stream_create(const char *name, const struct stream_limits *limits)
 {
-    struct stream *stream = calloc(1, sizeof *stream + strlen(name) + 1);
-    struct log *log = stream ? log_create_memory() : NULL;
-    if (!log) {
-        free(stream);
+    struct stream *stream = stream_allocate(name);
+    if (!stream || !(stream->log = log_create_memory())) {
+        stream_free(stream);
         return NULL;
     }
-    strcpy(stream->name, name);
-    stream->log = log;
-    atomic_init(&stream->reference_count, 1);
-    while (!stream->epoch)
-        random_bytes(&stream->epoch, sizeof stream->epoch);
-    pthread_mutex_init(&stream->lock, NULL);
+    stream->epoch = stream->past.epoch = past_draw_epoch();
     stream->limits = *limits;
-    stream_count_topics(stream);
+    stream_index_topics(stream);
     return stream;
 }
 
@@ -30,15 +63,23 @@ struct stream *stream_ref(struct stream *stream)
     return stream;
 }
 
+bool stream_ref_if_alive(struct stream *stream)
+{
+    unsigned count = atomic_load_explicit(&stream->reference_count, memory_order_relaxed);
+    while (count)
+        if (atomic_compare_exchange_weak(&stream->reference_count, &count, count + 1))
+            return true;
+    return false;
+}
+
 void stream_destroy(struct stream *stream)
 {
     if (!stream || atomic_fetch_sub_explicit(&stream->reference_count, 1, memory_order_acq_rel) != 1)
         return;
-    log_close(stream->log);
-    duplicates_finish(&stream->duplicates);
-    topics_finish(&stream->topics);
-    pthread_mutex_destroy(&stream->lock);
-    free(stream);
+    if (stream->engine)
+        engine_close(stream->engine, stream);
+    else
+        stream_free(stream);
 }
 
 const char *stream_name(const struct stream *stream)
@@ -51,6 +92,11 @@ uint64_t stream_epoch(const struct stream *stream)
     return stream->epoch;
 }
 
+bool stream_is_durable(const struct stream *stream)
+{
+    return stream->engine != NULL;
+}
+
 uint64_t stream_last(const struct stream *stream)
 {
     return atomic_load_explicit(&stream->last_sequence, memory_order_acquire);
@@ -61,37 +107,137 @@ uint64_t stream_arrivals(const struct stream *stream)
     return atomic_load_explicit(&stream->arrivals, memory_order_acquire);
 }
 
+uint64_t stream_backlog(const struct stream *stream)
+{
+    return atomic_load_explicit(&stream->backlog, memory_order_relaxed);
+}
+
+void stream_get_findings(const struct stream *stream, struct log_findings *ret_findings)
+{
+    log_get_findings(stream->log, ret_findings);
+}
+
 enum log_found stream_find(struct stream *stream, uint64_t sequence, struct log_place *ret_place)
 {
-    return log_find(stream->log, sequence, ret_place);
+    enum log_found found = log_find(stream->log, sequence, ret_place);
+    if (found != LOG_AWAY)
+        return found;
+    if (stream->is_removed)
+        return LOG_ABSENT; /* nobody will bring it */
+    engine_fetch_soon(stream->engine, stream);
+    return LOG_AWAY;
 }
+
+uint64_t stream_count_shown(const struct stream *stream)
+{
+    struct log_state state;
+    uint64_t shown = stream_shown(stream);
+    log_get_state(stream->log, &state);
+    return state.live_count - (shown < stream->appended_sequence ? log_count_from(stream->log, shown + 1) : 0);
+}
+
+bool stream_has(const struct stream *stream, uint64_t sequence)
+{
+    return log_count_from(stream->log, sequence) != log_count_from(stream->log, sequence + 1);
+}
+
+/* Settings. */
 
 void stream_set_limits(struct stream *stream, const struct stream_limits *limits)
 {
     stream_lock(stream);
-    bool had_topics = stream->limits.messages_per_topic_max;
     stream->limits = *limits;
-    if (had_topics != (limits->messages_per_topic_max != 0))
-        stream_count_topics(stream);
+    stream_index_topics(stream);
     stream_unlock(stream);
 }
+
+struct stream_limits stream_limits_of(const struct stream_settings *settings)
+{
+    return (struct stream_limits){
+        .bytes_max = settings->bytes_max,
+        .messages_max = settings->messages_max,
+        .messages_per_topic_max = settings->messages_per_topic_max,
+        .message_size_max = settings->message_size_max,
+        .age_max_ms = settings->age_max_ms,
+        .duplicate_window_ms = settings->duplicate_window_ms,
+        .duplicate_ids_max = DUPLICATE_IDS_MAX,
+        .refuse_new = settings->discard == STREAM_DISCARD_NEW,
+        .refuse_new_per_topic = settings->discard_new_per_topic,
+    };
+}
+
+int stream_set_settings(struct stream *stream, const struct stream_settings *settings)
+{
+    struct stream_settings copy;
+    int error = settings_copy(&copy, settings);
+    if (error)
+        return error;
+    stream_lock(stream);
+    settings_finish(&stream->settings);
+    stream->settings = copy;
+    stream->limits = stream_limits_of(settings);
+    stream_index_topics(stream);
+    stream_bound_topics(stream);
+    if (stream->engine && stream->is_counting)
+        engine_fetch_soon(stream->engine, stream);
+    stream_unlock(stream);
+    if (stream->engine)
+        engine_commit_soon(stream->engine, stream);
+    return 0;
+}
+
+int stream_remove(struct stream *stream)
+{
+    stream_lock(stream);
+    stream->is_removed = true;
+    stream->health = STREAM_FAILED;
+    stream_wake(stream, NULL);
+    stream_unlock(stream);
+    return stream->engine ? engine_remove(stream->engine, stream) : 0;
+}
+
+int stream_get_settings(struct stream *stream, struct stream_settings *ret_settings)
+{
+    stream_lock(stream);
+    int error = settings_copy(ret_settings, &stream->settings);
+    stream_unlock(stream);
+    return error;
+}
+
+/* State. */
 
 void stream_get_state(struct stream *stream, struct stream_state *ret_state)
 {
     struct log_state log;
     stream_lock(stream);
     log_get_state(stream->log, &log);
+    uint64_t shown = stream_shown(stream), first = log_first(stream->log), count = stream_count_shown(stream);
+    uint64_t waiting_bytes = stream->appended_bytes - stream->shown_bytes;
     *ret_state = (struct stream_state){
         .epoch = stream->epoch,
-        .first_sequence = log.live_count ? log_first(stream->log) : stream->appended_sequence + 1,
-        .last_sequence = stream_shown(stream),
+        .first_sequence = count ? first : shown + 1,
+        .last_sequence = shown,
         .lost_sequence = stream->lost_sequence,
-        .message_count = log.live_count,
-        .byte_count = log.byte_count,
+        .message_count = count,
+        .byte_count = log.byte_count > waiting_bytes ? log.byte_count - waiting_bytes : 0,
         .duplicate_count = stream->duplicate_count,
+        .deleted_count = count ? shown + 1 - first - count : 0,
         .topic_count = stream->topics.count,
-        .first_time_ms = log.live_count ? stream_first_time(stream) : 0,
-        .last_time_ms = log.live_count ? stream->last_time_ms : 0,
+        .uncommitted_count = stream->appended_sequence - shown,
+        .first_time_ms = count ? stream_first_time(stream) : 0,
+        .last_time_ms = count ? stream->last_time_ms : 0,
+        .health = stream->health,
+        .error = stream->error,
     };
     stream_unlock(stream);
+}
+
+uint64_t stream_count_after(struct stream *stream, uint64_t after)
+{
+    stream_lock(stream);
+    uint64_t shown = stream_shown(stream), count = 0;
+    if (after < shown)
+        count = log_count_from(stream->log, after + 1) - log_count_from(stream->log, shown + 1);
+    stream_unlock(stream);
+    return count;
 }

@@ -43,14 +43,16 @@ struct stream_state {
     uint64_t message_count, byte_count;
     uint64_t duplicate_count;        /* messages not kept because their id had been seen */
     uint64_t deleted_count;          /* between first and last, and not there */
-    uint64_t topic_count;            /* different topics; 0 where they are not counted (in memory without their bound) */
+    uint64_t topic_count;            /* different ones; 0 where they are not counted (in memory, without their bound) */
     uint64_t uncommitted_count;      /* appended, and not yet to be seen */
     uint64_t first_time_ms, last_time_ms; /* of the oldest and the newest kept; 0: none */
     enum stream_health {
         STREAM_WELL,
-        STREAM_FULL,                 /* the disk is full: what is published is refused, until there is room */
+        STREAM_FULL,                 /* the disk is full, or cannot be written to for another reason: what is published
+                                        is refused, until it can */
         STREAM_FAILED,               /* a sync failed: it takes nothing more until it is opened anew */
     } health;
+    int error;                       /* -errno of what keeps it from being well; 0: nothing */
 };
 
 /* A stream in memory, such as recent. Copies the name. The epoch is drawn at random. NULL: out of memory. */
@@ -87,34 +89,50 @@ void stream_get_findings(const struct stream *stream, struct log_findings *ret_f
 /* The newest sequence that readers may see: the last committed. One load. */
 uint64_t stream_last(const struct stream *stream);
 
-/* The messages of a topic, of those that match a pattern, each with its topic: calls visit until it says stop (false).
- * Under the stream's lock: visit calls nothing here. Only where topics are counted: all streams with settings. */
+/* The topics that match a pattern: calls visit for each until it says stop (false), under the stream's lock: visit
+ * calls nothing here. A topic that comes meanwhile may be missed, one that stays may come twice. Only where topics are
+ * counted: all streams with settings. */
 struct stream_topic {
     struct slice topic;
-    uint64_t first_sequence, last_sequence, message_count;
+    uint64_t first_sequence;         /* of the oldest message, or an earlier one, where others have gone */
+    uint64_t last_sequence;          /* of the newest, or a later one, where that has been deleted or is not to be seen
+                                        yet: stream_last_of_topic knows */
+    uint64_t message_count;
 };
 void stream_visit_topics(struct stream *stream, struct slice pattern,
                          bool (*visit)(void *arg, const struct stream_topic *topic), void *arg);
 
-/* The last sequence kept of a topic; 0: none. Quick. */
-uint64_t stream_last_of_topic(struct stream *stream, struct slice topic);
+/* The newest message of a topic that is kept and may be seen. Quick, and seldom away: where the newest has just been
+ * appended or deleted. */
+enum stream_found {
+    STREAM_NONE,
+    STREAM_FOUND,
+    STREAM_AWAY,                     /* it is on disk and being fetched: the watch will be told */
+};
+enum stream_found stream_last_of_topic(struct stream *stream, struct slice topic, uint64_t *ret_sequence);
 
 /* How many messages behind `after` are kept, and may be seen. Quick. */
 uint64_t stream_count_after(struct stream *stream, uint64_t after);
 
-/* Taking messages out. What is taken out leaves no gap for readers. */
+/* Taking messages out. What is taken out leaves no gap for readers. From now on nobody reads it; what is on disk goes
+ * when it has been fetched, and counts until then. A commit soon writes that it has gone, but without a sync. */
 
-/* 0, -ENOENT, or the error of the stream. In files it is written by the next commit: see stream_await. */
+/* 0, -ENOENT or -ENOMEM. */
 int stream_delete(struct stream *stream, uint64_t sequence);
 
 /* Takes out what matches the pattern (empty: all), below the sequence (0: all of it), but for the newest keep_count of
- * them. Returns how many went. */
+ * them. Returns how many go, as far as that is known at once. */
 uint64_t stream_purge(struct stream *stream, struct slice pattern, uint64_t below_sequence, uint64_t keep_count);
+
+/* What has been taken out so far is to be gone for ever: when stream_remembered has come to the number that this
+ * returns, that has been synced. The watches are told. */
+uint64_t stream_remember(struct stream *stream);
+uint64_t stream_remembered(const struct stream *stream);
 
 /* Who waits for a stream to advance. Embedded in its owner, who fills in wake and arg and nothing else. */
 struct stream_watch {
-    void (*wake)(void *arg);         /* once, until stream_watch_take; from the thread that appended, under the
-                                        stream's lock: it calls nothing here */
+    void (*wake)(void *arg);         /* once, until stream_watch_take; from the thread that appended or committed, under
+                                        the stream's lock: it calls nothing here */
     void *arg;
     atomic_bool advanced;
     struct stream_watch *next;
@@ -164,15 +182,10 @@ struct stream_run {
 };
 
 /*
- * Holds a run of messages behind the sequence `after`, one or more, as many as lie together. Where there is none nothing
- * is held; but even then the gap is told. Messages taken out leave no gap: they are superseded, deleted or done with.
- * Those that made room for newer ones, and those that are damaged, do.
+ * Holds a run of messages behind the sequence `after`, one or more, as many as lie together. Where there is none
+ * nothing is held; but even then the gap is told. Messages taken out leave no gap: they are superseded, deleted or
+ * done with. Those that made room for newer ones, and those that are damaged, do.
  */
-enum stream_found {
-    STREAM_NONE,
-    STREAM_FOUND,
-    STREAM_AWAY,                     /* it is on disk and being fetched: the watch will be told */
-};
 enum stream_found stream_read(struct stream *stream, uint64_t after, uint64_t now_ms, struct stream_run *ret_run);
 
 /* Holds a run that begins with the message of that sequence, and no other. */
@@ -183,8 +196,8 @@ bool stream_run_next(struct stream_run *run, struct stream_message *ret_message)
 
 void stream_release(struct stream_run *run);
 
-/* Where to stand to read what was appended at this time and later: the sequence to give as `after`. What lies on disk is
- * known by spans alone, so that some messages may be older: the reader looks at their time. */
+/* Where to stand to read what was appended at this time and later: the sequence to give as `after`. What lies on disk
+ * is known by spans alone, so that some messages may be older: the reader looks at their time. */
 uint64_t stream_sequence_before(struct stream *stream, uint64_t time_ms);
 
 /* A cursor of an earlier epoch of this stream that is still good becomes one of today's. False: what came behind it is

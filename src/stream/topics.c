@@ -184,6 +184,8 @@ static uint64_t ring_find(const struct topic_entry *entry, uint64_t sequence)
 static void ring_drop(struct topic_entry *entry, uint64_t sequence)
 {
     uint64_t place = ring_find(entry, sequence);
+    if (place == entry->count || *ring_place(entry, place) != sequence)
+        return;
     if (place < entry->count / 2) {
         for (; place > 0; place--)
             *ring_place(entry, place) = *ring_place(entry, place - 1);
@@ -260,6 +262,16 @@ uint64_t topics_last_up_to(const struct topic_entry *entry, uint64_t sequence)
         return place ? *ring_place(entry, place - 1) : 0;
     }
     return entry->count == 2 && !entry->first_is_floor && entry->first <= sequence ? entry->first : 0;
+}
+
+void topics_forget_sequences(struct topics *topics)
+{
+    topics->keeps_sequences = false;
+    for (size_t i = 0; i < topics->size; i++)
+        for (struct topic_entry *entry = topics->table[i]; entry; entry = entry->next) {
+            free(entry->ring);
+            entry->ring = NULL;
+        }
 }
 
 void topics_finish(struct topics *topics)

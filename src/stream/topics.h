@@ -1,9 +1,9 @@
 /*
- * topics: the topics of a stream: of each how many messages are kept, and between which sequences; where their number is
- * bounded, all their sequences. Belongs to a stream, under its lock.
+ * topics: the topics of a stream: of each how many messages are kept, and between which sequences; where their number
+ * is bounded, all their sequences. Belongs to a stream, under its lock.
  *
- * A topic takes 56 bytes, its name, and 8 to 16 in the table. Where sequences are kept, a topic of more than two messages
- * takes 8 to 16 bytes more for each.
+ * A topic takes 56 bytes, its name, and 8 to 16 in the table. Where sequences are kept, a topic of more than two
+ * messages takes 8 to 16 bytes more for each.
  */
 #ifndef STREAM_TOPICS_H
 #define STREAM_TOPICS_H
@@ -16,7 +16,7 @@ struct topic_entry {
     struct topic_entry *next;
     uint64_t first, last;       /* the oldest and the newest, but for what the flags say */
     uint64_t count;
-    struct topic_ring *ring;    /* sequences, the oldest first; NULL: there were never more than two, or they are not kept */
+    struct topic_ring *ring;    /* sequences, the oldest first; NULL: there are few, or they are not kept */
     uint32_t hash;
     uint16_t name_size;
     bool first_is_floor;        /* the oldest may be a later one: others have gone, and nobody has looked */
@@ -51,6 +51,9 @@ uint64_t topics_at(const struct topic_entry *entry, uint64_t place);
 
 /* The newest message up to a sequence; 0: there is none, or it is not known. */
 uint64_t topics_last_up_to(const struct topic_entry *entry, uint64_t sequence);
+
+/* Keeps the ends of each topic alone from now on. */
+void topics_forget_sequences(struct topics *topics);
 
 /* No entry may be marked. */
 void topics_finish(struct topics *topics);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../unit.h"
+#include "stream/state.h"
 
 const struct stream_limits kit_limits = {
     .bytes_max = 64 << 20,
@@ -52,6 +53,83 @@ struct receipt kit_append(struct stream *stream, const char *topic, const char *
     unsigned kept = stream_append(stream, &batch, now_ms, NULL);
     unit_assert(kept == (receipt.sequence && !receipt.duplicate));
     return receipt;
+}
+
+struct receipt kit_publish(struct stream *stream, const char *topic, const char *payload, const char *headers,
+                           uint64_t now_ms)
+{
+    char body[1024];
+    int head_size = headers ? snprintf(body, sizeof body, "NATS/1.0\r\n%s\r\n", headers) : 0;
+    int body_size = head_size + snprintf(body + head_size, sizeof body - (size_t)head_size, "%s", payload);
+    const struct message message = {
+        .body = body,
+        .head_size = (uint32_t)head_size,
+        .body_size = (uint32_t)body_size,
+    };
+    struct receipt receipt = { .found = 0 };
+    const struct batch batch = { .topic = slice_of(topic), .messages = &message, .count = 1, .receipts = &receipt };
+    unsigned kept = stream_append(stream, &batch, now_ms, NULL);
+    unit_assert(kept == (receipt.sequence && !receipt.duplicate));
+    unit_assert((receipt.sequence != 0) == (receipt.verdict == RECEIPT_KEPT));
+    return receipt;
+}
+
+static struct stream_settings read_settings(const char *text)
+{
+    struct stream_settings settings;
+    char room[256] = "";
+    ck_assert_msg(settings_load(&settings, slice_of(text), room) == 0, "%s: %s", text, room);
+    const char *wrong = settings_check(&settings, room);
+    ck_assert_msg(!wrong, "%s: %s", text, wrong);
+    return settings;
+}
+
+struct stream *kit_open(struct stream_engine *engine, const char *text)
+{
+    struct stream_settings settings = read_settings(text);
+    struct stream *stream = NULL;
+    ck_assert_int_eq(stream_open(engine, &settings, &stream), 0);
+    settings_finish(&settings);
+    return stream;
+}
+
+void kit_change(struct stream *stream, const char *text)
+{
+    struct stream_settings settings = read_settings(text);
+    ck_assert_int_eq(stream_set_settings(stream, &settings), 0);
+    settings_finish(&settings);
+}
+
+void kit_settle(struct stream *stream)
+{
+    if (!stream->engine)
+        return;
+    stream_commit(stream, 0);
+    while (stream_fetch(stream, 1))
+        continue;
+    stream_commit(stream, 0);
+}
+
+const char *kit_list(struct stream *stream)
+{
+    static char text[4096];
+    char *out = text;
+    struct stream_run run;
+    struct stream_message message;
+    enum stream_found found;
+    uint64_t after = 0;
+    *out = '\0';
+    while ((found = stream_read(stream, after, 0, &run)) == STREAM_FOUND) {
+        while (stream_run_next(&run, &message)) {
+            out += sprintf(out, out == text ? "%u" : " %u", (unsigned)message.sequence);
+            unit_assert(out < text + sizeof text - 32);
+        }
+        after = run.last_sequence;
+        stream_release(&run);
+    }
+    if (found == STREAM_AWAY)
+        strcpy(out, " ?");
+    return text;
 }
 
 static void see(struct kit_seen *seen, uint64_t sequence)

@@ -2,6 +2,7 @@
 #ifndef TESTS_STREAM_KIT_H
 #define TESTS_STREAM_KIT_H
 
+#include "stream/engine.h"
 #include "stream/stream.h"
 
 enum { KIT_ID_SIZE = 64 };
@@ -18,6 +19,22 @@ void kit_fill(struct stream *stream, const char *topic, unsigned count, size_t s
 /* Appends one message, with an id or NULL, and returns what became of it. */
 struct receipt kit_append(struct stream *stream, const char *topic, const char *payload, const char *id,
                           uint64_t now_ms);
+
+/* The same with lines of headers, each with its CR LF, in place of an id; NULL: none. Kept is what the receipt says. */
+struct receipt kit_publish(struct stream *stream, const char *topic, const char *payload, const char *headers,
+                           uint64_t now_ms);
+
+/* A stream with settings, given as JSON. Ends the test where it cannot be opened. */
+struct stream *kit_open(struct stream_engine *engine, const char *settings);
+
+/* Other settings for it. */
+void kit_change(struct stream *stream, const char *settings);
+
+/* Commits and fetches what is to be, in place of the engine's threads. */
+void kit_settle(struct stream *stream);
+
+/* The sequences that a reader sees, as "1 2 5"; "?" where something is away. Good until the next call. */
+const char *kit_list(struct stream *stream);
 
 /* What reading the stream to its end has shown. */
 struct kit_seen {

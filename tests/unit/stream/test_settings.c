@@ -61,8 +61,9 @@ END_TEST
 
 START_TEST(what_is_not_given_has_a_default)
 {
-    struct stream_settings settings = read_good("{\"name\":\"S\",\"max_age\":1000000000,\"max_msgs\":-1,\"max_bytes\":0,"
-                                                "\"mirror\":null,\"sources\":[],\"description\":\"\",\"metadata\":{},"
+    struct stream_settings settings = read_good("{\"name\":\"S\",\"max_age\":1000000000,\"max_msgs\":-1,"
+                                                "\"max_bytes\":0,\"mirror\":null,\"sources\":[],"
+                                                "\"description\":\"\",\"metadata\":{},"
                                                 "\"consumer_limits\":{\"max_ack_pending\":0},\"no_ack\":false,"
                                                 "\"placement\":{\"cluster\":\"x\"},\"compression\":\"s2\"}");
     char room[256];
@@ -132,7 +133,8 @@ START_TEST(what_makes_no_sense_is_refused)
           "discard new per topic requires a maximum of messages per topic" },
         { "{\"name\":\"S\",\"max_age\":1000000,\"duplicate_window\":2000000}",
           "the duplicate window cannot be longer than the maximum age" },
-        { "{\"name\":\"S\",\"allow_rollup_hdrs\":true,\"deny_purge\":true}", "roll-ups require the permission to purge" },
+        { "{\"name\":\"S\",\"allow_rollup_hdrs\":true,\"deny_purge\":true}",
+          "roll-ups require the permission to purge" },
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
         struct stream_settings settings = read_good(table[i].text);

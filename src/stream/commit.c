@@ -1,0 +1,270 @@
+/* What the threads of the engine do for one stream. The committer alone commits and closes, the fetcher alone
+ * fetches. */
+#include <errno.h>
+#include <limits.h>
+
+#include "stream/engine_state.h"
+#include "stream/state.h"
+#include "util/clock.h"
+
+enum { RETRY_MS = 250, FETCH_RETRY_MS = 100 };
+
+static uint64_t wall_ms(const struct stream *stream)
+{
+    const struct stream_engine_options *options = engine_options(stream->engine);
+    return options->wall_ms ? options->wall_ms(options->arg) : clock_wall_ms();
+}
+
+/* Writing down how this life goes. */
+
+static int write_past(struct stream *stream, const struct past *past)
+{
+    char path[PATH_MAX];
+    int error = engine_path(stream->engine, stream, false, path, sizeof path);
+    return error ? error : past_write(engine_files(stream->engine), path, past);
+}
+
+/* Where readers are to see what is not synced, that is known before they do. */
+static bool is_past_due(const struct stream *stream)
+{
+    bool shows_unsynced = stream->settings.sync != LOG_SYNC_ALWAYS;
+    return !stream->is_removed && (stream->past_is_due || stream->past.shows_unsynced != shows_unsynced);
+}
+
+/* Gives the lock back meanwhile. */
+static int note_past(struct stream *stream)
+{
+    struct past past = stream->past;
+    past.shows_unsynced = stream->settings.sync != LOG_SYNC_ALWAYS;
+    past.last_sequence = stream_shown(stream);
+    past.lost_sequence = stream->lost_sequence;
+    stream_unlock(stream);
+    int error = write_past(stream, &past);
+    stream_lock(stream);
+    if (!error) {
+        stream->past = past;
+        stream->past_is_due = false;
+    }
+    return error;
+}
+
+/* Committing. */
+
+/* Where the stream ended when a commit began. */
+struct mark {
+    uint64_t sequence, bytes, time_ms, remember_count;
+};
+
+static bool is_to_be_synced(const struct stream *stream, uint64_t now_ms)
+{
+    return stream->settings.sync == LOG_SYNC_ALWAYS || (stream->sync_due_ms && now_ms >= stream->sync_due_ms);
+}
+
+/* What somebody waits for to be gone for ever; not where some of it is still to be fetched before it goes. Returns up
+ * to which asking that is done. */
+static uint64_t remember(struct stream *stream)
+{
+    if (stream->remember_count <= stream_remembered(stream) || stream->purges || stream->deletion_count)
+        return 0;
+    log_remember(stream->log);
+    return stream->remember_count;
+}
+
+static struct log_job *begin(struct stream *stream, bool sync, struct mark *ret_mark, int *ret_error)
+{
+    *ret_mark = (struct mark){ stream->appended_sequence, stream->appended_bytes, stream->appended_time_ms,
+                               remember(stream) };
+    stream->commit_is_due = false;
+    return log_commit_begin(stream->log, sync, ret_error);
+}
+
+/* What has been committed is to be seen from now on. True where that is more than before. */
+static bool show(struct stream *stream, uint64_t last, const struct mark *mark)
+{
+    if (last <= stream_shown(stream))
+        return false;
+    if (last == mark->sequence) {
+        stream->shown_bytes = mark->bytes;
+        stream->last_time_ms = mark->time_ms;
+    }
+    stream_show(stream, last);
+    atomic_store_explicit(&stream->backlog, stream->appended_bytes - stream->shown_bytes, memory_order_relaxed);
+    return true;
+}
+
+/* True where that is news. */
+static bool note_health(struct stream *stream, int error)
+{
+    enum stream_health health = STREAM_WELL;
+    if (error)
+        health = log_has_failed(stream->log) ? STREAM_FAILED : STREAM_FULL;
+    bool is_news = health != stream->health;
+    stream->health = health;
+    stream->error = error;
+    return is_news;
+}
+
+static void note_sync(struct stream *stream, bool synced, uint64_t now_ms)
+{
+    if (synced)
+        stream->sync_due_ms = 0;
+    else if (stream->settings.sync == LOG_SYNC_INTERVAL && !stream->sync_due_ms)
+        stream->sync_due_ms = now_ms + stream->settings.sync_interval_ms;
+}
+
+/* What is to be seen now supersedes, rolls up and makes room. True where there is more to do. */
+static bool settle(struct stream *stream)
+{
+    bool more = stream_run_purges(stream);
+    stream_bound_excess(stream);
+    stream_trim(stream, wall_ms(stream));
+    return more;
+}
+
+/* True where that is news. */
+static bool note_remembered(struct stream *stream, const struct mark *mark)
+{
+    if (mark->remember_count <= stream_remembered(stream))
+        return false;
+    atomic_store_explicit(&stream->remembered_count, mark->remember_count, memory_order_release);
+    return true;
+}
+
+/* Without the lock. */
+static int run_job(struct stream *stream, struct log_job *job, const struct mark *mark, bool sync)
+{
+    uint64_t start_ns = clock_monotonic_ns();
+    int error = log_commit_run(job);
+    engine_note_commit(stream->engine, mark->bytes - stream->written_bytes, sync && !error,
+                       clock_monotonic_ns() - start_ns);
+    stream->written_bytes = mark->bytes;
+    return error;
+}
+
+static uint64_t end(struct stream *stream, struct log_job *job, const struct mark *mark, int error, bool sync,
+                    uint64_t now_ms)
+{
+    bool is_news = false;
+    if (job)
+        is_news = show(stream, log_commit_end(stream->log, job), mark);
+    if (job && !error)
+        note_sync(stream, sync, now_ms);
+    if (!error && stream->health != STREAM_FAILED)
+        is_news |= note_remembered(stream, mark);
+    if (stream->health != STREAM_FAILED)
+        is_news |= note_health(stream, error);
+    if (settle(stream))
+        engine_fetch_soon(stream->engine, stream);
+    if (is_news)
+        stream_wake(stream, NULL);
+    if (stream->health == STREAM_FULL)
+        return now_ms + RETRY_MS;
+    return stream->health == STREAM_WELL ? stream->sync_due_ms : 0;
+}
+
+uint64_t stream_commit(struct stream *stream, uint64_t now_ms)
+{
+    struct mark mark = { .sequence = 0 };
+    struct log_job *job = NULL;
+    int error = 0;
+    stream_lock(stream);
+    if (is_past_due(stream))
+        error = note_past(stream);
+    bool sync = is_to_be_synced(stream, now_ms);
+    if (!error && !stream->is_removed && stream->health != STREAM_FAILED)
+        job = begin(stream, sync, &mark, &error);
+    if (job) {
+        stream_unlock(stream);
+        error = run_job(stream, job, &mark, sync);
+        stream_lock(stream);
+    }
+    uint64_t due_ms = stream->is_removed ? 0 : end(stream, job, &mark, error, sync, now_ms);
+    stream_unlock(stream);
+    return due_ms;
+}
+
+/* Fetching. */
+
+void stream_arrive(struct stream *stream)
+{
+    atomic_fetch_add_explicit(&stream->arrivals, 1, memory_order_release);
+    stream_wake(stream, NULL);
+}
+
+/* Returns whether there was something to be fetched; *error says whether it has come. */
+static bool fetch(struct stream *stream, int *error)
+{
+    struct log_job *job = log_fetch_begin(stream->log, error);
+    struct log_state before, after;
+    if (!job)
+        return false;
+    stream_unlock(stream);
+    *error = log_fetch_run(job);
+    stream_lock(stream);
+    log_get_state(stream->log, &before);
+    log_fetch_end(stream->log, job);
+    log_get_state(stream->log, &after);
+    uint64_t fetched = after.cached_count > before.cached_count ? after.cached_count - before.cached_count : 0;
+    engine_note_fetch(stream->engine, stream, fetched, after.cached_count);
+    return true;
+}
+
+uint64_t stream_fetch(struct stream *stream, uint64_t now_ms)
+{
+    int error = 0;
+    uint64_t due_ms = 0;
+    stream_lock(stream);
+    stream->fetch_is_due = false;
+    if (!stream->is_removed) {
+        bool came = fetch(stream, &error);
+        bool more = settle(stream); /* before anybody reads what has come */
+        if (came)
+            stream_arrive(stream);
+        if (more || log_is_wanted(stream->log))
+            due_ms = error ? now_ms + FETCH_RETRY_MS : now_ms;
+    }
+    stream_unlock(stream);
+    return due_ms;
+}
+
+/* Closing. */
+
+/* All is written and synced, and then that it is. */
+static void rest(struct stream *stream)
+{
+    int error = 0;
+    if (stream->is_removed || stream->health != STREAM_WELL)
+        return;
+    struct log_job *job = log_rest_begin(stream->log, &error);
+    if (job) {
+        error = log_commit_run(job);
+        stream_show(stream, log_commit_end(stream->log, job));
+    }
+    stream->past.is_clean = !error;
+    stream->past.last_sequence = stream_shown(stream);
+    stream->past.lost_sequence = stream->lost_sequence;
+    if (!error)
+        write_past(stream, &stream->past); /* where it cannot be, the next life looks for itself */
+}
+
+void stream_close(struct stream *stream)
+{
+    char path[PATH_MAX];
+    rest(stream);
+    log_close(stream->log);
+    stream->log = NULL;
+    if (stream->is_removed && engine_path(stream->engine, stream, true, path, sizeof path) == 0)
+        log_remove(engine_files(stream->engine), path); /* what is left goes when the engine is created */
+    engine_leave(stream->engine, stream);
+    stream_free(stream);
+}
+
+int stream_move_away(struct stream *stream)
+{
+    char from[PATH_MAX], to[PATH_MAX];
+    const struct files *files = engine_files(stream->engine);
+    int error = engine_path(stream->engine, stream, false, from, sizeof from);
+    if (!error)
+        error = engine_path(stream->engine, stream, true, to, sizeof to);
+    return error ? error : files->rename(files->arg, from, to);
+}
