@@ -43,7 +43,6 @@ enum consumer_status_kind {
     CONSUMER_STATUS_BAD_REQUEST,      /* 400 Bad Request - and words in detail */
     CONSUMER_STATUS_NO_MESSAGES,      /* 404 */
     CONSUMER_STATUS_TIMEOUT,          /* 408 Request Timeout: with what was not delivered */
-    CONSUMER_STATUS_REQUESTS_PENDING, /* 408: others wait for all that there is */
     CONSUMER_STATUS_MAX_WAITING,      /* 409 Exceeded MaxWaiting */
     CONSUMER_STATUS_MAX_BATCH,        /* 409 Exceeded MaxRequestBatch of, and limit */
     CONSUMER_STATUS_MAX_EXPIRES,      /* 409 Exceeded MaxRequestExpires of, and limit (ms) */
@@ -182,11 +181,12 @@ struct consumer_info {
                                         goes, and estimated beyond */
     bool push_bound;                 /* somebody listens on the deliver topic */
 };
-void consumer_get_info(struct consumer *consumer, struct consumer_info *ret_info);
+void consumer_get_info(struct consumer *consumer, struct consumer_time time, struct consumer_info *ret_info);
 
 /* State that outlives the daemon. */
 
-/* True where something has changed since consumer_save or consumer_load. */
+/* True where something has changed since consumer_save or consumer_load, and can be saved: while it has to be read from
+ * disk where a new consumer begins, nothing can. */
 bool consumer_is_dirty(const struct consumer *consumer);
 
 /* Room for consumer_save, now. */

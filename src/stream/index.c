@@ -202,6 +202,7 @@ static bool show_topic(const struct stream *stream, const struct topic_entry *en
         .first_sequence = entry->first,
         .last_sequence = last ? last : entry->last,
         .message_count = entry->count,
+        .last_is_sure = last && !entry->last_is_ceiling,
     };
     return !entry->count || visit(arg, &topic);
 }

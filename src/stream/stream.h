@@ -98,6 +98,7 @@ struct stream_topic {
     uint64_t last_sequence;          /* of the newest, or a later one, where that has been deleted or is not to be seen
                                         yet: stream_last_of_topic knows */
     uint64_t message_count;
+    bool last_is_sure;               /* last_sequence is of the newest that is kept and may be seen */
 };
 void stream_visit_topics(struct stream *stream, struct slice pattern,
                          bool (*visit)(void *arg, const struct stream_topic *topic), void *arg);
