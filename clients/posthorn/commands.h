@@ -20,11 +20,27 @@ COMMAND(context_list);
 COMMAND(context_select);
 COMMAND(context_show);
 COMMAND(context_remove);
+COMMAND(stream_add);
+COMMAND(stream_list);
+COMMAND(stream_info);
+COMMAND(stream_edit);
+COMMAND(stream_purge);
+COMMAND(stream_remove);
+COMMAND(stream_get);
+COMMAND(stream_delete_message);
+COMMAND(consumer_add);
+COMMAND(consumer_list);
+COMMAND(consumer_info);
+COMMAND(consumer_edit);
+COMMAND(consumer_remove);
+COMMAND(consumer_next);
 COMMAND(top);
 COMMAND(completion);
 COMMAND(help);
 
 extern const struct command_details bench_details;
+extern const struct command_details consumer_details;
 extern const struct command_details context_details;
+extern const struct command_details stream_details;
 
 #endif

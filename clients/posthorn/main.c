@@ -28,11 +28,35 @@ static const struct command context_commands[] = {
     { 0 },
 };
 
+static const struct command stream_commands[] = {
+    { "add", "make a stream", stream_add_run, &stream_add_details, NULL },
+    { "list", "print the streams", stream_list_run, &stream_list_details, NULL },
+    { "info", "print the settings of one, and what it holds", stream_info_run, &stream_info_details, NULL },
+    { "edit", "change its settings", stream_edit_run, &stream_edit_details, NULL },
+    { "purge", "remove messages from it", stream_purge_run, &stream_purge_details, NULL },
+    { "remove", "remove it with all it keeps", stream_remove_run, &stream_remove_details, NULL },
+    { "get", "print one of its messages", stream_get_run, &stream_get_details, NULL },
+    { "delete-message", "delete one of its messages", stream_delete_message_run, &stream_delete_message_details, NULL },
+    { 0 },
+};
+
+static const struct command consumer_commands[] = {
+    { "add", "make a consumer of a stream", consumer_add_run, &consumer_add_details, NULL },
+    { "list", "print the consumers of a stream", consumer_list_run, &consumer_list_details, NULL },
+    { "info", "print the settings of one, and how far it has come", consumer_info_run, &consumer_info_details, NULL },
+    { "edit", "change its settings", consumer_edit_run, &consumer_edit_details, NULL },
+    { "remove", "remove it", consumer_remove_run, &consumer_remove_details, NULL },
+    { "next", "take messages from it", consumer_next_run, &consumer_next_details, NULL },
+    { 0 },
+};
+
 const struct command commands[] = {
     { "pub", "publish a message, or one for each line of standard input", pub_run, &pub_details, NULL },
     { "sub", "print the messages that match patterns", sub_run, &sub_details, NULL },
     { "request", "send a request and print the reply", request_run, &request_details, NULL },
     { "reply", "answer requests with a text, an echo or a command", reply_run, &reply_details, NULL },
+    { "stream", "make, show and change streams", NULL, &stream_details, stream_commands },
+    { "consumer", "make, show and change consumers, and read by them", NULL, &consumer_details, consumer_commands },
     { "bench", "measure a server: rates and latencies", NULL, &bench_details, bench_commands },
     { "top", "watch a server: rates, memory, connections", top_run, &top_details, NULL },
     { "context", "save servers under names", NULL, &context_details, context_commands },

@@ -82,8 +82,8 @@ void broker_notify(struct broker *broker, enum broker_notice notice);
  * that they are revoked. No session refers to the old users afterwards. */
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits);
 
-/* Publishes the server's own words, to whoever is subscribed; no stream keeps them. The messages are BATCH_MESSAGES_MAX at
- * most. Returns how many of them, from the first on, somebody took. Not from within a delivery. */
+/* Publishes the server's own words, to whoever is subscribed; no stream keeps them. The messages are BATCH_MESSAGES_MAX
+ * at most. Returns how many of them, from the first on, somebody took. Not from within a delivery. */
 unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count);
 
 /* The wall clock as the worker reads it; 0 where nobody tells it, as in tests. */
