@@ -16,8 +16,11 @@
 #include "http/routes.h"
 #include "util/units.h"
 #include "wire/format.h"
+#include "wire/headers.h"
 
 enum { TIMEOUT_MS = 10000, WORD_SIZE = 64 };
+
+static const char no_consumer[] = "There is no such stream, or no such consumer.";
 
 /* One request, until the last message is answered. */
 struct acking {
@@ -73,22 +76,25 @@ static bool read_ids(struct exchange *exchange, struct slice object, unsigned *r
 
 /* Saying it. */
 
-static unsigned ack_deliver(struct call *call, const struct batch *batch)
-{
-    struct acking *acking = call->arg;
-    char text[64], *end = format_slice(text, slice_of("{\"messages\":"));
-    end = format_number(end, acking->count);
-    *end++ = '}';
-    free(acking);
-    (void)batch;
-    answer(call_end(call), 200, "application/json", slice_make(text, (size_t)(end - text)), NULL);
-    return 1;
-}
-
 static void ack_refuse(struct call *call, enum problem_kind kind, const char *detail)
 {
     free(call->arg);
     answer_problem(call_end(call), kind, NULL, "%s", detail);
+}
+
+static unsigned ack_deliver(struct call *call, const struct batch *batch)
+{
+    struct acking *acking = call->arg;
+    if (headers_status(slice_make(batch->messages->body, batch->messages->head_size), NULL) == 503) {
+        ack_refuse(call, PROBLEM_NO_CONSUMER, no_consumer);
+        return 1;
+    }
+    char text[64], *end = format_slice(text, slice_of("{\"messages\":"));
+    end = format_number(end, acking->count);
+    *end++ = '}';
+    free(acking);
+    answer(call_end(call), 200, "application/json", slice_make(text, (size_t)(end - text)), NULL);
+    return 1;
 }
 
 static void ack_deadline(struct call *call)
@@ -148,7 +154,7 @@ static void say(struct exchange *exchange, struct slice object, struct slice wor
     struct message message = { .body = word.data, .body_size = (uint32_t)word.size - 2 };
     exchange_set_deadline(exchange, loop_now_ms(calls->http->loop) + TIMEOUT_MS);
     if (!say_to_all(acking->call, &message) && call_find(calls, number))
-        ack_refuse(call_find(calls, number), PROBLEM_NO_CONSUMER, "There is no such stream, or no such consumer.");
+        ack_refuse(call_find(calls, number), PROBLEM_NO_CONSUMER, no_consumer);
     calls_let_go(calls);
 }
 

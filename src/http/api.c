@@ -52,6 +52,13 @@ static const struct {
     { 10148, PROBLEM_CONSUMER_EXISTS, "The name is taken by a consumer with other settings: use PATCH to change it." },
     { 10065, PROBLEM_TOPICS_TAKEN, "Another stream keeps topics that these patterns name." },
     { 10109, PROBLEM_NOT_ALLOWED, "The stream is sealed." },
+    { 10026, PROBLEM_NOT_ALLOWED, "The stream has consumers_max consumers." },
+    { 10050, PROBLEM_NOT_ALLOWED, NULL },
+    { 10057, PROBLEM_NOT_ALLOWED, NULL },
+    { 10110, PROBLEM_NOT_ALLOWED, NULL },
+    { 10012, PROBLEM_BAD_SETTINGS, NULL },
+    { 10049, PROBLEM_BAD_SETTINGS, NULL },
+    { 10052, PROBLEM_BAD_SETTINGS, NULL },
     { 10025, PROBLEM_BAD_BODY, NULL },
     { 10002, PROBLEM_DISK_FULL, NULL },
     { 10023, PROBLEM_DISK_FULL, NULL },
@@ -65,6 +72,8 @@ static const struct {
 
 static enum problem_kind kind_of_error(unsigned code, unsigned status, const char **detail)
 {
+    if (slice_starts_with(slice_of(*detail), slice_of("The configuration has this stream")))
+        return PROBLEM_NOT_ALLOWED;
     for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++)
         if (errors[i].code == code) {
             *detail = errors[i].detail ? errors[i].detail : *detail;

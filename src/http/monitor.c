@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "http/feeds.h"
+#include "stream/registry.h"
 #include "util/units.h"
 
 /* Inquiries. */
@@ -74,9 +75,33 @@ void tally_send(struct exchange *exchange, void (*report)(struct inquiry *inquir
 
 /* What the routes share. */
 
-struct stream_state monitor_recent(const struct http *http)
+struct stream **monitor_list_streams(const struct http *http, size_t *ret_count)
 {
-    struct stream *stream = feed_stream(http->feed);
+    struct stream_registry *registry = http->identity->registry;
+    size_t count = 0;
+    struct stream **listed = registry ? stream_registry_list(registry, &count) : NULL;
+    struct stream **streams = malloc((count + 1) * sizeof *streams);
+    *ret_count = 0;
+    if (streams && http->feed)
+        streams[(*ret_count)++] = stream_ref(feed_stream(http->feed));
+    for (size_t i = 0; i < count; i++)
+        if (streams)
+            streams[(*ret_count)++] = listed[i];
+        else
+            stream_destroy(listed[i]);
+    free(listed);
+    return streams;
+}
+
+void monitor_free_streams(struct stream **streams, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        stream_destroy(streams[i]);
+    free(streams);
+}
+
+struct stream_state monitor_state(const struct http *http, struct stream *stream)
+{
     struct stream_state state;
     struct stream_run run;
     stream_read(stream, stream_last(stream), broker_wall_ms(http->broker), &run); /* lets go of what is too old */

@@ -51,8 +51,12 @@ static inline uint64_t tally_subscriptions(const struct tally *tally)
     return tally->counters.subscriptions_opened - tally->counters.subscriptions_closed;
 }
 
-/* What the stream `recent` holds now; http->feed is there. */
-struct stream_state monitor_recent(const struct http *http);
+/* The streams that there are, `recent` first; an array of references, to be given to monitor_free_streams. */
+struct stream **monitor_list_streams(const struct http *http, size_t *ret_count);
+void monitor_free_streams(struct stream **streams, size_t count);
+
+/* What a stream holds now: what has grown too old is let go first. */
+struct stream_state monitor_state(const struct http *http, struct stream *stream);
 
 /* Milliseconds since the server started. */
 uint64_t monitor_uptime_ms(const struct http *http);

@@ -2,7 +2,7 @@
  * app: the dashboard of posthornd. Each module is a panel or a tool; this one starts them.
  *
  *   overview   who the server is, what it does now     ask        the server, and its problems
- *   streams    what is kept                            command    the same for a shell, to copy
+ *   streams    what is kept, and its consumers         command    the same for a shell, to copy
  *   tables     topics, connections                     poller     asks slowly, and not when hidden
  *   watch      a pattern, live                         sparkline, payload, format, dom: what they draw with
  *   send       publish, request                        keys, theme: the person's choices
