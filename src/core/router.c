@@ -47,7 +47,7 @@ struct gather_member {
 
 struct router {
     struct index *index;
-    uint64_t seed, generation;
+    uint64_t seed, generation, changes;
     struct topic_limits limits;
     struct random random;
     uint64_t hits, misses;
@@ -148,6 +148,7 @@ static void entry_spoil(struct router *router, struct entry *entry)
 /* A sink comes to the pattern, or leaves it: which answers are wrong from now on? */
 static void cache_invalidate(struct router *router, struct slice pattern)
 {
+    router->changes++;
     if (!pattern_has_wildcard(pattern)) {
         uint64_t hash = topic_hash(router, pattern);
         struct entry **place = entry_place(set_of(router, hash), tag_of(hash), pattern);
@@ -386,6 +387,11 @@ void router_set_limits(struct router *router, const struct topic_limits *limits)
 }
 
 /* Sinks. */
+
+uint64_t router_changes(const struct router *router)
+{
+    return router->changes;
+}
 
 int router_add(struct router *router, struct sink *sink, struct slice pattern, struct slice group)
 {

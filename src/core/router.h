@@ -72,6 +72,9 @@ unsigned router_deliver(struct router *router, const struct match *match, struct
 unsigned router_deliver_plain(struct router *router, const struct match *match, struct batch *batch);
 unsigned router_deliver_group(struct router *router, const struct match *match, struct slice name, struct batch *batch);
 
+/* A number that changes whenever a sink comes or goes. */
+uint64_t router_changes(const struct router *router);
+
 struct router_stats {
     uint64_t hits, misses;
     size_t node_count;

@@ -101,6 +101,9 @@ struct sink_ops {
      * what a member refuses unasked still goes to another, but no longer in the order of the publisher. NULL: all.
      */
     unsigned (*room)(const struct sink *sink, const struct batch *batch);
+
+    /* True where so much waits to be taken by whoever is behind it that those who can wait with more should. NULL: never. */
+    bool (*is_full)(const struct sink *sink, struct slice topic);
 };
 
 struct sink {

@@ -136,7 +136,7 @@ static unsigned inbox_deliver(struct sink *sink, const struct batch *batch)
     return taken;
 }
 
-static const struct sink_ops inbox_ops = { inbox_deliver, NULL };
+static const struct sink_ops inbox_ops = { .deliver = inbox_deliver };
 
 /* 0, -EDQUOT or -ENOMEM. */
 static int inbox_open(struct calls *calls)

@@ -54,7 +54,7 @@ static unsigned live_deliver(struct sink *sink, const struct batch *batch)
     return batch->count;
 }
 
-static const struct sink_ops live_ops = { live_deliver, NULL };
+static const struct sink_ops live_ops = { .deliver = live_deliver };
 
 int live_open(struct exchange *exchange, struct slice patterns, struct feed_format format, struct live **ret_live)
 {

@@ -100,7 +100,7 @@ static unsigned lease_deliver(struct sink *sink, const struct batch *batch)
     return taken;
 }
 
-static const struct sink_ops lease_ops = { lease_deliver, lease_room };
+static const struct sink_ops lease_ops = { .deliver = lease_deliver, .room = lease_room };
 
 static void refuse(struct calls *calls, struct slice reply)
 {

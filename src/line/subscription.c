@@ -290,7 +290,14 @@ static unsigned subscription_deliver(struct sink *sink, const struct batch *batc
     return count;
 }
 
-static const struct sink_ops subscription_ops = { subscription_deliver, subscription_room };
+static bool subscription_is_full(const struct sink *sink, struct slice topic)
+{
+    const struct client *client = ((const struct subscription *)sink)->client;
+    (void)topic;
+    return conn_pending(&client->conn) > client->line->conn_limits.pending_size_max / 2;
+}
+
+static const struct sink_ops subscription_ops = { subscription_deliver, subscription_room, subscription_is_full };
 
 /* Life. */
 

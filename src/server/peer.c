@@ -13,6 +13,8 @@
 enum {
     INLINE_SIZE_MAX = 16 << 10, /* larger bodies are shared, not copied into the ring */
     COUNT_MAX = 512,            /* messages of one record */
+    SLOW_AGAIN_MS = 100,        /* who is slow again within it was asked too early */
+    SLOW_LEVEL_MAX = 5,
     HOPS_MAX = 3,               /* a group's message is passed on so often when its member has just left */
 };
 
@@ -164,8 +166,15 @@ static uint64_t slow_hash(struct slice topic)
 void peer_read_slow(struct peer *peer, const struct mail_slow *mail)
 {
     uint64_t hash = slow_hash(slice_make((const char *)(mail + 1), mail->topic_size));
-    uint64_t until_ms = loop_now_ms(peer->loop) + mail->stall_ms;
-    *slow_place(peer, hash) = (struct peer_slow){ hash, until_ms };
+    uint64_t now_ms = loop_now_ms(peer->loop), until_ms = now_ms + mail->stall_ms;
+    struct peer_slow *slow = slow_place(peer, hash), old = *slow;
+    bool again = old.hash == hash && now_ms < old.full_until_ms + SLOW_AGAIN_MS;
+    *slow = (struct peer_slow){ .hash = hash, .until_ms = until_ms };
+    if (again)
+        slow->level = old.level + (now_ms >= old.full_until_ms && old.level < SLOW_LEVEL_MAX);
+    slow->full_until_ms = now_ms + ((uint64_t)mail->stall_ms << slow->level);
+    if (slow->full_until_ms < old.full_until_ms && again)
+        slow->full_until_ms = old.full_until_ms;
     if (until_ms > peer->slow_until_ms)
         peer->slow_until_ms = until_ms;
 }
@@ -180,6 +189,13 @@ static void heed_slow(struct peer *peer, struct slice topic)
     const struct peer_slow *slow = slow_place(peer, hash);
     if (slow->hash == hash && slow->until_ms > now_ms + peer->broker->stall_ms)
         peer->broker->stall_ms = (unsigned)(slow->until_ms - now_ms);
+}
+
+static bool is_slow(const struct peer *peer, struct slice topic)
+{
+    uint64_t hash = slow_hash(topic);
+    const struct peer_slow *slow = &peer->slow[hash % PEER_SLOW_COUNT];
+    return slow->hash == hash && slow->full_until_ms > loop_now_ms(peer->loop);
 }
 
 static void ask_for_slow(struct peer *peer, struct slice topic, unsigned stall_ms)
@@ -220,8 +236,18 @@ static unsigned deliver_to_member(struct sink *sink, const struct batch *batch)
     return batch->hops >= HOPS_MAX ? 0 : mail_batch(interest->peer, batch);
 }
 
-static const struct sink_ops peer_ops = { deliver_plain, NULL };
-static const struct sink_ops interest_ops = { deliver_to_member, NULL };
+static bool plain_is_full(const struct sink *sink, struct slice topic)
+{
+    return is_slow((const struct peer *)sink, topic);
+}
+
+static bool member_is_full(const struct sink *sink, struct slice topic)
+{
+    return is_slow(((const struct interest *)sink)->peer, topic);
+}
+
+static const struct sink_ops peer_ops = { deliver_plain, NULL, plain_is_full };
+static const struct sink_ops interest_ops = { deliver_to_member, NULL, member_is_full };
 
 /* Interest. */
 

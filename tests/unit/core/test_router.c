@@ -139,7 +139,7 @@ static unsigned keep(struct sink *sink, const struct batch *batch)
     return keeper->answers;
 }
 
-static const struct sink_ops keeping_ops = { keep, NULL };
+static const struct sink_ops keeping_ops = { .deliver = keep };
 
 START_TEST(keepers_come_in_their_order_and_say_what_they_answer)
 {

@@ -39,7 +39,7 @@ static unsigned take(struct sink *sink, const struct batch *batch)
     return batch->count;
 }
 
-static const struct sink_ops silent_ops = { take, NULL };
+static const struct sink_ops silent_ops = { .deliver = take };
 static struct sink silent;
 
 /* The scene. */

@@ -39,7 +39,7 @@ static unsigned print(struct sink *sink, const struct batch *batch)
     return batch->count;
 }
 
-static const struct sink_ops printer_ops = { print, NULL };
+static const struct sink_ops printer_ops = { .deliver = print };
 static struct sink printer = { .ops = &printer_ops, .weight = 1 };
 
 static void scene_init(void)
