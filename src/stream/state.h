@@ -84,6 +84,7 @@ struct stream {
     bool is_removed;
     uint64_t sync_due_ms;         /* the monotonic clock; 0: all is synced */
     atomic_uint_fast64_t backlog;
+    atomic_uint consumer_count;
     atomic_uint_fast64_t arrivals; /* how often something has come that was away */
 
     /* The engine's, under its lock. */

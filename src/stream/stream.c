@@ -97,6 +97,16 @@ bool stream_is_durable(const struct stream *stream)
     return stream->engine != NULL;
 }
 
+unsigned stream_consumer_count(const struct stream *stream)
+{
+    return atomic_load_explicit(&stream->consumer_count, memory_order_relaxed);
+}
+
+void stream_set_consumer_count(struct stream *stream, unsigned count)
+{
+    atomic_store_explicit(&stream->consumer_count, count, memory_order_relaxed);
+}
+
 uint64_t stream_last(const struct stream *stream)
 {
     return atomic_load_explicit(&stream->last_sequence, memory_order_acquire);

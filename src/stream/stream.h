@@ -86,6 +86,10 @@ void stream_get_state(struct stream *stream, struct stream_state *ret_state);
 /* What recovery found when it was opened; nothing, for one in memory. Borrowed from the stream. */
 void stream_get_findings(const struct stream *stream, struct log_findings *ret_findings);
 
+/* How many consumers it has, as their home worker says. One load. */
+unsigned stream_consumer_count(const struct stream *stream);
+void stream_set_consumer_count(struct stream *stream, unsigned count);
+
 /* The newest sequence that readers may see: the last committed. One load. */
 uint64_t stream_last(const struct stream *stream);
 
