@@ -70,7 +70,8 @@ void ack_words_finish(struct ack_words *words);
 /* Bytes that ack_write writes at most, with the CR LF that goes behind a body. */
 size_t ack_write_size_max(const struct ack_words *words, struct slice detail);
 
-/* Writes an answer and CR LF at out, and returns the end of the answer. detail: of RECEIPT_WRONG_ID the id that was found. */
+/* Writes an answer and CR LF at out, and returns the end of the answer. detail: of RECEIPT_WRONG_ID the id that was
+ * found. */
 char *ack_write(char *out, const struct ack_words *words, const struct ack *ack, struct slice detail);
 
 #endif

@@ -60,3 +60,42 @@ unsigned broker_send(struct broker *broker, struct slice topic, const struct mes
     batch.serial = broker_next_serial(broker);
     return router_deliver(broker->router, match, &batch);
 }
+
+/* To the streams that keep the topic. Returns how many of the messages, from the first on, one of them will answer. */
+static unsigned keep(struct broker *broker, const struct match *match, struct batch *batch)
+{
+    if (batch->receipts || match->keepers[0]->keeper == SINK_KEEPS_ACCEPTED)
+        return router_keep(match, batch);
+    for (unsigned i = 0; i < batch->count; i++)
+        broker->receipts[i] = (struct receipt){ .stream = NULL };
+    batch->receipts = broker->receipts;
+    unsigned answered = router_keep(match, batch);
+    batch->receipts = NULL;
+    return answered;
+}
+
+/* Whoever asked for a receipt is told that a message was refused, or was a duplicate: nobody else is to hear of it. */
+static bool is_for_nobody(const struct receipt *receipt)
+{
+    return receipt && (receipt->duplicate || receipt->verdict > RECEIPT_NO_MEMORY);
+}
+
+unsigned broker_publish(struct broker *broker, const struct match *match, struct batch *batch)
+{
+    assert(batch->count <= BATCH_MESSAGES_MAX);
+    batch->serial = broker_next_serial(broker);
+    if (batch->receipts)
+        *batch->receipts = (struct receipt){ .stream = NULL };
+    unsigned answered = match->keeper_count ? keep(broker, match, batch) : 0;
+    if (is_for_nobody(batch->receipts))
+        return answered;
+    unsigned taken = router_deliver(broker->router, match, batch);
+    return taken > answered ? taken : answered;
+}
+
+void broker_publish_one(struct broker *broker, struct slice topic, const struct message *message,
+                        struct receipt *ret_receipt)
+{
+    struct batch batch = { .topic = topic, .messages = message, .count = 1, .receipts = ret_receipt };
+    broker_publish(broker, router_match(broker->router, topic), &batch);
+}

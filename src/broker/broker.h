@@ -12,6 +12,7 @@
 
 struct broker;
 struct feeds;
+struct jetstream;
 struct keepers;
 struct session;
 struct user;
@@ -51,6 +52,7 @@ struct broker {
     struct broker_hooks hooks;
     struct session *sessions;
     struct keepers *keepers;     /* of the streams with settings; NULL: there are none, as in tests */
+    struct jetstream *jetstream; /* consumers and the JetStream API, for surveys; NULL as above */
     struct receipt *receipts;    /* BATCH_MESSAGES_MAX of them, for a batch whose publisher does not ask for any */
     const struct feeds *feeds;   /* this worker's readers of streams, for surveys; NULL: there is no HTTP */
     uint64_t batch_serial;
@@ -85,6 +87,18 @@ void broker_reconfigure(struct broker *broker, const struct users *users, const 
 /* Publishes the server's own words, to whoever is subscribed; no stream keeps them. The messages are BATCH_MESSAGES_MAX
  * at most. Returns how many of them, from the first on, somebody took. Not from within a delivery. */
 unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count);
+
+/*
+ * What session_publish does: hands a batch to the streams that keep the topic, then to those who want it. Returns how
+ * many of its messages, from the first on, somebody took; a stream is somebody where it will answer. Where
+ * batch->receipts is set it is filled in, the batch has one message, and what is refused, or a duplicate, goes to
+ * nobody.
+ */
+unsigned broker_publish(struct broker *broker, const struct match *match, struct batch *batch);
+
+/* Publishes a message of the server's own. Not from within a delivery. */
+void broker_publish_one(struct broker *broker, struct slice topic, const struct message *message,
+                        struct receipt *ret_receipt);
 
 /* The wall clock as the worker reads it; 0 where nobody tells it, as in tests. */
 static inline uint64_t broker_wall_ms(const struct broker *broker)

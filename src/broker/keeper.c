@@ -50,7 +50,7 @@ static unsigned keep_accepted(struct sink *sink, const struct batch *batch)
     return 0;
 }
 
-static const struct sink_ops recent_ops = { keep_accepted, NULL };
+static const struct sink_ops recent_ops = { .deliver = keep_accepted };
 
 int keeper_recent_init(struct keeper_recent *keeper, struct broker *broker, struct stream *stream,
                        struct slice pattern, struct stream_watch *own)
@@ -92,6 +92,7 @@ struct keeper {
     struct acks acks, refusals;    /* of what is to be committed first; of what can be said at once */
     struct keeper_waiter *waiters, **last_waiter;
     int attendants;
+    void *guest;                   /* of the hooks' owner */
     struct list place;             /* in keepers->busy, while somebody waits or attends */
 };
 
@@ -180,7 +181,7 @@ static unsigned keep(struct sink *sink, const struct batch *batch)
     return batch->count;
 }
 
-static const struct sink_ops keeper_ops = { keep, NULL };
+static const struct sink_ops keeper_ops = { .deliver = keep };
 
 /* Answering. */
 
@@ -282,6 +283,8 @@ static void keeper_turn(struct keeper *keeper)
     bool waiting = !acks_is_empty(&keeper->acks) || keeper->waiters;
     if (advanced && waiting && has_failed(keeper->stream))
         fail_all(keeper);
+    if (advanced && keeper->attendants && keeper->keepers->hooks.advanced)
+        keeper->keepers->hooks.advanced(keeper->keepers->hooks.arg, keeper);
     if (!keeper->attendants && !has_something_to_say(keeper))
         list_remove(&keeper->place);
 }
@@ -328,6 +331,24 @@ void keeper_attend(struct keeper *keeper, int delta)
     keeper->attendants += delta;
     if (keeper->attendants)
         make_busy(keeper);
+}
+
+void keeper_set_guest(struct keeper *keeper, void *guest)
+{
+    keeper->guest = guest;
+}
+
+void *keeper_guest(const struct keeper *keeper)
+{
+    return keeper->guest;
+}
+
+bool keepers_have_waiting(const struct keepers *keepers)
+{
+    for (const struct list *at = keepers->busy.next; at != &keepers->busy; at = at->next)
+        if (has_something_to_say(LIST_OWNER(at, struct keeper, place)))
+            return true;
+    return false;
 }
 
 struct stream *keeper_stream(const struct keeper *keeper)
@@ -433,8 +454,8 @@ static struct keeper *tie(struct keepers *keepers, struct stream *stream)
     return keeper;
 }
 
-/* The keepers of these streams, which are in the order of their names as the keepers are. Those of streams that are gone
- * are untied. Returns how many there are; fewer than streams where memory is short. */
+/* The keepers of these streams, which are in the order of their names as the keepers are. Those of streams that are
+ * gone are untied. Returns how many there are; fewer than streams where memory is short. */
 static size_t merge(struct keepers *keepers, struct stream **streams, size_t count, struct keeper **ret_list)
 {
     size_t old = 0, made = 0;

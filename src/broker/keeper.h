@@ -5,10 +5,10 @@
  *                            `- notes {sequence, reply}, or {refused, reply}
  *   keepers_turn    -> what is committed by now is answered on its reply topic (PubAck); waiters are called
  *
- * Each worker has keepers of its own for the streams that all share, so that no message passes through another worker on
- * its way to the log. A stream with settings has one keeper a worker, with a sink for each of its topics; it refuses what
- * its settings do not allow, and answers messages that ask for it. `recent` has a plain one that answers nobody, and keeps
- * what the others have accepted or did not want.
+ * Each worker has keepers of its own for the streams that all share, so that no message passes through another worker
+ * on its way to the log. A stream with settings has one keeper a worker, with a sink for each of its topics; it refuses
+ * what its settings do not allow, and answers messages that ask for it. `recent` has a plain one that answers nobody,
+ * and keeps what the others have accepted or did not want.
  *
  * Topics that begin with "$" or "_INBOX." are kept by nobody who did not ask for them by name: they are the server's
  * own words, and answers that one client waits for. Belongs to the worker's thread.
@@ -37,8 +37,8 @@ void keeper_recent_finish(struct keeper_recent *keeper);
 struct keeper;
 struct keepers;
 
-/* The keepers of all streams in a registry, none at first. wake is called from any thread when a stream has advanced for
- * which somebody waits: it brings about a turn. registry is borrowed. NULL: out of memory. */
+/* The keepers of all streams in a registry, none at first. wake is called from any thread when a stream has advanced
+ * for which somebody waits: it brings about a turn. registry is borrowed. NULL: out of memory. */
 struct keepers *keepers_create(struct broker *broker, struct stream_registry *registry, void (*wake)(void *arg),
                                void *arg);
 
@@ -58,14 +58,20 @@ void keepers_turn(struct keepers *keepers);
 /* The keeper of a stream; NULL: none. */
 struct keeper *keepers_find(struct keepers *keepers, struct slice stream);
 
-/* For whoever has something of his own for each stream: called from keepers_sync, when a keeper has come, and before it
- * goes. May be NULL. */
+/* For whoever has something of his own for each stream, his guest: called from keepers_sync, when a keeper has come,
+ * and before it goes; and from keepers_turn when the stream has gone on, and somebody attends. May be NULL. */
 struct keepers_hooks {
     void *arg;
     void (*tied)(void *arg, struct keeper *keeper);
     void (*untied)(void *arg, struct keeper *keeper);
+    void (*advanced)(void *arg, struct keeper *keeper);
 };
 void keepers_set_hooks(struct keepers *keepers, const struct keepers_hooks *hooks);
+void keeper_set_guest(struct keeper *keeper, void *guest);
+void *keeper_guest(const struct keeper *keeper);
+
+/* True where a publisher waits to hear what became of a message. */
+bool keepers_have_waiting(const struct keepers *keepers);
 
 /* Borrowed while the keeper is tied. */
 struct stream *keeper_stream(const struct keeper *keeper);
@@ -79,8 +85,8 @@ struct keeper_waiter {
     struct keeper_waiter *next, **link;
 };
 
-/* Waits for what a receipt tells of. False where there is nothing to wait for: it is committed already, and done will not
- * be called. */
+/* Waits for what a receipt tells of. False where there is nothing to wait for: it is committed already, and done will
+ * not be called. */
 bool keeper_wait(struct keepers *keepers, struct keeper_waiter *waiter, const struct receipt *receipt);
 
 /* Waits no more; nothing happens where it does not. */

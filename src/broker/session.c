@@ -1,6 +1,5 @@
 #include "broker/session.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -47,39 +46,11 @@ int session_route(struct session *session, struct slice topic, const struct matc
     return 0;
 }
 
-/* To the streams that keep the topic. Returns how many of the messages, from the first on, one of them will answer. */
-static unsigned keep(struct broker *broker, const struct match *match, struct batch *batch)
-{
-    if (batch->receipts || match->keepers[0]->keeper == SINK_KEEPS_ACCEPTED)
-        return router_keep(match, batch);
-    for (unsigned i = 0; i < batch->count; i++)
-        broker->receipts[i] = (struct receipt){ .stream = NULL };
-    batch->receipts = broker->receipts;
-    unsigned answered = router_keep(match, batch);
-    batch->receipts = NULL;
-    return answered;
-}
-
-/* Whoever asked for a receipt is told that a message was refused, or was a duplicate: nobody else is to hear of it. */
-static bool is_for_nobody(const struct receipt *receipt)
-{
-    return receipt && (receipt->duplicate || receipt->verdict > RECEIPT_NO_MEMORY);
-}
-
 unsigned session_publish(struct session *session, const struct match *match, struct batch *batch)
 {
-    struct broker *broker = session->broker;
-    batch->serial = broker_next_serial(broker);
     batch->origin = session;
     session->messages_in += batch->count;
-    assert(batch->count <= BATCH_MESSAGES_MAX);
-    if (batch->receipts)
-        *batch->receipts = (struct receipt){ .stream = NULL };
-    unsigned answered = match->keeper_count ? keep(broker, match, batch) : 0;
-    if (is_for_nobody(batch->receipts))
-        return answered;
-    unsigned taken = router_deliver(broker->router, match, batch);
-    return taken > answered ? taken : answered;
+    return broker_publish(session->broker, match, batch);
 }
 
 int session_subscribe(struct session *session, struct sink *sink, struct slice pattern, struct slice group)

@@ -66,7 +66,8 @@ int session_route(struct session *session, struct slice topic, const struct matc
 /*
  * Publishes a batch: to the streams that keep its topic, then to those who want it; fills in its serial and origin.
  * Returns how many of its messages, from the first on, somebody took; a stream is somebody where it will answer. Where
- * batch->receipts is set it is filled in, the batch has one message, and what is refused, or a duplicate, goes to nobody.
+ * batch->receipts is set it is filled in, the batch has one message, and what is refused, or a duplicate, goes to
+ * nobody.
  */
 unsigned session_publish(struct session *session, const struct match *match, struct batch *batch);
 
