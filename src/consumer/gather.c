@@ -6,7 +6,7 @@
 #include "wire/headers.h"
 
 enum {
-    BYTES_MAX = 1 << 20,         /* what is delivered in one call, but for the last message */
+    BYTES_MAX = 256 << 10,       /* what is delivered in one call, but for the last message */
     HEADS_SIZE = 64 << 10,
     NS_PER_MS = 1000000,
     RATE_BURST_NS = 20 * NS_PER_MS, /* what was not used of a rate is made up for, as far back as this */

@@ -110,18 +110,23 @@ static void begin(struct consumer *consumer, const struct turn *turn)
     consumer->push.heartbeat_due_ms = turn->time.now_ms + consumer->settings.idle_heartbeat_ms;
 }
 
-static void deliver(struct consumer *consumer, struct turn *turn)
-{
-    enum gather_stop stop = GATHER_FULL;
-    while (stop == GATHER_FULL && turn->budget && !is_stalled(consumer))
-        stop = serve(consumer, turn);
-    turn->is_away |= stop == GATHER_AWAY;
-}
-
 enum consumer_interest push_interest(const struct consumer *consumer)
 {
     return consumer->ops->interest(consumer->arg, slice_of(consumer->settings.deliver_topic),
                                    slice_of(consumer->settings.deliver_group));
+}
+
+static void deliver(struct consumer *consumer, struct turn *turn)
+{
+    enum gather_stop stop = GATHER_FULL;
+    while (stop == GATHER_FULL && turn->budget && !is_stalled(consumer)) {
+        if (push_interest(consumer) != CONSUMER_LISTENS) { /* it has taken as much as it can for now */
+            turn_until(turn, turn->time.now_ms + BUSY_MS);
+            break;
+        }
+        stop = serve(consumer, turn);
+    }
+    turn->is_away |= stop == GATHER_AWAY;
 }
 
 void push_run(struct consumer *consumer, struct turn *turn)
