@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "jetstream/jetstream.h"
 #include "meta/meta.h"
 #include "server/streams.h"
 #include "stream/engine.h"
@@ -152,6 +153,8 @@ int storage_open(struct storage *storage, const struct config *config, char sent
         return code;
     storage->registry = stream_registry_create(storage->engine);
     code = storage->registry ? streams_open(storage, config, sentence) : out_of_memory(sentence);
+    if (!code && storage->meta && jetstream_load(storage->meta, storage->registry, &storage->consumers) != 0)
+        code = refuse(sentence, EX_CANTCREAT, "meta.db cannot be read: the consumers in it");
     if (!code && (stream_engine_start(storage->engine) != 0 || (storage->meta && meta_start(storage->meta) != 0)))
         code = refuse(sentence, EX_OSERR, "no thread can be started");
     return code;
@@ -168,6 +171,7 @@ void storage_settle(struct storage *storage)
 void storage_close(struct storage *storage)
 {
     storage_settle(storage);
+    jetstream_stored_destroy(storage->consumers);
     stream_registry_destroy(storage->registry);
     stream_engine_destroy(storage->engine);
     free(storage->directory);

@@ -14,6 +14,7 @@
 #include "stream/registry.h"
 
 struct config;
+struct jetstream_stored;
 struct meta;
 struct stream_engine;
 
@@ -23,6 +24,7 @@ struct storage {
     struct meta *meta;               /* NULL: as above */
     struct stream_registry *registry;
     unsigned char secret[32];        /* drawn at random, once for a directory: what it signs outlives the daemon */
+    struct jetstream_stored *consumers; /* that are stored, for the workers to take up; NULL: none */
 };
 
 /*

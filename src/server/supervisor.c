@@ -450,6 +450,7 @@ static int make_workers(struct supervisor *supervisor)
             .recent = supervisor->recent,
             .registry = supervisor->storage.registry,
             .meta = supervisor->storage.meta,
+            .stored = supervisor->storage.consumers,
         };
         int error = worker_create(&setup, &supervisor->workers[i]);
         if (error)

@@ -11,6 +11,7 @@
 #include "broker/session.h"
 #include "config/config.h"
 #include "feed/feed.h"
+#include "jetstream/jetstream.h"
 #include "net/conn.h"
 #include "net/loop.h"
 #include "server/entrance.h"
@@ -30,6 +31,7 @@ struct worker {
     struct post_office *office;
     struct loop loop;
     struct broker broker;
+    struct jetstream *jetstream;
     struct line *line;
     struct keeper_recent keeper; /* of the stream `recent` */
     struct feed *feed;     /* its readers; NULL: it is off */
@@ -196,6 +198,7 @@ static void read_supervisor_mail(struct worker *worker, const struct mail *mail)
         break;
     case MAIL_QUIESCE:
         broker_notify(&worker->broker, NOTICE_QUIESCE);
+        jetstream_quiesce(worker->jetstream);
         worker->quiescing = true;
         break;
     case MAIL_STOP:
@@ -304,7 +307,8 @@ static bool before_flush(void *arg)
 {
     struct worker *worker = arg;
     finish_surveys(worker);
-    bool more = worker->http && http_turn(worker->http);
+    bool more = jetstream_turn(worker->jetstream);
+    more |= worker->http && http_turn(worker->http);
     return more || worker->answered;
 }
 
@@ -314,7 +318,7 @@ static void on_turn_end(void *arg)
     line_turn_end(worker->line);
     peer_copies_clear(&worker->copies);
     before_send(worker);
-    if (worker->quiescing && !worker->broker.parked) {
+    if (worker->quiescing && !worker->broker.parked && !jetstream_is_busy(worker->jetstream)) {
         worker->quiescing = false;
         tell_supervisor(worker, MAIL_QUIET);
         post_send(worker->office);
@@ -340,6 +344,7 @@ static void *run(void *arg)
     int error = loop_run(&worker->loop);
     if (error)
         log_error("worker_failed", "worker=%u error=\"%s\"", worker->number, strerror(-error));
+    jetstream_leave(worker->jetstream);
     tell_supervisor(worker, MAIL_STOPPED);
     post_send(worker->office);
     return NULL;
@@ -384,6 +389,20 @@ static int open_http(struct worker *worker, const struct worker_setup *setup)
     return 0;
 }
 
+static int open_jetstream(struct worker *worker, const struct worker_setup *setup)
+{
+    const struct jetstream_setup own = {
+        .number = worker->number,
+        .worker_count = worker->worker_count,
+        .loop = &worker->loop,
+        .broker = &worker->broker,
+        .registry = setup->registry,
+        .meta = setup->meta,
+        .stored = setup->stored,
+    };
+    return jetstream_create(&own, &worker->jetstream);
+}
+
 static int worker_init(struct worker *worker, const struct worker_setup *setup)
 {
     struct broker_limits limits = limits_of(setup->config);
@@ -400,7 +419,8 @@ static int worker_init(struct worker *worker, const struct worker_setup *setup)
     if (!worker->line || !worker->peers)
         return -ENOMEM;
     line_on_closed(worker->line, on_client_closed, worker);
-    return open_http(worker, setup);
+    error = open_jetstream(worker, setup);
+    return error ? error : open_http(worker, setup);
 }
 
 int worker_create(const struct worker_setup *setup, struct worker **ret_worker)
@@ -444,6 +464,10 @@ static void tie(struct worker *worker)
 int worker_start(struct worker *worker)
 {
     tie(worker);
+    int error = jetstream_start(worker->jetstream);
+    if (error)
+        return error;
+    post_send(worker->office); /* whose consumers live here */
     return -pthread_create(&worker->thread, NULL, run, worker);
 }
 
@@ -467,6 +491,7 @@ void worker_destroy(struct worker *worker)
     http_destroy(worker->http);
     keeper_recent_finish(&worker->keeper);
     feed_destroy(worker->feed);
+    jetstream_destroy(worker->jetstream);
     broker_finish(&worker->broker);
     line_destroy(worker->line);
     loop_finish(&worker->loop);

@@ -12,6 +12,7 @@
 #include "metrics/counters.h"
 
 struct config;
+struct jetstream_stored;
 struct meta;
 struct post;
 struct stream;
@@ -31,6 +32,7 @@ struct worker_setup {
     struct stream *recent; /* NULL: off */
     struct stream_registry *registry;
     struct meta *meta;     /* NULL: nothing outlives the daemon. Closed between worker_join and worker_destroy */
+    const struct jetstream_stored *stored; /* consumers; NULL: none. Until worker_start */
 };
 
 /* 0 or -errno. */
