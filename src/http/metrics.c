@@ -133,6 +133,16 @@ static double uncommitted(const struct stream_state *state)
     return (double)state->uncommitted_count;
 }
 
+static double topics(const struct stream_state *state)
+{
+    return (double)state->topic_count;
+}
+
+static double duplicates(const struct stream_state *state)
+{
+    return (double)state->duplicate_count;
+}
+
 static double is_well(const struct stream_state *state)
 {
     return state->health == STREAM_WELL;
@@ -147,6 +157,8 @@ static const struct {
     { { "stream_first_sequence", "Sequence of the oldest message kept", "gauge" }, first_sequence },
     { { "stream_last_sequence", "Sequence of the newest message", "gauge" }, last_sequence },
     { { "stream_uncommitted", "Messages that are not on disk yet", "gauge" }, uncommitted },
+    { { "stream_topics", "Different topics of them, where they are counted", "gauge" }, topics },
+    { { "stream_duplicates_total", "Messages not kept again, because their id had been seen", "counter" }, duplicates },
     { { "stream_well", "1, or 0 where a stream takes no messages", "gauge" }, is_well },
 };
 
@@ -180,6 +192,7 @@ static void metrics_report(struct inquiry *inquiry)
         put_build(out);
         put_numbers(out, http, tally);
         put_streams(out, http);
+        monitor_put_store(out, http);
         prometheus_put_counters(out, &tally->counters);
     }
     if (out && fclose(out) == 0)

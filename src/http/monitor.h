@@ -12,6 +12,8 @@
 #ifndef HTTP_MONITOR_H
 #define HTTP_MONITOR_H
 
+#include <stdio.h>
+
 #include "core/router.h"
 #include "feed/feed.h"
 #include "http/exchange.h"
@@ -57,6 +59,9 @@ void monitor_free_streams(struct stream **streams, size_t count);
 
 /* What a stream holds now: what has grown too old is let go first. */
 struct stream_state monitor_state(const struct http *http, struct stream *stream);
+
+/* Puts what the files behind streams, and the database, have cost, for Prometheus; see metrics_store.c. */
+void monitor_put_store(FILE *out, const struct http *http);
 
 /* Milliseconds since the server started. */
 uint64_t monitor_uptime_ms(const struct http *http);

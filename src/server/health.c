@@ -19,7 +19,7 @@ static const struct {
     const char *event, *meaning;
 } moods[] = {
     [STREAM_WELL] = { LOG_LEVEL_INFO, "stream_well", "it takes messages again" },
-    [STREAM_FULL] = { LOG_LEVEL_ERROR, "stream_full", "the disk is full: it takes nothing until there is room" },
+    [STREAM_FULL] = { LOG_LEVEL_ERROR, "stream_full", "it takes nothing until it can be written to again" },
     [STREAM_FAILED] = { LOG_LEVEL_ERROR, "stream_failed", "a sync failed: it takes nothing more until a restart" },
 };
 
@@ -50,8 +50,8 @@ static void watch_stream(struct health *now, const struct health *last, struct s
     const char *name = stream_name(stream);
     stream_get_state(stream, &state);
     if (state.health != last_mood(last, name))
-        log_event(moods[state.health].level, moods[state.health].event, "stream=%s meaning=\"%s\"", name,
-                  moods[state.health].meaning);
+        log_event(moods[state.health].level, moods[state.health].event, "stream=%s error=\"%s\" meaning=\"%s\"", name,
+                  state.error ? strerror(-state.error) : "none", moods[state.health].meaning);
     if (state.health != STREAM_WELL)
         note_mood(now, name, state.health);
 }
