@@ -163,7 +163,7 @@ class Daemon:
     def _oracle_command(self, listen):
         path = os.path.join(self.dir, "oracle.conf")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(oracle_config(self.options, listen))
+            file.write(oracle_config(self.options, listen) + f'jetstream {{store_dir: "{self.dir}/jetstream"}}\n')
         return [ORACLE, "--config", path]
 
     def write_config(self, text):
