@@ -31,8 +31,13 @@ struct record {
     uint64_t time_ms;           /* wall clock */
     uint32_t head_size, body_size; /* headers; headers and payload together */
     uint16_t topic_size;
-    uint16_t flags;             /* 0 */
+    uint16_t flags;             /* RECORD_MARK, or 0 */
     uint32_t commit_lag;        /* sequence - the last that was durable when this was written; UINT32_MAX: more */
+};
+
+enum {
+    RECORD_MARK = 1,            /* in files alone: no message, takes no sequence. What it says is that all up to its
+                                   sequence is durable, and at the end of a file, that the daemon stopped cleanly */
 };
 
 struct block {

@@ -14,7 +14,7 @@ static int system_open(void *arg, const char *path, enum files_open how)
     static const int flags[] = {
         [FILES_READ] = O_RDONLY,
         [FILES_WRITE] = O_RDWR,
-        [FILES_CREATE] = O_RDWR | O_CREAT | O_TRUNC,
+        [FILES_CREATE] = O_RDWR | O_CREAT,
     };
     (void)arg;
     int fd = open(path, flags[how] | O_CLOEXEC | O_NOFOLLOW, 0640);

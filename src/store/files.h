@@ -11,7 +11,11 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-enum files_open { FILES_READ, FILES_WRITE, FILES_CREATE };
+enum files_open {
+    FILES_READ,
+    FILES_WRITE,    /* and read */
+    FILES_CREATE,   /* the same; made where it is missing, and as it is where it is there */
+};
 
 struct files {
     void *arg;                  /* the first argument of each */

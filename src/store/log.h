@@ -21,6 +21,7 @@
 
 struct log;
 struct log_job;
+struct log_fetch;
 
 enum log_sync { LOG_SYNC_ALWAYS, LOG_SYNC_INTERVAL, LOG_SYNC_NEVER };
 
@@ -47,8 +48,16 @@ int log_open(const struct files *files, const char *directory, const struct log_
 /* After the committer and the fetcher have let go of it. Writes nothing. Takes NULL. */
 void log_close(struct log *log);
 
-/* Removes the directory with all that is in it: the last that is done with a stream. 0 or -errno. */
+/*
+ * Removes the directory with all that is in it: the last that is done with a stream. It is renamed first, to its name
+ * with LOG_REMOVED behind it: what a power cut leaves of it belongs to no stream any more, and is swept away by
+ * log_sweep at the next start. 0 or -errno.
+ */
 int log_remove(const struct files *files, const char *directory);
+#define LOG_REMOVED ".removed"
+
+/* Removes what log_remove has left in a directory of logs. 0 or -errno. */
+int log_sweep(const struct files *files, const char *parent);
 
 /* What recovery found. Pointers are the log's. */
 struct log_findings {
@@ -126,6 +135,9 @@ void log_get_state(const struct log *log, struct log_state *ret_state);
 
 /* Committing: the committer's thread. A log in memory has nothing to commit. One job at a time. */
 
+/* Under the lock: whether there is anything to be written, but for what waits to be synced. */
+bool log_needs_commit(const struct log *log);
+
 /* Under the lock: takes note of what is to be written, and whether it is to be synced with all that was written and not
  * synced before. NULL: there is nothing to do (or out of memory, and *ret_error says so). */
 struct log_job *log_commit_begin(struct log *log, bool sync, int *ret_error);
@@ -150,14 +162,14 @@ bool log_has_failed(const struct log *log);
 bool log_is_wanted(const struct log *log);
 
 /* Under the lock: the next spans that somebody wants. NULL: none (or out of memory, and *ret_error says so). */
-struct log_job *log_fetch_begin(struct log *log, int *ret_error);
+struct log_fetch *log_fetch_begin(struct log *log, int *ret_error);
 
 /* Without the lock: reads them and checks every record. 0, or -errno where they could not be read for want of memory or
  * of descriptors, and are still wanted: to be tried again a while later. */
-int log_fetch_run(struct log_job *job);
+int log_fetch_run(struct log_fetch *fetch);
 
 /* Under the lock: the spans are in memory now; their bad records count as damage. */
-void log_fetch_end(struct log *log, struct log_job *job);
+void log_fetch_end(struct log *log, struct log_fetch *fetch);
 
 /* Under the lock: how many bytes of blocks are kept in memory from now on though they are on disk. */
 void log_set_cache_size(struct log *log, uint64_t cache_size);

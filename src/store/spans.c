@@ -5,7 +5,27 @@
 /* A bit for each dead record of 32, as block_dead_word has it. */
 static uint32_t dead_word(const struct span *span, size_t word)
 {
-    return block_dead_word(span->block, word);
+    return span->block ? block_dead_word(span->block, word) : span->marks[word];
+}
+
+bool span_is_dead(const struct span *span, uint64_t sequence)
+{
+    uint64_t place = sequence - span->first_sequence;
+    return dead_word(span, place / 32) >> place % 32 & 1;
+}
+
+void span_mark_dead(struct span *span, uint64_t sequence)
+{
+    uint64_t place = sequence - span->first_sequence;
+    if (span->block)
+        block_mark_dead(span->block, sequence);
+    else
+        span->marks[place / 32] |= 1u << place % 32;
+}
+
+size_t span_mark_count(const struct span *span)
+{
+    return (span->last_sequence - span->first_sequence) / 32 + 1;
 }
 
 uint64_t span_next_live(const struct span *span, uint64_t sequence)

@@ -6,14 +6,26 @@
 #define STORE_SPANS_H
 
 #include "store/block.h"
+#include "util/list.h"
+
+struct segment;
 
 /* Records with contiguous sequences, one at least. */
 struct span {
     uint64_t first_sequence, last_sequence;
-    uint64_t live_bytes;
+    uint64_t live_bytes;        /* guessed, as soon as one was killed while the block was away */
     uint32_t live_count;
+    bool is_closed;             /* it does not grow any more */
     uint64_t time_max_ms;       /* of its records, and of all before them: it ascends from span to span */
     struct block *block;        /* one reference; NULL: its bytes are on disk alone */
+    uint32_t *marks;            /* where there is no block: its dead records, as in block->dead */
+    /* In files. */
+    struct segment *segment;    /* NULL: it has no place yet */
+    uint64_t at;                /* in the file */
+    uint32_t size;              /* bytes that have been written there */
+    bool is_wanted, is_fetched; /* in the queue of those to be fetched; being fetched: it is not freed then */
+    bool is_gone;               /* dropped while it was being fetched */
+    struct list link;           /* of the wanted, or of those whose blocks may go: the least used first */
 };
 
 /* The first live record of this sequence or a later one; last_sequence + 1: there is none. */
@@ -21,6 +33,13 @@ uint64_t span_next_live(const struct span *span, uint64_t sequence);
 
 /* How many records are live in [from, to), which the span has. */
 uint32_t span_count_live(const struct span *span, uint64_t from, uint64_t to);
+
+/* Whether a record that the span has is dead, and kills it. */
+bool span_is_dead(const struct span *span, uint64_t sequence);
+void span_mark_dead(struct span *span, uint64_t sequence);
+
+/* 32-bit words that marks take. */
+size_t span_mark_count(const struct span *span);
 
 /* A queue in a ring: spans[(head + place) % room]. Zero is the empty one. */
 struct spans {

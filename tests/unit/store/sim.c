@@ -39,7 +39,7 @@ struct sim {
     struct change *changes, **changes_end;
     struct inode *open[FILES_MAX];
     bool is_off, syncs_fail;
-    uint64_t call_count, fail_call, space;
+    uint64_t call_count, fail_call, off_call, space;
     int fail_error;
 };
 
@@ -110,10 +110,29 @@ static void enter(struct name **names, const char *path, struct inode *inode)
     *names = name;
 }
 
+/* What lies in a directory goes with it. */
+static void move_children(struct name **names, const char *from, const char *to)
+{
+    size_t size = strlen(from);
+    for (struct name *name = *names, *next; name; name = next) {
+        next = name->next;
+        if (strncmp(name->path, from, size) != 0 || name->path[size] != '/')
+            continue;
+        char *path = must(malloc(strlen(to) + strlen(name->path + size) + 1));
+        strcpy(path, to);
+        strcat(path, name->path + size);
+        enter(names, path, name->inode);
+        drop(names, name->path);
+        free(path);
+    }
+}
+
 static void apply(struct name **names, const char *gone, const char *came, struct inode *inode)
 {
     if (came)
         enter(names, came, inode);
+    if (came && gone && !inode)
+        move_children(names, gone, came);
     if (gone)
         drop(names, gone);
 }
@@ -135,17 +154,18 @@ static bool lies_in(const char *path, const char *directory)
     return path && strncmp(path, directory, size) == 0 && path[size] == '/' && !strchr(path + size + 1, '/');
 }
 
-/* Takes the changes of a directory (NULL: all) out of the list, and makes them sure as long as a coin says so. */
+/* Takes the changes of a directory (NULL: all) out of the list, and makes those sure of which a coin says so: in order
+ * up to one that is not, or any. */
 static void settle(struct sim *sim, const char *directory, bool all_sure)
 {
     struct change **link = &sim->changes, *at;
-    bool goes_on = true;
+    bool goes_on = true, in_order = random_below(&sim->random, 2);
     while ((at = *link)) {
         if (directory && !lies_in(at->came ? at->came : at->gone, directory)) {
             link = &at->next;
             continue;
         }
-        goes_on = goes_on && (all_sure || random_below(&sim->random, 4));
+        goes_on = (goes_on || !in_order) && (all_sure || random_below(&sim->random, 4));
         if (goes_on)
             apply(&sim->sure, at->gone, at->came, at->inode);
         *link = at->next;
@@ -167,19 +187,27 @@ static uint64_t used(const struct sim *sim)
 
 /* Calls. */
 
-/* 0, or the error with which this call fails. Takes the lock. */
+/* 0, or the error with which this call fails: -ESHUTDOWN where power goes with it. Takes the lock. */
 static int begin(struct sim *sim)
 {
     pthread_mutex_lock(&sim->lock);
     if (sim->is_off)
         return -EIO;
-    return ++sim->call_count == sim->fail_call ? -sim->fail_error : 0;
+    sim->is_off = ++sim->call_count == sim->off_call;
+    if (sim->is_off)
+        return -ESHUTDOWN;
+    return sim->call_count == sim->fail_call ? -sim->fail_error : 0;
+}
+
+static int end_error(int error)
+{
+    return error == -ESHUTDOWN ? -EIO : error;
 }
 
 static int end(struct sim *sim, int result)
 {
     pthread_mutex_unlock(&sim->lock);
-    return result;
+    return end_error(result);
 }
 
 static struct inode *opened(struct sim *sim, int fd)
@@ -269,9 +297,9 @@ static ssize_t write_parts(struct sim *sim, struct inode *inode, const struct io
 static ssize_t sim_write(void *arg, int fd, const struct iovec *parts, int part_count, uint64_t at)
 {
     int error = begin(arg);
-    ssize_t written = error ? error : write_parts(arg, opened(arg, fd), parts, part_count, at);
+    ssize_t written = error && error != -ESHUTDOWN ? error : write_parts(arg, opened(arg, fd), parts, part_count, at);
     pthread_mutex_unlock(&((struct sim *)arg)->lock);
-    return written;
+    return error ? end_error(error) : written;
 }
 
 static int grow(struct sim *sim, struct inode *inode, uint64_t size)
@@ -388,7 +416,7 @@ static int sim_list(void *arg, const char *path, void (*visit)(void *visit_arg, 
             unit_assert(count < FILES_MAX);
             found[count++] = must(strdup(name->path + strlen(path) + 1));
         }
-    end(sim, error);
+    error = end(sim, error);
     for (size_t i = 0; i < count; i++) {
         visit(visit_arg, found[i]);
         free(found[i]);
@@ -410,6 +438,13 @@ void sim_power_off(struct sim *sim)
 {
     pthread_mutex_lock(&sim->lock);
     sim->is_off = true;
+    pthread_mutex_unlock(&sim->lock);
+}
+
+void sim_power_off_at(struct sim *sim, uint64_t call)
+{
+    pthread_mutex_lock(&sim->lock);
+    sim->off_call = call;
     pthread_mutex_unlock(&sim->lock);
 }
 

@@ -2,8 +2,8 @@
  * sim: a file system in memory behind struct files, which loses power, fills up and fails when the test says so.
  *
  * It is stricter than real ones: only what sync has been told of a file, and sync_directory of a name, is sure to
- * outlive a power cut. Of the rest, each sector of 512 bytes, each file's size, and a suffix of each directory's changes
- * may be lost, by the seed. Any thread.
+ * outlive a power cut. Of the rest, each sector of 512 bytes, each file's size, and each change of a directory may be
+ * lost, by the seed. Any thread.
  */
 #ifndef TESTS_UNIT_STORE_SIM_H
 #define TESTS_UNIT_STORE_SIM_H
@@ -20,6 +20,9 @@ const struct files *sim_files(struct sim *sim);
 
 /* From now on every call fails with -EIO and changes nothing: the machine is off, though threads still run. */
 void sim_power_off(struct sim *sim);
+
+/* The same at the call with that number (as sim_call_count counts, from 1), which fails as well; 0: not any more. */
+void sim_power_off_at(struct sim *sim, uint64_t call);
 
 /* It starts again, with what has outlived the cut. All descriptors are closed. */
 void sim_power_on(struct sim *sim);
