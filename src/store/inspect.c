@@ -286,8 +286,8 @@ static int visit_record(struct tail *tail, const struct scan_item *item, bool un
     return walk->visitor->record(walk->visitor->arg, segment, item->record, item->at, is_dead);
 }
 
-/* What had been durable and is not there; of all but the last segment, the next says what. Where the end cannot be read,
- * nobody knows how many records were in it: as many as can have been, so that no sequence is used twice. */
+/* What had been durable and is not there; of all but the last segment, the next says what. Where the end cannot be
+ * read, nobody knows how many records were in it: as many as can have been, so that no sequence is used twice. */
 static int close_tail(struct tail *tail, const struct scan_item *bad, bool unreadable)
 {
     struct inspect_segment *segment = tail->segment;

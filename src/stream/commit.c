@@ -194,7 +194,7 @@ void stream_arrive(struct stream *stream)
 /* Returns whether there was something to be fetched; *error says whether it has come. */
 static bool fetch(struct stream *stream, int *error)
 {
-    struct log_job *job = log_fetch_begin(stream->log, error);
+    struct log_fetch *job = log_fetch_begin(stream->log, error);
     struct log_state before, after;
     if (!job)
         return false;

@@ -259,7 +259,7 @@ static uint64_t next_live(const struct diary *diary, uint64_t sequence)
     return sequence;
 }
 
-/* What lives in [from, to) is not there: it has to be damaged. Where calls fail, all may be, until it is opened anew. */
+/* What lives in [from, to) is not there: it has to be damaged. Where calls fail, all may be until it is opened anew. */
 static void check_gap(const struct diary *diary, uint64_t from, uint64_t to)
 {
     for (uint64_t at = next_live(diary, from); at < to; at = next_live(diary, at + 1))

@@ -1,6 +1,6 @@
 /*
- * diary: a log in files on a simulated file system, and beside it what the log has promised: what was appended, what was
- * committed, what was killed. Whatever happens to the machine, the log that is opened again has to agree.
+ * diary: a log in files on a simulated file system, and beside it what the log has promised: what was appended, what
+ * was committed, what was killed. Whatever happens to the machine, the log that is opened again has to agree.
  */
 #ifndef TESTS_UNIT_STORE_DIARY_H
 #define TESTS_UNIT_STORE_DIARY_H
