@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "store/scan.h"
+#include "store/trail.h"
 #include "store/state.h"
 
 enum { FETCH_COUNT = 8 };       /* spans at once */
@@ -90,16 +90,16 @@ static void copy(struct fetched *fetched, const struct record *record)
 }
 
 /* 0 or -ENOMEM. */
-static int read_span(struct scan *scan, struct fetched *fetched)
+static int read_span(struct trail *trail, struct fetched *fetched)
 {
-    struct scan_item item;
-    enum scan_kind kind;
-    scan->seed = fetched->seed;
-    scan_move(scan, fetched->at, fetched->at + fetched->size, fetched->first_sequence);
-    while ((kind = scan_next(scan, &item)) != SCAN_END)
-        if (kind == SCAN_RECORD)
+    struct trail_item item;
+    enum trail_kind kind;
+    trail->seed = fetched->seed;
+    trail_move(trail, fetched->at, fetched->at + fetched->size, fetched->first_sequence);
+    while ((kind = trail_next(trail, &item)) != TRAIL_END)
+        if (kind == TRAIL_RECORD)
             copy(fetched, item.record);
-    if (scan->error == -ENOMEM)
+    if (trail->error == -ENOMEM)
         return -ENOMEM;
     fill(fetched, fetched->last_sequence + 1);
     fetched->is_done = true;
@@ -112,40 +112,40 @@ static bool is_passing(int error)
     return error == -ENOMEM || error == -EMFILE || error == -ENFILE;
 }
 
-static int open_segment(const struct log *log, uint64_t serial, struct scan *scan)
+static int open_segment(const struct log *log, uint64_t serial, struct trail *trail)
 {
     char path[LOG_PATH_SIZE];
-    scan->fd = log->files->open(log->files->arg, log_path(log, serial, ".log", path), FILES_READ);
-    return scan->fd < 0 ? scan->fd : 0;
+    trail->fd = log->files->open(log->files->arg, log_path(log, serial, ".log", path), FILES_READ);
+    return trail->fd < 0 ? trail->fd : 0;
 }
 
 /* Spans of one segment, as many as follow one another. Returns how many; 0: an error that passes. */
-static size_t read_segment(struct log_fetch *fetch, size_t from, struct scan *scan, int *ret_error)
+static size_t read_segment(struct log_fetch *fetch, size_t from, struct trail *trail, int *ret_error)
 {
     size_t at = from;
-    int error = open_segment(fetch->log, fetch->spans[from].serial, scan);
+    int error = open_segment(fetch->log, fetch->spans[from].serial, trail);
     if (error && !is_passing(error)) {
         fill(&fetch->spans[from], fetch->spans[from].last_sequence + 1);
         fetch->spans[from].is_done = true;
         return 1;
     }
     while (!error && at < fetch->count && fetch->spans[at].serial == fetch->spans[from].serial) {
-        error = read_span(scan, &fetch->spans[at]);
+        error = read_span(trail, &fetch->spans[at]);
         at += !error;
     }
-    if (scan->fd >= 0)
-        fetch->log->files->close(fetch->log->files->arg, scan->fd);
+    if (trail->fd >= 0)
+        fetch->log->files->close(fetch->log->files->arg, trail->fd);
     *ret_error = error;
     return at - from;
 }
 
 int log_fetch_run(struct log_fetch *fetch)
 {
-    struct scan scan = { .files = fetch->log->files };
+    struct trail trail = { .files = fetch->log->files };
     int error = 0;
     for (size_t at = 0; !error && at < fetch->count;)
-        at += read_segment(fetch, at, &scan, &error);
-    scan_finish(&scan);
+        at += read_segment(fetch, at, &trail, &error);
+    trail_finish(&trail);
     return error;
 }
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "store/dead.h"
-#include "store/scan.h"
+#include "store/deaths.h"
+#include "store/trail.h"
 
 enum { PATH_SIZE = 4096 };
 
@@ -209,7 +209,7 @@ static int leave_out_gone(struct walk *walk)
     for (size_t i = walk->count; !error && i > 0; i--) {
         struct entry *entry = &walk->entries[i - 1];
         char path[PATH_SIZE];
-        struct dead dead;
+        struct deaths deaths;
         if (!entry->counts)
             continue;
         if (entry->head.first_sequence >= gone_first) {
@@ -218,8 +218,8 @@ static int leave_out_gone(struct walk *walk)
             continue;
         }
         path_of(walk, entry->serial, ".dead", path);
-        error = dead_read_head(walk->files, path, segment_seed(entry->head.identity), &dead);
-        gone_first = dead.gone_first ? dead.gone_first : UINT64_MAX;
+        error = deaths_read_head(walk->files, path, segment_seed(entry->head.identity), &deaths);
+        gone_first = deaths.gone_first ? deaths.gone_first : UINT64_MAX;
     }
     return error;
 }
@@ -230,7 +230,7 @@ static int leave_out_gone(struct walk *walk)
 struct tail {
     struct walk *walk;
     struct inspect_segment *segment;
-    struct dead dead;
+    struct deaths deaths;
     uint64_t next_first;        /* of the segment behind it; 0: it is the last */
     uint64_t end;               /* of the last record that counts */
     bool is_cut;                /* what comes is torn */
@@ -239,23 +239,23 @@ struct tail {
 /* Of the last segment: up to where its records had been synced, and whether anything is to be doubted. */
 static int survey(struct walk *walk, int fd, struct inspect_segment *segment)
 {
-    struct scan scan;
-    struct scan_item item;
-    enum scan_kind kind;
-    int error = scan_init(&scan, walk->files, fd, segment->seed, segment->first_sequence);
+    struct trail trail;
+    struct trail_item item;
+    enum trail_kind kind;
+    int error = trail_init(&trail, walk->files, fd, segment->seed, segment->first_sequence);
     if (error)
         return error;
     segment->durable_sequence = segment->first_sequence - 1;
-    while ((kind = scan_next(&scan, &item)) != SCAN_END) {
-        uint64_t durable = kind == SCAN_BAD ? 0 : record_durable(item.record);
+    while ((kind = trail_next(&trail, &item)) != TRAIL_END) {
+        uint64_t durable = kind == TRAIL_BAD ? 0 : record_durable(item.record);
         if (durable > segment->durable_sequence)
             segment->durable_sequence = durable;
-        segment->is_clean = kind == SCAN_MARK;
-        segment->torn_bytes = item.at + (kind == SCAN_BAD ? item.used : item.size); /* for now, where they end */
+        segment->is_clean = kind == TRAIL_MARK;
+        segment->torn_bytes = item.at + (kind == TRAIL_BAD ? item.used : item.size); /* for now, where they end */
     }
-    segment->is_clean &= segment->durable_sequence + 1 == scan.sequence;
-    error = scan.error == -ENOMEM ? -ENOMEM : 0;
-    scan_finish(&scan);
+    segment->is_clean &= segment->durable_sequence + 1 == trail.sequence;
+    error = trail.error == -ENOMEM ? -ENOMEM : 0;
+    trail_finish(&trail);
     return error;
 }
 
@@ -265,7 +265,7 @@ static bool is_damage(const struct tail *tail, uint64_t sequence, bool unreadabl
     return sequence - 1 <= tail->segment->durable_sequence || unreadable;
 }
 
-static int visit_record(struct tail *tail, const struct scan_item *item, bool unreadable)
+static int visit_record(struct tail *tail, const struct trail_item *item, bool unreadable)
 {
     struct walk *walk = tail->walk;
     struct inspect_segment *segment = tail->segment;
@@ -282,13 +282,13 @@ static int visit_record(struct tail *tail, const struct scan_item *item, bool un
         segment->durable_size = tail->end;
     if (error || !walk->visitor->record)
         return error;
-    bool is_dead = dead_has(&tail->dead, sequence);
+    bool is_dead = deaths_has(&tail->deaths, sequence);
     return walk->visitor->record(walk->visitor->arg, segment, item->record, item->at, is_dead);
 }
 
 /* What had been durable and is not there; of all but the last segment, the next says what. Where the end cannot be
  * read, nobody knows how many records were in it: as many as can have been, so that no sequence is used twice. */
-static int close_tail(struct tail *tail, const struct scan_item *bad, bool unreadable)
+static int close_tail(struct tail *tail, const struct trail_item *bad, bool unreadable)
 {
     struct inspect_segment *segment = tail->segment;
     struct walk *walk = tail->walk;
@@ -300,24 +300,24 @@ static int close_tail(struct tail *tail, const struct scan_item *bad, bool unrea
 
 static int walk_records(struct tail *tail, int fd)
 {
-    struct scan scan;
-    struct scan_item item, bad = { .size = 0 };
-    enum scan_kind kind;
+    struct trail trail;
+    struct trail_item item, bad = { .size = 0 };
+    enum trail_kind kind;
     bool unreadable = false;
-    int error = scan_init(&scan, tail->walk->files, fd, tail->segment->seed, tail->segment->first_sequence);
+    int error = trail_init(&trail, tail->walk->files, fd, tail->segment->seed, tail->segment->first_sequence);
     if (error)
         return error;
-    while (!error && !tail->is_cut && (kind = scan_next(&scan, &item)) != SCAN_END) {
-        if (kind == SCAN_RECORD)
+    while (!error && !tail->is_cut && (kind = trail_next(&trail, &item)) != TRAIL_END) {
+        if (kind == TRAIL_RECORD)
             error = visit_record(tail, &item, unreadable);
-        if (kind == SCAN_MARK)
+        if (kind == TRAIL_MARK)
             tail->end = item.at + item.size;
-        unreadable = kind == SCAN_BAD && item.unreadable;
+        unreadable = kind == TRAIL_BAD && item.unreadable;
         bad = item;
     }
-    if (!error && scan.error == -ENOMEM)
+    if (!error && trail.error == -ENOMEM)
         error = -ENOMEM;
-    scan_finish(&scan);
+    trail_finish(&trail);
     return error ? error : close_tail(tail, &bad, unreadable);
 }
 
@@ -339,15 +339,15 @@ static int walk_file(struct tail *tail, int fd)
     return error;
 }
 
-static int read_dead(const struct walk *walk, const struct inspect_segment *segment, struct dead *ret_dead)
+static int read_deaths(const struct walk *walk, const struct inspect_segment *segment, struct deaths *ret_deaths)
 {
     char path[PATH_SIZE], name[SEGMENT_NAME_SIZE];
     segment_name(segment->serial, ".dead", name);
     path_of(walk, segment->serial, ".dead", path);
-    int error = dead_read(walk->files, path, segment->seed, ret_dead);
-    if (!error && !ret_dead->has_head)
+    int error = deaths_read(walk->files, path, segment->seed, ret_deaths);
+    if (!error && !ret_deaths->has_head)
         error = tell_trouble(walk, name, INSPECT_NO_DEAD);
-    for (size_t i = 0; !error && i < ret_dead->bad_count; i++)
+    for (size_t i = 0; !error && i < ret_deaths->bad_count; i++)
         error = tell_trouble(walk, name, INSPECT_BAD_ENTRY);
     return error;
 }
@@ -382,9 +382,9 @@ static int walk_segment(struct walk *walk, const struct entry *entry, const stru
         .end = SEGMENT_HEAD_SIZE,
     };
     segment_name(segment.serial, ".log", segment.name);
-    int error = read_dead(walk, &segment, &tail.dead);
-    segment.gone_first = tail.dead.gone_first;
-    segment.dead_size = tail.dead.size;
+    int error = read_deaths(walk, &segment, &tail.deaths);
+    segment.gone_first = tail.deaths.gone_first;
+    segment.dead_size = tail.deaths.size;
     if (!error)
         error = cross_gap(walk, &segment);
     int fd = error ? error : open_file(walk, segment.serial);
@@ -392,7 +392,7 @@ static int walk_segment(struct walk *walk, const struct entry *entry, const stru
         error = walk_file(&tail, fd);
         walk->files->close(walk->files->arg, fd);
     }
-    dead_finish(&tail.dead);
+    deaths_finish(&tail.deaths);
     return fd < 0 ? fd : error;
 }
 

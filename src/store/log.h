@@ -48,16 +48,9 @@ int log_open(const struct files *files, const char *directory, const struct log_
 /* After the committer and the fetcher have let go of it. Writes nothing. Takes NULL. */
 void log_close(struct log *log);
 
-/*
- * Removes the directory with all that is in it: the last that is done with a stream. It is renamed first, to its name
- * with LOG_REMOVED behind it: what a power cut leaves of it belongs to no stream any more, and is swept away by
- * log_sweep at the next start. 0 or -errno.
- */
+/* Removes the directory with all that is in it: the last that is done with a stream. Where power fails meanwhile, some
+ * of it is left. 0 or -errno. */
 int log_remove(const struct files *files, const char *directory);
-#define LOG_REMOVED ".removed"
-
-/* Removes what log_remove has left in a directory of logs. 0 or -errno. */
-int log_sweep(const struct files *files, const char *parent);
 
 /* What recovery found. Pointers are the log's. */
 struct log_findings {

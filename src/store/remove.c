@@ -49,23 +49,6 @@ static int remove_file(const struct files *files, const char *path)
     return files->remove(files->arg, path);
 }
 
-static int remove_directory(const struct files *files, const char *path)
-{
-    int error = for_each(files, path, remove_file);
-    return error == -ENOENT ? 0 : error ? error : files->remove(files->arg, path);
-}
-
-static int remove_leftover(const struct files *files, const char *path)
-{
-    size_t size = strlen(path), end = strlen(LOG_REMOVED);
-    return size > end && strcmp(path + size - end, LOG_REMOVED) == 0 ? remove_directory(files, path) : 0;
-}
-
-int log_sweep(const struct files *files, const char *parent)
-{
-    return for_each(files, parent, remove_leftover);
-}
-
 int log_sync_parent(const struct files *files, const char *path)
 {
     char parent[LOG_PATH_SIZE];
@@ -79,14 +62,10 @@ int log_sync_parent(const struct files *files, const char *path)
 
 int log_remove(const struct files *files, const char *directory)
 {
-    char removed[LOG_PATH_SIZE];
-    if (snprintf(removed, sizeof removed, "%s" LOG_REMOVED, directory) >= LOG_PATH_SIZE - SEGMENT_NAME_SIZE)
-        return -ENAMETOOLONG;
-    int error = remove_directory(files, removed);
+    int error = for_each(files, directory, remove_file);
     if (!error)
-        error = files->rename(files->arg, directory, removed);
+        error = files->remove(files->arg, directory);
     if (error)
         return error == -ENOENT ? 0 : error;
-    error = log_sync_parent(files, directory);
-    return error ? error : remove_directory(files, removed);
+    return log_sync_parent(files, directory);
 }

@@ -1,4 +1,4 @@
-#include "store/dead.h"
+#include "store/deaths.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,94 +31,94 @@ static bool is_zero(const struct dead_entry *entry)
 
 static int compare(const void *a, const void *b)
 {
-    const struct dead_range *range_a = a, *range_b = b;
+    const struct deaths_range *range_a = a, *range_b = b;
     return range_a->first < range_b->first ? -1 : range_a->first > range_b->first;
 }
 
-static void put_together(struct dead *dead)
+static void put_together(struct deaths *deaths)
 {
     size_t count = 0;
-    qsort(dead->ranges, dead->count, sizeof *dead->ranges, compare);
-    for (size_t i = 0; i < dead->count; i++) {
-        struct dead_range *last = count ? &dead->ranges[count - 1] : NULL, range = dead->ranges[i];
+    qsort(deaths->ranges, deaths->count, sizeof *deaths->ranges, compare);
+    for (size_t i = 0; i < deaths->count; i++) {
+        struct deaths_range *last = count ? &deaths->ranges[count - 1] : NULL, range = deaths->ranges[i];
         if (last && (range.first <= last->last || range.first == last->last + 1))
             last->last = range.last > last->last ? range.last : last->last;
         else
-            dead->ranges[count++] = range;
+            deaths->ranges[count++] = range;
     }
-    dead->count = count;
+    deaths->count = count;
 }
 
 /* Each entry stands for itself: a bad one costs no other. */
-static int read_entries(const char *data, uint64_t size, uint32_t seed, struct dead *dead)
+static int read_entries(const char *data, uint64_t size, uint32_t seed, struct deaths *deaths)
 {
     size_t count = size > DEAD_HEAD_SIZE ? (size_t)(size - DEAD_HEAD_SIZE) / sizeof(struct dead_entry) : 0;
-    dead->size = DEAD_HEAD_SIZE;
-    dead->ranges = count ? malloc(count * sizeof *dead->ranges) : NULL;
-    if (count && !dead->ranges)
+    deaths->size = DEAD_HEAD_SIZE;
+    deaths->ranges = count ? malloc(count * sizeof *deaths->ranges) : NULL;
+    if (count && !deaths->ranges)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         struct dead_entry entry;
         memcpy(&entry, data + DEAD_HEAD_SIZE + i * sizeof entry, sizeof entry);
         if (dead_entry_is_good(&entry, seed)) {
-            dead->ranges[dead->count++] = (struct dead_range){ entry.first, entry.last };
-            dead->size = DEAD_HEAD_SIZE + (i + 1) * sizeof entry;
+            deaths->ranges[deaths->count++] = (struct deaths_range){ entry.first, entry.last };
+            deaths->size = DEAD_HEAD_SIZE + (i + 1) * sizeof entry;
         } else if (!is_zero(&entry)) {
-            dead->bad_count++;
+            deaths->bad_count++;
         }
     }
-    if (dead->count)
-        put_together(dead);
+    if (deaths->count)
+        put_together(deaths);
     return 0;
 }
 
 static int read_up_to(const struct files *files, const char *path, uint32_t seed, uint64_t size_max,
-                      struct dead *ret_dead)
+                      struct deaths *ret_deaths)
 {
-    struct dead dead = { .ranges = NULL };
+    struct deaths deaths = { .ranges = NULL };
     struct dead_head head;
     char *data;
     uint64_t size;
     int fd = files->open(files->arg, path, FILES_READ);
-    *ret_dead = dead;
+    *ret_deaths = deaths;
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
     int error = read_file(files, fd, size_max, &data, &size);
     files->close(files->arg, fd);
     if (error)
         return error;
-    dead.has_head = dead_head_read(data, seed, &head);
-    if (dead.has_head)
-        dead.gone_first = head.gone_first;
-    error = read_entries(data, size, seed, &dead);
-    if (!dead.has_head && !dead.count)
-        dead.size = 0;
+    deaths.has_head = dead_head_read(data, seed, &head);
+    if (deaths.has_head)
+        deaths.gone_first = head.gone_first;
+    error = read_entries(data, size, seed, &deaths);
+    if (!deaths.has_head && !deaths.count)
+        deaths.size = 0;
     free(data);
     if (error)
-        dead_finish(&dead);
-    *ret_dead = dead;
+        deaths_finish(&deaths);
+    *ret_deaths = deaths;
     return error;
 }
 
-int dead_read(const struct files *files, const char *path, uint32_t seed, struct dead *ret_dead)
+int deaths_read(const struct files *files, const char *path, uint32_t seed, struct deaths *ret_deaths)
 {
-    return read_up_to(files, path, seed, UINT64_MAX, ret_dead);
+    return read_up_to(files, path, seed, UINT64_MAX, ret_deaths);
 }
 
-int dead_read_head(const struct files *files, const char *path, uint32_t seed, struct dead *ret_dead)
+int deaths_read_head(const struct files *files, const char *path, uint32_t seed, struct deaths *ret_deaths)
 {
-    return read_up_to(files, path, seed, DEAD_HEAD_SIZE, ret_dead);
+    return read_up_to(files, path, seed, DEAD_HEAD_SIZE, ret_deaths);
 }
 
-bool dead_has(struct dead *dead, uint64_t sequence)
+bool deaths_has(struct deaths *deaths, uint64_t sequence)
 {
-    while (dead->next < dead->count && dead->ranges[dead->next].last < sequence)
-        dead->next++;
-    return dead->next < dead->count && dead->ranges[dead->next].first <= sequence;
+    while (deaths->next < deaths->count && deaths->ranges[deaths->next].last < sequence)
+        deaths->next++;
+    return deaths->next < deaths->count && deaths->ranges[deaths->next].first <= sequence;
 }
 
-void dead_finish(struct dead *dead)
+void deaths_finish(struct deaths *deaths)
 {
-    free(dead->ranges);
-    *dead = (struct dead){ .ranges = NULL };
+    free(deaths->ranges);
+    *deaths = (struct deaths){ .ranges = NULL };
 }
