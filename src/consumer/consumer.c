@@ -58,7 +58,7 @@ void consumer_destroy(struct consumer *consumer)
 {
     if (!consumer)
         return;
-    scan_stop(consumer);
+    supply_stop(consumer);
     pending_finish(&consumer->pending);
     waiting_finish(&consumer->waiting);
     lasts_finish(&consumer->lasts);
@@ -90,17 +90,21 @@ int consumer_set_settings(struct consumer *consumer, const struct consumer_setti
 
 /* What is due. */
 
-/* Those whose time is over become due, or dead. */
+void consumer_expire(struct consumer *consumer, struct pending_entry *entry)
+{
+    if (entry->is_terminated || consumer_is_exhausted(consumer, entry))
+        pending_set_dead(&consumer->pending, entry);
+    else
+        pending_set_due(&consumer->pending, entry);
+}
+
 static void expire(struct consumer *consumer, struct turn *turn)
 {
     struct pending_entry *entry;
-    while (turn->budget && (entry = pending_next_out(&consumer->pending)) &&
-           entry->deadline_ms <= turn->time.now_ms) {
-        turn->budget--;
-        if (entry->is_terminated || consumer_is_exhausted(consumer, entry))
-            pending_set_dead(&consumer->pending, entry);
-        else
-            pending_set_due(&consumer->pending, entry);
+    while ((entry = pending_next_out(&consumer->pending)) && entry->deadline_ms <= turn->time.now_ms &&
+           turn_goes_on(turn)) {
+        turn_spend(turn);
+        consumer_expire(consumer, entry);
     }
     if ((entry = pending_next_out(&consumer->pending)))
         turn_until(turn, entry->deadline_ms);
@@ -138,7 +142,7 @@ enum consumer_want consumer_run(struct consumer *consumer, struct consumer_time 
     expire(consumer, &turn);
     dead_run(consumer, &turn);
     deliver(consumer, &turn);
-    scan_stop(consumer);
+    supply_stop(consumer);
     /* What was delivered has deadlines of its own, which may come first. */
     const struct pending_entry *entry = pending_next_out(&consumer->pending);
     if (entry)
@@ -147,7 +151,7 @@ enum consumer_want consumer_run(struct consumer *consumer, struct consumer_time 
     *ret_deadline_ms = turn.deadline_ms;
     if (is_over)
         return CONSUMER_INACTIVE;
-    if (!turn.budget)
+    if (turn.is_spent)
         return CONSUMER_MORE;
     return turn.is_away ? CONSUMER_AWAY : CONSUMER_IDLE;
 }
@@ -186,7 +190,7 @@ bool consumer_needs(const struct consumer *consumer, uint64_t sequence, struct s
         return false;
     if (sequence <= consumer->lasts.until)
         return lasts_have(&consumer->lasts, sequence);
-    return scan_filter(consumer, topic);
+    return supply_filter(consumer, topic);
 }
 
 /* INFO. */

@@ -89,8 +89,8 @@ struct consumer_ops {
     enum consumer_interest (*interest)(void *arg, struct slice topic, struct slice group);
 
     /* A message that will not be delivered again and is not acknowledged: the owner keeps a copy where dead letters are
-     * kept, and does what done_with would ask for. words are the client's (may be empty). False: it cannot be kept now;
-     * it stays pending, and this is asked again. NULL: such messages are dropped. */
+     * kept, and does what done_with would ask for. words are the client's (may be empty). False: it is not kept yet; it
+     * stays pending, and this is asked again by the next runs. NULL: such messages are dropped. */
     bool (*dead)(void *arg, const struct stream_message *message, enum consumer_death death, uint64_t delivery_count,
                  struct slice words);
 

@@ -101,7 +101,7 @@ static bool tally_read(struct consumer *consumer, uint64_t *after, struct consum
     enum stream_found found;
     while ((found = stream_read(consumer->stream, *after, time.wall_ms, &run)) == STREAM_FOUND && budget) {
         for (; budget && stream_run_next(&run, &message); budget--) {
-            *ret_count += message.time_ms >= consumer->skip_before_ms && scan_filter(consumer, message.topic);
+            *ret_count += message.time_ms >= consumer->skip_before_ms && supply_filter(consumer, message.topic);
             *after = message.sequence;
         }
         if (budget && run.last_sequence > *after)
@@ -196,8 +196,8 @@ uint64_t count_after_batch(struct consumer *consumer, struct turn *turn, const s
     uint64_t about = count_about(consumer, turn->time);
     if (count->is_whole && !consumer->lasts.until)
         return about;
-    enum scan_found found = gathered->stop == GATHER_END ? SCAN_END : scan_next(consumer, turn);
-    if (found == SCAN_FOUND || (found != SCAN_END && (lasts_left(consumer) || anything_follows(consumer))))
+    enum supply_found found = gathered->stop == GATHER_END ? SUPPLY_END : supply_next(consumer, turn);
+    if (found == SUPPLY_FOUND || (found != SUPPLY_END && (lasts_left(consumer) || anything_follows(consumer))))
         return about ? about : 1;
     count->messages = 0;
     return count->is_whole ? count_about(consumer, turn->time) : 0;

@@ -73,23 +73,23 @@ static uint64_t size_of(const struct consumer *consumer, const struct candidate 
 
 /* Finding. */
 
-static enum gather_stop stop_of(enum scan_found found)
+static enum gather_stop stop_of(enum supply_found found)
 {
     static const enum gather_stop stops[] = {
-        [SCAN_END] = GATHER_END,
-        [SCAN_AWAY] = GATHER_AWAY,
-        [SCAN_SPENT] = GATHER_SPENT,
-        [SCAN_HELD] = GATHER_FULL,
+        [SUPPLY_END] = GATHER_END,
+        [SUPPLY_AWAY] = GATHER_AWAY,
+        [SUPPLY_SPENT] = GATHER_SPENT,
+        [SUPPLY_HELD] = GATHER_FULL,
     };
     return stops[found];
 }
 
 /* One that is due and is gone is forgotten. True where *ret_stop says how it ended; false: none is due. */
-static bool find_due(struct consumer *consumer, struct candidate *candidate, enum scan_found *ret_found)
+static bool find_due(struct consumer *consumer, struct candidate *candidate, enum supply_found *ret_found)
 {
     while ((candidate->entry = pending_next_due(&consumer->pending))) {
-        *ret_found = scan_at(consumer, candidate->entry->sequence, &candidate->message);
-        if (*ret_found != SCAN_END)
+        *ret_found = supply_at(consumer, candidate->entry->sequence, &candidate->message);
+        if (*ret_found != SUPPLY_END)
             return true;
         consumer_settle(consumer, candidate->entry, false);
     }
@@ -112,10 +112,10 @@ static uint64_t replay_due_ms(const struct consumer *consumer, const struct stre
 
 static enum gather_stop find_new(struct consumer *consumer, struct turn *turn, struct candidate *candidate)
 {
-    enum scan_found found = scan_next(consumer, turn);
-    if (found != SCAN_FOUND)
+    enum supply_found found = supply_next(consumer, turn);
+    if (found != SUPPLY_FOUND)
         return stop_of(found);
-    candidate->message = consumer->scan.next;
+    candidate->message = consumer->supply.next;
     uint64_t due_ms = replay_due_ms(consumer, &candidate->message);
     if (due_ms <= turn->time.now_ms)
         return GATHER_FULL; /* no reason to stop */
@@ -126,22 +126,21 @@ static enum gather_stop find_new(struct consumer *consumer, struct turn *turn, s
 /* True: there is one. */
 static bool find(struct consumer *consumer, struct turn *turn, struct candidate *candidate, enum gather_stop *ret_stop)
 {
-    enum scan_found found;
-    *ret_stop = GATHER_BLOCKED;
-    if (!turn->budget) {
-        *ret_stop = GATHER_SPENT;
+    enum supply_found found;
+    *ret_stop = GATHER_SPENT;
+    if (!turn_goes_on(turn))
         return false;
-    }
     if (find_due(consumer, candidate, &found)) {
-        *ret_stop = found == SCAN_FOUND ? GATHER_FULL : stop_of(found);
-        return found == SCAN_FOUND;
+        *ret_stop = found == SUPPLY_FOUND ? GATHER_FULL : stop_of(found);
+        return found == SUPPLY_FOUND;
     }
     if (is_blocked(consumer))
         consumer_forget_lost(consumer);
+    *ret_stop = GATHER_BLOCKED;
     if (is_blocked(consumer))
         return false;
     *ret_stop = find_new(consumer, turn, candidate);
-    return *ret_stop == GATHER_FULL && consumer->scan.has_next;
+    return *ret_stop == GATHER_FULL && consumer->supply.has_next;
 }
 
 /* Taking. */
@@ -158,7 +157,7 @@ static void take_new(struct consumer *consumer, struct turn *turn, const struct 
     bool is_late = turn->time.now_ms > replay_due_ms(consumer, message) + LATE_MAX_MS;
     consumer->replay_sent_ms = is_late ? turn->time.now_ms : replay_due_ms(consumer, message);
     consumer->replay_time_ms = message->time_ms;
-    scan_take(consumer);
+    supply_take(consumer);
     if (consumer->settings.ack_policy != CONSUMER_ACK_NONE)
         pending_add(&consumer->pending, message->sequence, consumer->consumer_sequence,
                     turn->time.now_ms + consumer_wait_ms(consumer, 1));
@@ -177,7 +176,7 @@ static void take(struct consumer *consumer, struct turn *turn, const struct cand
         .delivery_count = candidate->entry ? candidate->entry->delivery_count : 1,
     };
     gathered->bytes += candidate->size;
-    turn->budget--;
+    turn_spend(turn);
 }
 
 /* Without payload: the headers are written anew, with one more. */
@@ -309,5 +308,5 @@ void gather_deliver(struct consumer *consumer, struct slice topic, const struct 
     consumer->ops->deliver(consumer->arg, topic, gathered->deliveries, gathered->count);
     for (unsigned i = 0; is_done && i < gathered->count; i++)
         consumer->ops->done_with(consumer->arg, gathered->deliveries[i].message.sequence);
-    scan_release(consumer);
+    supply_release(consumer);
 }

@@ -299,3 +299,9 @@ struct pending_entry *pending_after(const struct pending *pending, const struct 
     struct list *next = entry->order.next;
     return next == &pending->order ? NULL : LIST_OWNER(next, struct pending_entry, order);
 }
+
+struct pending_entry *pending_after_dead(const struct pending *pending, const struct pending_entry *entry)
+{
+    struct list *next = entry->line.next;
+    return next == &pending->dead ? NULL : LIST_OWNER(next, struct pending_entry, line);
+}

@@ -75,7 +75,8 @@ struct pending_entry *pending_next_out(const struct pending *pending);
 struct pending_entry *pending_next_due(const struct pending *pending);
 struct pending_entry *pending_next_dead(const struct pending *pending);
 
-/* The next by sequence; NULL: it is the last. */
+/* The next by sequence, and the next of those that are dead; NULL: it is the last. */
 struct pending_entry *pending_after(const struct pending *pending, const struct pending_entry *entry);
+struct pending_entry *pending_after_dead(const struct pending *pending, const struct pending_entry *entry);
 
 #endif

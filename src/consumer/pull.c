@@ -231,7 +231,7 @@ void pull_run(struct consumer *consumer, struct turn *turn)
     struct waiting_request *request;
     enum gather_stop stop = GATHER_FULL;
     size_t left = consumer->waiting.count;
-    while (stop == GATHER_FULL && turn->budget && (request = next_request(consumer, turn, &left)))
+    while (stop == GATHER_FULL && (request = next_request(consumer, turn, &left)) && turn_goes_on(turn))
         stop = serve(consumer, turn, request);
     if (stop == GATHER_END || stop == GATHER_BLOCKED || stop == GATHER_LATER)
         end_no_wait(consumer, stop);

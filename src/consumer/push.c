@@ -119,7 +119,7 @@ enum consumer_interest push_interest(const struct consumer *consumer)
 static void deliver(struct consumer *consumer, struct turn *turn)
 {
     enum gather_stop stop = GATHER_FULL;
-    while (stop == GATHER_FULL && turn->budget && !is_stalled(consumer)) {
+    while (stop == GATHER_FULL && !is_stalled(consumer) && turn_goes_on(turn)) {
         if (push_interest(consumer) != CONSUMER_LISTENS) { /* it has taken as much as it can for now */
             turn_until(turn, turn->time.now_ms + BUSY_MS);
             break;

@@ -169,8 +169,9 @@ static uint64_t good_until(struct stream *stream, uint64_t epoch, uint64_t posit
     return low;
 }
 
-/* Forgets entries behind the position; those that the stream does not keep any more go too. */
-static void clamp_pending(struct consumer *consumer)
+/* Forgets entries behind the position; those that the stream does not keep any more go too. The others are what they
+ * were. */
+static void clamp_pending(struct consumer *consumer, struct consumer_time time)
 {
     struct pending_entry *next, *entry = pending_oldest(&consumer->pending);
     bool is_none = consumer->settings.ack_policy == CONSUMER_ACK_NONE;
@@ -178,6 +179,8 @@ static void clamp_pending(struct consumer *consumer)
         next = pending_after(&consumer->pending, entry);
         if (is_none || entry->sequence > consumer->position)
             pending_remove(&consumer->pending, entry);
+        else if (entry->deadline_ms <= time.now_ms)
+            consumer_expire(consumer, entry);
     }
     consumer_forget_lost(consumer);
 }
@@ -209,7 +212,7 @@ int consumer_load(struct consumer *consumer, struct slice bytes, struct consumer
     take_over(consumer, &state, time);
     pending_finish(&consumer->pending);
     pending_move(&consumer->pending, &state.pending);
-    clamp_pending(consumer);
+    clamp_pending(consumer, time);
     uint64_t end = stream_last(consumer->stream);
     consumer_resume_lasts(consumer, state.lasts_until < end ? state.lasts_until : end, time);
     return 0;

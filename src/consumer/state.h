@@ -3,7 +3,7 @@
  *
  *   consumer.c  life, what is due, INFO        pull.c    who is served next, what requests are told
  *   place.c     where a new one begins         push.c    the deliver topic: windows, heartbeats
- *   scan.c      the next message of the stream ack.c     what clients say
+ *   supply.c      the next message of the stream ack.c     what clients say
  *   gather.c    messages for one receiver      dead.c    what is given up
  *   count.c     how many are still to come     save.c    what outlives the daemon
  */
@@ -24,7 +24,7 @@ struct lasts {
 };
 
 /* Where the next message comes from. Blocks are held within one consumer_run alone. */
-struct scan {
+struct supply {
     struct stream_run run;        /* being read; block NULL: none */
     bool run_is_used;             /* a delivery points into it */
     bool has_next;                /* the message that follows the position */
@@ -71,7 +71,7 @@ struct consumer {
     struct pending pending;
 
     struct waiting waiting;
-    struct scan scan;
+    struct supply supply;
     struct count count;
     struct push push;
     uint64_t begin_first, begin_last; /* what the stream held when the consumer came */
@@ -80,7 +80,6 @@ struct consumer {
     bool is_dirty;
     uint64_t saved_position;
     uint64_t used_ms;             /* when somebody used it */
-    uint64_t dead_due_ms;         /* when dead messages are told again; 0: at once */
     uint64_t replay_end;          /* up to here messages keep their distances in time */
     uint64_t replay_time_ms, replay_sent_ms; /* of the last: when it was kept, and when it was sent */
     size_t reply_prefix_size;     /* of "$JS.ACK.stream.consumer", which clients answer to */
@@ -92,9 +91,22 @@ struct consumer {
 struct turn {
     struct consumer_time time;
     unsigned budget;
+    bool is_spent;                /* there was more to do than the budget allowed */
     bool is_away;                 /* something is on disk */
     uint64_t deadline_ms;
 };
+
+/* Asks whether there is budget for something that is to be done now. */
+static inline bool turn_goes_on(struct turn *turn)
+{
+    turn->is_spent |= turn->budget == 0;
+    return turn->budget != 0;
+}
+
+static inline void turn_spend(struct turn *turn)
+{
+    turn->budget -= turn->budget != 0;
+}
 
 static inline void turn_until(struct turn *turn, uint64_t deadline_ms)
 {
@@ -111,25 +123,25 @@ void consumer_resume_lasts(struct consumer *consumer, uint64_t until, struct con
 void lasts_finish(struct lasts *lasts);
 bool lasts_have(const struct lasts *lasts, uint64_t sequence);
 
-/* scan.c */
-enum scan_found {
-    SCAN_FOUND,
-    SCAN_END,                     /* there is none */
-    SCAN_AWAY,
-    SCAN_SPENT,                   /* the budget is */
-    SCAN_HELD,                    /* too much is held: deliver first */
+/* supply.c */
+enum supply_found {
+    SUPPLY_FOUND,
+    SUPPLY_END,                     /* there is none */
+    SUPPLY_AWAY,
+    SUPPLY_SPENT,                   /* the budget is */
+    SUPPLY_HELD,                    /* too much is held: deliver first */
 };
-/* The next message that is to be delivered, into scan.next. It stays there until it is taken. */
-enum scan_found scan_next(struct consumer *consumer, struct turn *turn);
-/* It is delivered: its run is held until scan_release. */
-void scan_take(struct consumer *consumer);
-/* The message of a sequence, held until scan_release. SCAN_END: it is gone. */
-enum scan_found scan_at(struct consumer *consumer, uint64_t sequence, struct stream_message *ret_message);
+/* The next message that is to be delivered, into supply.next. It stays there until it is taken. */
+enum supply_found supply_next(struct consumer *consumer, struct turn *turn);
+/* It is delivered: its run is held until supply_release. */
+void supply_take(struct consumer *consumer);
+/* The message of a sequence, held until supply_release. SUPPLY_END: it is gone. */
+enum supply_found supply_at(struct consumer *consumer, uint64_t sequence, struct stream_message *ret_message);
 /* Nothing points to what was taken any more. */
-void scan_release(struct consumer *consumer);
+void supply_release(struct consumer *consumer);
 /* Holds nothing. */
-void scan_stop(struct consumer *consumer);
-bool scan_filter(const struct consumer *consumer, struct slice topic);
+void supply_stop(struct consumer *consumer);
+bool supply_filter(const struct consumer *consumer, struct slice topic);
 
 /* gather.c: messages for one receiver. */
 enum gather_stop {
@@ -179,6 +191,8 @@ enum consumer_interest push_interest(const struct consumer *consumer);
 void dead_run(struct consumer *consumer, struct turn *turn);
 /* This message is acknowledged, or gone: it is no longer pending. */
 void consumer_settle(struct consumer *consumer, struct pending_entry *entry, bool is_done);
+/* Its time is over: it is due, or dead. */
+void consumer_expire(struct consumer *consumer, struct pending_entry *entry);
 /* No more than this many may be pending. */
 size_t consumer_pending_max(const struct consumer *consumer);
 /* Forgets what is pending and was kept so long ago that it has made room. */

@@ -313,7 +313,7 @@ bool dead_bury(struct seat *seat, const struct stream_message *message, enum con
     return true;
 }
 
-void dead_finish(struct seat *seat)
+void dead_forget(struct seat *seat)
 {
     while (seat->corpses)
         remove_corpse(&seat->corpses);

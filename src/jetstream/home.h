@@ -149,7 +149,7 @@ void flow_read(struct jetstream *jetstream, const struct letter_text *letter);
 /* dead.c */
 bool dead_bury(struct seat *seat, const struct stream_message *message, enum consumer_death death,
                uint64_t delivery_count, struct slice words);
-void dead_finish(struct seat *seat);
+void dead_forget(struct seat *seat);
 
 /* retention.c */
 void retention_done_with(struct seat *seat, uint64_t sequence);

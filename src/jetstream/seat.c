@@ -154,7 +154,7 @@ void seat_destroy(struct seat *seat, bool forget_it)
     list_remove(&seat->place);
     list_remove(&seat->unsaved);
     list_remove(&seat->pushing);
-    dead_finish(seat);
+    dead_forget(seat);
     if (forget_it) {
         consumer_dismiss(seat->consumer, CONSUMER_STATUS_DELETED);
         answer_all(seat, UINT64_MAX);
