@@ -245,6 +245,8 @@ struct exchange *api_end(struct api_ask *ask)
 {
     struct exchange *exchange = ask->call ? call_end(ask->call) : ask->exchange;
     document_finish(&ask->body);
+    if (ask->free_arg)
+        ask->free_arg(ask->arg);
     free(ask);
     return exchange;
 }

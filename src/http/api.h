@@ -29,6 +29,8 @@ struct api_ask {
     void (*report)(struct api_ask *ask, struct slice reply);
     struct slice stream, consumer;  /* names; empty: not asked for */
     struct slice text;              /* the report's own: what api_begin was given */
+    void *arg;                      /* and what it has put here, freed at the end by free_arg; may be NULL */
+    void (*free_arg)(void *arg);
     struct document body;           /* of the request */
     const char *next_verb;          /* to be asked in the next turn */
     struct exchange *exchange;      /* held from api_send on */

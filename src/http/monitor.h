@@ -4,7 +4,7 @@
  *
  *   varz     the whole: identity, limits, sums            connz    connections, one by one
  *   subsz    what the routers hold                        topicz   the topics seen lately
- *   metrics  all numbers, for Prometheus
+ *   metrics  all numbers, for Prometheus                  jsz      streams and consumers
  *
  * Numbers are those of all workers. The question travels from one to the next (struct survey), each adding its part on
  * its own thread, while the exchange is held. Belongs to the worker that was asked.

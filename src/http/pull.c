@@ -436,12 +436,23 @@ static bool check_names(struct exchange *exchange)
     return good;
 }
 
+/* How many messages may come. False: answered. */
+static bool read_batch(struct exchange *exchange, uint64_t *ret_batch)
+{
+    unsigned max = exchange->http->config->http.poll_limit_max;
+    *ret_batch = BATCH_DEFAULT < max ? BATCH_DEFAULT : max;
+    if (!monitor_parameter(exchange, "batch", max, ret_batch))
+        return false;
+    if (!*ret_batch)
+        answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "batch is a number from 1 to %u.", max);
+    return *ret_batch > 0;
+}
+
 void consumers_pull(struct exchange *exchange)
 {
-    const struct config_http *options = &exchange->http->config->http;
-    uint64_t batch = BATCH_DEFAULT < options->poll_limit_max ? BATCH_DEFAULT : options->poll_limit_max, wait_ms;
-    if (!check_names(exchange) || !monitor_parameter(exchange, "batch", options->poll_limit_max, &batch) ||
-        !calls_read_duration(exchange, "wait", 0, options->poll_wait_max_ms, &wait_ms))
+    uint64_t batch, wait_ms, max_ms = exchange->http->config->http.poll_wait_max_ms;
+    if (!check_names(exchange) || !read_batch(exchange, &batch) ||
+        !calls_read_duration(exchange, "wait", 0, max_ms, &wait_ms))
         return;
     struct pull *pull = pull_create(exchange);
     if (!pull) {
@@ -449,7 +460,7 @@ void consumers_pull(struct exchange *exchange)
         return;
     }
     uint64_t now_ms = loop_now_ms(exchange->http->loop);
-    pull->wanted = batch ? (unsigned)batch : 1;
+    pull->wanted = (unsigned)batch;
     pull->due_ms = now_ms + wait_ms;
     pull->call = call_begin(exchange, &pull_ops, pull);
     if (!pull->call) {

@@ -37,6 +37,7 @@ const struct route routes[] = {
     { HTTP_GET,    "/varz",                             monitor_varz,           RIGHT_MONITOR,   ROUTE_SAFE },
     { HTTP_GET,    "/connz",                            monitor_connz,          RIGHT_MONITOR,   ROUTE_SAFE },
     { HTTP_GET,    "/subsz",                            monitor_subsz,          RIGHT_MONITOR,   ROUTE_SAFE },
+    { HTTP_GET,    "/jsz",                              monitor_jsz,            RIGHT_MONITOR,   ROUTE_SAFE },
     { HTTP_GET,    "/topicz",                           monitor_topics,         RIGHT_MONITOR,   ROUTE_SAFE },
 };
 /* clang-format on */

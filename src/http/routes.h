@@ -71,6 +71,7 @@ void monitor_metrics(struct exchange *exchange);     /* metrics.c   GET /metrics
 void monitor_varz(struct exchange *exchange);        /* varz.c      GET /varz */
 void monitor_connz(struct exchange *exchange);       /* connz.c     GET /connz */
 void monitor_subsz(struct exchange *exchange);       /* subsz.c     GET /subsz */
+void monitor_jsz(struct exchange *exchange);         /* jsz.c       GET /jsz: streams and consumers */
 void monitor_topics(struct exchange *exchange);      /* topicz.c    GET /topicz: topics seen, for the dashboard */
 void page_dashboard(struct exchange *exchange);      /* page.c      GET / */
 void page_file(struct exchange *exchange);           /* page.c      GET /ui/{file}: its style, script, picture */

@@ -10,6 +10,8 @@
 #include "stream/registry.h"
 #include "util/base64.h"
 #include "util/moment.h"
+#include "util/units.h"
+#include "wire/format.h"
 
 enum { PATTERN_SIZE = 2048 };
 
@@ -198,14 +200,25 @@ void streams_purge(struct exchange *exchange)
 
 /* Messages. */
 
+/* 0: the text is no sequence. */
+static uint64_t sequence_of(struct slice text)
+{
+    char digits[UNITS_TEXT_SIZE];
+    uint64_t sequence = 0;
+    if (text.size >= sizeof digits)
+        return 0;
+    *format_slice(digits, text) = '\0';
+    return units_parse_count(digits, &sequence) ? sequence : 0;
+}
+
 /* A number, or "last" with ?topic=. False: answered. */
 static bool write_place(struct exchange *exchange, struct api_ask *ask)
 {
     char topic[PATTERN_SIZE];
     bool bad = false;
-    int64_t sequence = fields_number(ask->text, 0);
+    uint64_t sequence = sequence_of(ask->text);
     bool is_last = slice_is(ask->text, "last") && exchange_query(exchange, "topic", topic, sizeof topic, &bad);
-    if (!is_last && sequence <= 0) {
+    if (!is_last && !sequence) {
         api_refuse(ask, PROBLEM_BAD_PARAMETER, "A message is named by its sequence, or by last with ?topic=.");
         return false;
     }
@@ -213,7 +226,7 @@ static bool write_place(struct exchange *exchange, struct api_ask *ask)
     if (is_last)
         document_text(&ask->body, "last_by_subj", slice_of(topic));
     else
-        document_number(&ask->body, "seq", (uint64_t)sequence);
+        document_number(&ask->body, "seq", sequence);
     document_close(&ask->body, '}');
     return true;
 }

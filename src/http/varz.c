@@ -125,6 +125,7 @@ static void put_stream(struct document *document, const struct http *http, struc
     document_text(document, "name", slice_of(stream_name(stream)));
     document_flag(document, "durable", stream_is_durable(stream));
     put_state(document, &state);
+    document_number(document, "consumers", stream_consumer_count(stream));
     put_bounds(document, http, stream);
     document_close(document, '}');
 }

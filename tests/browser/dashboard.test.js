@@ -23,6 +23,27 @@ suite("the dashboard", {}, (test) => {
         assert.deepEqual(page.faults, []);
     });
 
+    test("shows streams with settings, and who works through them", async ({ open, daemon, publish, topic }) => {
+        const call = async (path, body) => {
+            const answer = await fetch(`${daemon.http}/v1/streams${path}`, { method: "POST", body: JSON.stringify(body) });
+            assert.ok(answer.ok, await answer.clone().text());
+            return answer.json();
+        };
+        await call("", { name: topic, topics: [`${topic}.>`], storage: "memory", bytes_max: "1MiB" });
+        for (let i = 0; i < 3; i++) await publish(`${topic}.a`, `${i}`);
+        const page = await open(daemon.http), box = `#streams-list article[data-key="${topic}"]`;
+        await shows(page, box, new RegExp(`${topic}\\s+in memory[^]*of 1.MiB[^]*Messages\\s+3[^]*Consumers: 0`));
+        await page.click(`${box} summary`);
+        await shows(page, `${box} .consumers`, /It has none/);
+        await page.click(`${box} summary`);
+        await call(`/${topic}/consumers`, { name: "booker" });
+        await call(`/${topic}/consumers/booker/pull?batch=1`, {});
+        await tab_to(page, `${box} summary`);
+        await page.keyboard.press("Enter");
+        await shows(page, `${box} .consumers tbody`, /booker\s+2\s+1\s+0/);
+        assert.deepEqual(page.faults, []);
+    });
+
     test("says so when the server is away, and when it is back", async ({ open, start }) => {
         const daemon = await start({});
         const page = await open(daemon.http);

@@ -118,6 +118,17 @@ suite("the dashboard's policy", {}, (test) => {
     });
 });
 
+/* A stream and a consumer with long names. */
+async function make_stream(daemon, topic) {
+    const post = async (path, body) => {
+        const answer = await fetch(`${daemon.http}/v1/streams${path}`, { method: "POST", body: JSON.stringify(body) });
+        assert.equal(answer.status, 201);
+    };
+    const name = `${topic}-with-a-rather-long-name-${"x".repeat(60)}`;
+    await post("", { name, topics: [`kept.${topic}.>`], storage: "memory", messages_max: 1000 });
+    await post(`/${name}/consumers`, { name: `worker-${"y".repeat(60)}` });
+}
+
 suite("the dashboard's looks", {}, (test) => {
     const screens = [
         ["wide and dark", { viewport: DESKTOP, colorScheme: "dark" }],
@@ -129,11 +140,14 @@ suite("the dashboard's looks", {}, (test) => {
     for (const [name, screen] of screens)
         test(`${name}: nothing is cut off, and there is no barrier that axe knows`, async ({ open, daemon, publish, topic }) => {
             await publish(`${topic}.with.a.name.that.is.rather.long.for.a.small.screen.${"x".repeat(80)}`, "x".repeat(4000));
+            await make_stream(daemon, topic);
             const page = await open(daemon.http, screen);
             await page.selectOption("#watch-form [name=since]", "all");
             await begin_watching(page, `${topic}.>`);
             await shows(page, "#topics tbody", /long/);
             await page.locator("#watch-log summary").first().click();
+            await page.click(`#streams-list article[data-key^="${topic}-"] summary`);
+            await shows(page, `#streams-list article[data-key^="${topic}-"] tbody`, /worker/);
             await page.click("#send-button");
             await shows(page, "#send-answer", /200/);
             for (const panel of PANELS) assert.ok(await page.isVisible(`#${panel} h2`), panel);

@@ -27,7 +27,7 @@ if (spawnSync("curl", ["--version"]).error) {
 class Run {
     async start() {
         this.site = await startSite((name) => this.file(name));
-        this.daemon = await Daemon.start({ http: { origins: this.site.origin } });
+        this.daemon = await Daemon.start({ durable: true, http: { origins: this.site.origin } });
         this.directory = fs.mkdtempSync(path.join(this.daemon.directory, "page-"));
         fs.symlinkSync(path.dirname(process.env.POSTHORN), this.file("build"));
         this.addresses = [

@@ -34,7 +34,8 @@ function bar(name) {
 const KINDS = { "disk-full": "the disk is full", failed: "failed: see the log" };
 
 function fill(box, stream, now) {
-    const kind = box.querySelector(".kind");
+    const kind = box.querySelector(".kind"), summary = box.querySelector("summary");
+    if (summary) set_text(summary, `Consumers: ${whole(stream.consumers)}`);
     kind.classList.toggle("bad", stream.health !== "well");
     set_text(kind, KINDS[stream.health] || (stream.durable ? "on disk" : "in memory"));
     const oldest_ms = stream.messages ? new Date(now.now) - new Date(stream.first_time) : 0;

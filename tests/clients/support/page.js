@@ -51,6 +51,7 @@ const CHANGING = [
     [/\b[0-9a-z]{8,13}-(?=[0-9a-z]+\b)/g, "EPOCH-"],
     [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
     [/^retry: \d+$/gm, "retry: MS"],
+    [/"ack_id":"[\w-]+\.[\w-]+"/g, '"ack_id":"ID"'],
 ];
 
 function normal(text) {
