@@ -34,6 +34,8 @@ COMMAND(consumer_info);
 COMMAND(consumer_edit);
 COMMAND(consumer_remove);
 COMMAND(consumer_next);
+COMMAND(fsck);
+COMMAND(dump);
 COMMAND(top);
 COMMAND(completion);
 COMMAND(help);

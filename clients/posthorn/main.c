@@ -57,6 +57,8 @@ const struct command commands[] = {
     { "reply", "answer requests with a text, an echo or a command", reply_run, &reply_details, NULL },
     { "stream", "make, show and change streams", NULL, &stream_details, stream_commands },
     { "consumer", "make, show and change consumers, and read by them", NULL, &consumer_details, consumer_commands },
+    { "fsck", "check the files of streams, without a server", fsck_run, &fsck_details, NULL },
+    { "dump", "print the messages in them", dump_run, &dump_details, NULL },
     { "bench", "measure a server: rates and latencies", NULL, &bench_details, bench_commands },
     { "top", "watch a server: rates, memory, connections", top_run, &top_details, NULL },
     { "context", "save servers under names", NULL, &context_details, context_commands },

@@ -9,7 +9,7 @@ function __posthorn_in --description 'the words behind posthorn begin with these
     test "$words[2..$last]" = "$argv"
 end
 function __posthorn_commands
-    string split ' ' 'pub sub request reply stream consumer bench top context completion help'
+    string split ' ' 'pub sub request reply stream consumer fsck dump bench top context completion help'
 end
 complete -c posthorn -f
 complete -c posthorn -s h -l help -d 'tell about the command'
@@ -20,6 +20,8 @@ complete -c posthorn -n '__posthorn_is' -a request -d 'send a request and print 
 complete -c posthorn -n '__posthorn_is' -a reply -d 'answer requests with a text, an echo or a command'
 complete -c posthorn -n '__posthorn_is' -a stream -d 'make, show and change streams'
 complete -c posthorn -n '__posthorn_is' -a consumer -d 'make, show and change consumers, and read by them'
+complete -c posthorn -n '__posthorn_is' -a fsck -d 'check the files of streams, without a server'
+complete -c posthorn -n '__posthorn_is' -a dump -d 'print the messages in them'
 complete -c posthorn -n '__posthorn_is' -a bench -d 'measure a server: rates and latencies'
 complete -c posthorn -n '__posthorn_is' -a top -d 'watch a server: rates, memory, connections'
 complete -c posthorn -n '__posthorn_is' -a context -d 'save servers under names'
@@ -338,6 +340,20 @@ complete -c posthorn -n '__posthorn_in consumer next' -l token -x -d 'enter with
 complete -c posthorn -n '__posthorn_in consumer next' -l connect-timeout -x -d 'for each attempt to connect'
 complete -c posthorn -n '__posthorn_in consumer next' -l verbose -s v -d 'tell on standard error of connecting, subscribing and the like'
 complete -c posthorn -n '__posthorn_in consumer next' -a '(posthorn stream list --names --connect-timeout 500ms --timeout 500ms 2>/dev/null)'
+
+complete -c posthorn -n '__posthorn_in fsck' -l json -s j -d 'a JSON object a line for each stream'
+complete -c posthorn -n '__posthorn_in fsck' -l segments -d 'tell of each file'
+complete -c posthorn -n '__posthorn_in fsck' -a '(posthorn stream list --names --connect-timeout 500ms --timeout 500ms 2>/dev/null)'
+
+complete -c posthorn -n '__posthorn_in dump' -l since -x -d 'begin with this one'
+complete -c posthorn -n '__posthorn_in dump' -l count -s n -x -d 'end after N messages'
+complete -c posthorn -n '__posthorn_in dump' -l deleted -d 'print what has been deleted too, as far as it is there'
+complete -c posthorn -n '__posthorn_in dump' -l raw -s r -d 'the payload and a newline, nothing else: %p%n'
+complete -c posthorn -n '__posthorn_in dump' -l null -s 0 -d 'the payload and a NUL byte, nothing else: %p%0'
+complete -c posthorn -n '__posthorn_in dump' -l json -s j -d 'one JSON object a line'
+complete -c posthorn -n '__posthorn_in dump' -l format -s f -x -d 'a format of your own; \'%p\' gives the exact bytes'
+complete -c posthorn -n '__posthorn_in dump' -l timestamps -s t -d 'put the time and a blank before each message (JSON has it anyway)'
+complete -c posthorn -n '__posthorn_in dump' -a '(posthorn stream list --names --connect-timeout 500ms --timeout 500ms 2>/dev/null)'
 
 complete -c posthorn -n '__posthorn_is bench' -a pub -d 'publishing, with nobody listening'
 complete -c posthorn -n '__posthorn_is bench' -a fanout -d 'publishing to many subscribers'

@@ -16,7 +16,7 @@ TREE = os.environ.get("srcdir") or os.path.join(os.path.dirname(os.path.realpath
 COMMANDS = ("pub", "sub", "request", "reply", "bench", "bench pub", "bench fanout", "bench request", "context", "context add",
             "stream", "stream add", "stream list", "stream info", "stream edit", "stream purge", "stream remove", "stream get",
             "stream delete-message", "consumer", "consumer add", "consumer list", "consumer info", "consumer edit", "consumer remove",
-            "consumer next", "context list", "context select", "context show", "context remove", "top", "completion", "help")
+            "consumer next", "fsck", "dump", "context list", "context select", "context show", "context remove", "top", "completion", "help")
 GENERATED = {
     "doc/posthorn.1": ("help", "--manual"),
     "etc/completions/posthorn": ("completion", "bash"),

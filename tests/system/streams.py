@@ -26,12 +26,16 @@ def _directory():
 class Publisher:
     """Publishes, and waits for the acknowledgement."""
 
+    _made = 0
+
     def __init__(self, daemon):
+        Publisher._made += 1
+        self.inbox = f"_INBOX.streams{Publisher._made}"
         self.client = daemon.client()
-        self.client.subscribe("_INBOX.streams", "1")
+        self.client.subscribe(self.inbox, "1")
 
     def __call__(self, topic, body=b"x"):
-        self.client.publish(topic, body, "_INBOX.streams")
+        self.client.publish(topic, body, self.inbox)
         return json.loads(self.client.next().body)
 
     def is_kept_by(self, topic, stream, sequence):
@@ -56,7 +60,7 @@ def what_is_named_keeps_messages_and_a_restart_keeps_those():
                 publish.is_kept_by(f"orders.{sequence}", "orders", sequence)
             publish.is_kept_by("logs.a", "log", 1)
             facts = _streams(daemon)
-            equal((facts["orders"]["messages"], facts["orders"]["storage"], facts["log"]["storage"]), (3, "file", "memory"))
+            equal((facts["orders"]["messages"], facts["orders"]["durable"], facts["log"]["durable"]), (3, True, False))
         with Daemon(config=config, data=data) as daemon:
             daemon.wait_log("stream_opened stream=orders storage=file messages=3 bytes=[1-9][0-9]* first=1 last=3")
             equal(_streams(daemon)["log"]["messages"], 0, "messages of a stream in memory")
