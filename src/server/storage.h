@@ -1,7 +1,7 @@
 /*
  * storage: all that the daemon keeps, as one: the engine of streams in files, the database of settings and positions,
- * and the registry of streams. Opened and closed by the supervisor, in whose thread all of this runs; the workers use what
- * stands in it. Its streams are the business of streams.h.
+ * and the registry of streams. Opened and closed by the supervisor, in whose thread all of this runs; the workers use
+ * what stands in it. Its streams are the business of streams.h.
  *
  *   data_dir/lock           held by the daemon that uses the directory
  *   data_dir/meta.db        settings, positions
