@@ -87,6 +87,7 @@ struct keeper {
     struct stream *stream;         /* a reference */
     struct keeper_sink *sinks;     /* one a topic */
     unsigned sink_count;
+    bool by_interest;              /* it keeps nothing that no consumer wants */
     struct stream_watch watch;
     struct ack_words words;
     struct acks acks, refusals;    /* of what is to be committed first; of what can be said at once */
@@ -273,10 +274,18 @@ static bool has_failed(struct stream *stream)
     return state.health == STREAM_FAILED;
 }
 
+/* Where there is no consumer at all, nothing is wanted: it goes before its publishers are told that it was kept. */
+static void drop_unwanted(const struct keeper *keeper, uint64_t last)
+{
+    if (keeper->by_interest && !stream_consumer_count(keeper->stream))
+        stream_purge(keeper->stream, slice_make(NULL, 0), last + 1, 0);
+}
+
 static void keeper_turn(struct keeper *keeper)
 {
     bool advanced = stream_watch_take(&keeper->watch);
     uint64_t last = stream_last(keeper->stream);
+    drop_unwanted(keeper, last);
     answer_acks(keeper, &keeper->refusals, UINT64_MAX);
     answer_acks(keeper, &keeper->acks, last);
     call_waiters(keeper, last, true);
@@ -406,6 +415,7 @@ static int tie_anew(struct keeper *keeper)
     int error = stream_get_settings(keeper->stream, &settings);
     if (error)
         return error;
+    keeper->by_interest = settings.retention == STREAM_INTEREST;
     if (!is_tied_to(keeper, &settings)) {
         untie_topics(keeper);
         error = tie_topics(keeper, settings.topics, settings.topic_count);

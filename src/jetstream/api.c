@@ -132,6 +132,7 @@ static struct request *request_create(struct jetstream *jetstream, const struct 
     at = append(at, letter->reply, &request->reply);
     append(at, letter->payload, &request->payload);
     request->endpoint = find_endpoint(topic, request->names, &request->rest);
+    request->go = request->endpoint ? request->endpoint->run : NULL;
     return request;
 }
 
@@ -340,7 +341,7 @@ void request_begin(struct jetstream *jetstream, const struct letter_text *letter
     }
     jetstream->request_count++;
     if (read_payload(request))
-        request->endpoint->run(request);
+        request->go(request);
 }
 
 /* Waiting for a stream. */
@@ -382,7 +383,7 @@ void api_retry(struct jetstream *jetstream, struct slice stream)
         jetstream->away_count--;
         if (keeper)
             keeper_attend(keeper, -1);
-        request->endpoint->run(request);
+        request->go(request);
     }
 }
 
@@ -399,7 +400,7 @@ bool api_go_on(struct jetstream *jetstream)
     while (!list_is_empty(&turn)) {
         struct request *request = LIST_OWNER(turn.next, struct request, place);
         list_remove(&request->place);
-        request->endpoint->run(request);
+        request->go(request);
     }
     return !list_is_empty(&jetstream->again);
 }
@@ -448,9 +449,39 @@ void request_survey(struct request *request, void (*visit_fn)(struct request *re
     broker->hooks.survey(broker->hooks.arg, &request->survey);
 }
 
-void request_recheck(struct request *request, struct jetstream *here)
+/* Messages that were taken out. */
+
+static void visit_recheck(struct request *request, struct jetstream *here)
 {
     home_recheck(here, request->names[0]);
+}
+
+static bool has_failed(struct stream *stream)
+{
+    struct stream_state state;
+    stream_get_state(stream, &state);
+    return state.health == STREAM_FAILED;
+}
+
+/* A stream that is gone has taken them with it. */
+static void await_stored(struct request *request)
+{
+    struct stream *stream = stream_registry_find(request->jetstream->registry, request->names[0]);
+    request->go = await_stored;
+    if (!stream || stream_remembered(stream) >= request->sequence)
+        request->settled(request);
+    else if (has_failed(stream))
+        request_fail(request, API_STORE_FAILED, NULL);
+    else
+        request_await(request, stream);
+    stream_destroy(stream);
+}
+
+void request_settle(struct request *request, struct stream *stream, void (*then)(struct request *request))
+{
+    request->sequence = stream_remember(stream);
+    request->settled = then;
+    request_survey(request, visit_recheck, await_stored);
 }
 
 /* On the asker's thread, perhaps while another worker still has the survey: nothing but this is touched. */

@@ -27,6 +27,7 @@ struct request {
 
     /* While it waits. */
     struct slice awaited;            /* the stream that it waits for */
+    void (*go)(struct request *request); /* what is tried again: the endpoint's function, or what it has put here */
     struct survey survey;
     struct meta_job job;
     bool surveying, putting;
@@ -42,6 +43,7 @@ struct request {
     int fault;                       /* what a survey has met, by its number; 0: nothing */
     char sentence[CONSUMER_FAULT_TEXT_SIZE];     /* and in words; "": those of the table */
     uint64_t sequence, count;        /* how far it has come */
+    void (*settled)(struct request *request);
     char text[];                     /* the topic, reply and payload */
 };
 
@@ -75,7 +77,7 @@ void request_answer_message(struct request *request, char *body, size_t head_siz
 void request_answer_status(struct request *request, const char *status);
 void request_end(struct request *request);
 
-/* Tries the endpoint's function again when the stream has gone on; or in the next turn. */
+/* Tries request->go again when the stream has gone on; or in the next turn. */
 void request_await(struct request *request, struct stream *stream);
 void request_again(struct request *request);
 
@@ -83,8 +85,11 @@ void request_again(struct request *request);
 void request_survey(struct request *request, void (*visit)(struct request *request, struct jetstream *here),
                     void (*then)(struct request *request));
 
-/* A visit: the consumers of the stream look whether what they wait for is still there. */
-void request_recheck(struct request *request, struct jetstream *here);
+/*
+ * When messages of the stream have been taken out: has its consumers look whether what they wait for is still there, and
+ * answers by `then` when that they are gone is stored.
+ */
+void request_settle(struct request *request, struct stream *stream, void (*then)(struct request *request));
 
 /* From a visit: puts request->key and request->value (NULL: removal) into meta; then waits for that as well. */
 void request_put(struct request *request, const char *kind);

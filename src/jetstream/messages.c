@@ -245,15 +245,13 @@ void message_delete_api(struct request *request)
     if (!(stream = request_stream(request)))
         return;
     int fault = refuses_delete(stream, &sentence);
-    int error = fault ? 0 : stream_delete(stream, sequence);
-    bool beyond = sequence > stream_last(stream);
-    stream_destroy(stream);
     if (fault)
         request_fail(request, fault, sentence);
-    else if (error)
-        not_deleted(request, sequence, beyond);
+    else if (stream_delete(stream, sequence) != 0)
+        not_deleted(request, sequence, sequence > stream_last(stream));
     else
-        request_survey(request, request_recheck, answer_deleted);
+        request_settle(request, stream, answer_deleted);
+    stream_destroy(stream);
 }
 
 /* DIRECT.GET */

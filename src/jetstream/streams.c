@@ -378,13 +378,13 @@ void stream_purge_api(struct request *request)
     const char *why = refuses_purge(stream, &fault);
     if (!fault && ((below && keep) || (filter.size && !pattern_valid(filter, limits))))
         fault = API_BAD_REQUEST;
-    if (!fault)
-        request->count = stream_purge(stream, filter, below, keep);
-    stream_destroy(stream);
-    if (fault)
+    if (fault) {
         request_fail(request, fault, why);
-    else
-        request_survey(request, request_recheck, answer_purged);
+    } else {
+        request->count = stream_purge(stream, filter, below, keep);
+        request_settle(request, stream, answer_purged);
+    }
+    stream_destroy(stream);
 }
 
 /* INFO. */
