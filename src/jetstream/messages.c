@@ -125,13 +125,26 @@ static enum outcome find_next(struct request *request, struct stream *stream, st
 static enum outcome find_by_sequence(struct stream *stream, uint64_t sequence, struct stream_run *ret_run,
                                      struct stream_message *ret_message)
 {
-    if (!sequence)
-        return OUTCOME_NONE;
     enum stream_found found = stream_read_at(stream, sequence, ret_run);
-    if (found != STREAM_FOUND || stream_run_next(ret_run, ret_message))
-        return outcome_of(found);
-    stream_release(ret_run);
-    return OUTCOME_NONE;
+    if (found == STREAM_FOUND)
+        stream_run_next(ret_run, ret_message);
+    return outcome_of(found);
+}
+
+/* A newer one may supersede it in the midst of this, and is found then. */
+static enum outcome find_last(struct stream *stream, struct slice pattern, struct stream_run *ret_run,
+                              struct stream_message *ret_message)
+{
+    uint64_t sequence, before = 0;
+    for (;;) {
+        enum stream_found found = last_under(stream, pattern, &sequence);
+        if (found != STREAM_FOUND || sequence == before)
+            return outcome_of(found == STREAM_AWAY ? found : STREAM_NONE);
+        enum outcome outcome = find_by_sequence(stream, sequence, ret_run, ret_message);
+        if (outcome != OUTCOME_NONE)
+            return outcome;
+        before = sequence;
+    }
 }
 
 static enum outcome find(struct request *request, struct stream *stream, const struct wanted *wanted,
@@ -142,9 +155,8 @@ static enum outcome find(struct request *request, struct stream *stream, const s
             request->sequence = wanted->sequence ? wanted->sequence : 1;
         return find_next(request, stream, wanted->next_of, ret_run, ret_message);
     }
-    uint64_t sequence = wanted->sequence;
-    enum stream_found found = wanted->last_of.size ? last_under(stream, wanted->last_of, &sequence) : STREAM_FOUND;
-    return found == STREAM_FOUND ? find_by_sequence(stream, sequence, ret_run, ret_message) : outcome_of(found);
+    return wanted->last_of.size ? find_last(stream, wanted->last_of, ret_run, ret_message)
+                                : find_by_sequence(stream, wanted->sequence, ret_run, ret_message);
 }
 
 /* STREAM.MSG.GET */

@@ -32,6 +32,7 @@ bool log_needs_commit(const struct log *log)
     if (!log->files || log->failure)
         return false;
     return unwritten(log) || log->kills.count || log->kills.is_lost || log->retired_count ||
+           (log->remembers && !list_is_empty(&log->unsynced)) ||
            front_is_due(log, front_of(log, log->written_sequence), log->remembers);
 }
 

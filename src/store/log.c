@@ -220,6 +220,41 @@ enum log_found log_find(struct log *log, uint64_t sequence, struct log_place *re
     return LOG_ABSENT;
 }
 
+enum log_found log_find_back(struct log *log, uint64_t sequence, struct log_place *ret_place)
+{
+    size_t place = spans_find(&log->spans, sequence);
+    if (!log->first_sequence || sequence < log->first_sequence)
+        return LOG_ABSENT;
+    for (place += place < log->spans.count; place > 0; place--) {
+        const struct span *span = spans_at(&log->spans, place - 1);
+        uint64_t from = sequence < span->last_sequence ? sequence : span->last_sequence;
+        uint64_t found = span->live_count && from >= span->first_sequence ? span_last_live(span, from) : 0;
+        if (found < log->first_sequence)
+            continue;
+        if (log->files)
+            cache_touch(log, place - 1, false);
+        if (!span->block)
+            return LOG_AWAY;
+        *ret_place = (struct log_place){ .block = span->block, .at = block_find(span->block, found) };
+        return LOG_FOUND;
+    }
+    return LOG_ABSENT;
+}
+
+uint64_t log_next(const struct log *log, uint64_t sequence)
+{
+    const struct span *span;
+    if (!log->first_sequence || sequence <= log->first_sequence)
+        return log->first_sequence;
+    for (size_t place = spans_find(&log->spans, sequence); (span = spans_at(&log->spans, place)); place++) {
+        uint64_t from = sequence > span->first_sequence ? sequence : span->first_sequence;
+        uint64_t found = span->live_count ? span_next_live(span, from) : span->last_sequence + 1;
+        if (found <= span->last_sequence)
+            return found;
+    }
+    return 0;
+}
+
 uint64_t log_first(const struct log *log)
 {
     return log->first_sequence;

@@ -40,10 +40,11 @@ struct log *log_create_memory(void);
 
 /*
  * Opens the log in a directory, which is made where it is missing, and recovers it: reads all segments, cuts a torn
- * tail, steps over damage. visit is called for each live record, the oldest first; it borrows the record. 0 or -errno.
+ * tail, steps over damage. visit is called for each record, the oldest first, as far as it is still there, live or
+ * dead; it borrows the record. 0 or -errno.
  */
 int log_open(const struct files *files, const char *directory, const struct log_options *options,
-             void (*visit)(void *arg, const struct record *record), void *arg, struct log **ret_log);
+             void (*visit)(void *arg, const struct record *record, bool is_live), void *arg, struct log **ret_log);
 
 /* After the committer and the fetcher have let go of it. Writes nothing. Takes NULL. */
 void log_close(struct log *log);
@@ -84,8 +85,14 @@ struct log_place {
 /* The first live record with this sequence or a later one. */
 enum log_found log_find(struct log *log, uint64_t sequence, struct log_place *ret_place);
 
+/* The last live record with this sequence or an earlier one. */
+enum log_found log_find_back(struct log *log, uint64_t sequence, struct log_place *ret_place);
+
 /* The sequence of the first live record; 0: there is none. Never away. */
 uint64_t log_first(const struct log *log);
+
+/* The first live sequence from this one on; 0: there is none. Never away. */
+uint64_t log_next(const struct log *log, uint64_t sequence);
 
 /* How many live records have this sequence or a later one. By spans: quick however many there are. */
 uint64_t log_count_from(const struct log *log, uint64_t sequence);

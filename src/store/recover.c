@@ -10,7 +10,7 @@ enum { SPARE_MAX = 2 };
 
 struct recovery {
     struct log *log;
-    void (*visit)(void *arg, const struct record *record);
+    void (*visit)(void *arg, const struct record *record, bool is_live);
     void *arg;
     struct segment *segment;
     struct span span;           /* of the records read last; size 0: none */
@@ -156,12 +156,10 @@ static int take_record(void *arg, const struct inspect_segment *segment, const s
         return error;
     if (!is_doubtful)
         recovery->segment->last_sequence = record->sequence;
-    if (is_dead)
-        return 0;
-    if (!log->first_sequence)
+    if (!is_dead && !log->first_sequence)
         log->first_sequence = record->sequence;
     if (recovery->visit)
-        recovery->visit(recovery->arg, record);
+        recovery->visit(recovery->arg, record, !is_dead);
     return 0;
 }
 
@@ -272,7 +270,7 @@ static void take_result(struct log *log, const struct inspect_result *result, ui
         log_settle_segment(log, log->segments[i - 1]);
 }
 
-static int recover(struct log *log, void (*visit)(void *arg, const struct record *record), void *arg)
+static int recover(struct log *log, void (*visit)(void *arg, const struct record *record, bool is_live), void *arg)
 {
     struct recovery recovery = { .log = log, .visit = visit, .arg = arg };
     const struct inspect_visitor visitor = {
@@ -320,7 +318,7 @@ static struct log *create(const struct files *files, const char *directory, cons
 }
 
 int log_open(const struct files *files, const char *directory, const struct log_options *options,
-             void (*visit)(void *arg, const struct record *record), void *arg, struct log **ret_log)
+             void (*visit)(void *arg, const struct record *record, bool is_live), void *arg, struct log **ret_log)
 {
     if (strlen(directory) + SEGMENT_NAME_SIZE >= LOG_PATH_SIZE)
         return -ENAMETOOLONG;

@@ -42,6 +42,17 @@ uint64_t span_next_live(const struct span *span, uint64_t sequence)
     return span->first_sequence + (at < end ? at : end);
 }
 
+uint64_t span_last_live(const struct span *span, uint64_t sequence)
+{
+    for (uint64_t end = sequence - span->first_sequence + 1; end > 0; end = (end - 1) / 32 * 32) {
+        uint64_t word = (end - 1) / 32;
+        uint32_t live = ~dead_word(span, word) & (UINT32_MAX >> (32 * (word + 1) - end));
+        if (live)
+            return span->first_sequence + 32 * word + 31 - (unsigned)__builtin_clz(live);
+    }
+    return 0;
+}
+
 uint32_t span_count_live(const struct span *span, uint64_t from, uint64_t to)
 {
     uint64_t at = from - span->first_sequence, end = to - span->first_sequence;

@@ -31,6 +31,9 @@ struct span {
 /* The first live record of this sequence or a later one; last_sequence + 1: there is none. */
 uint64_t span_next_live(const struct span *span, uint64_t sequence);
 
+/* The last live record of this sequence, which the span has, or an earlier one; 0: there is none. */
+uint64_t span_last_live(const struct span *span, uint64_t sequence);
+
 /* How many records are live in [from, to), which the span has. */
 uint32_t span_count_live(const struct span *span, uint64_t from, uint64_t to);
 

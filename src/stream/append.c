@@ -129,7 +129,7 @@ static uint64_t keep(struct stream *stream, const struct newcomer *newcomer)
     stream->appended_bytes += record->size;
     stream->appended_time_ms = newcomer->now_ms;
     stream->last_id = stream_hash_id(stream, newcomer->asks.id);
-    if (!stream->engine)
+    if (!stream->in_files)
         show_at_once(stream);
     if (entry && stream->limits.messages_per_topic_max)
         stream_bound_topic(stream, entry);
@@ -175,7 +175,7 @@ static void remember_id(struct stream *stream, const struct newcomer *newcomer, 
 
 static struct receipt append_one(struct stream *stream, struct newcomer *newcomer)
 {
-    struct receipt receipt = { .stream = stream->name, .epoch = stream->epoch, .durable = stream->engine != NULL };
+    struct receipt receipt = { .stream = stream->name, .epoch = stream->epoch, .durable = stream->in_files };
     struct slice expected = slice_make(NULL, 0);
     read_headers(stream, newcomer);
     expected = newcomer->asks.stream;
@@ -198,9 +198,10 @@ static struct receipt append_one(struct stream *stream, struct newcomer *newcome
 /* True where the engine is to be told that there is something to write. */
 static bool note_appended(struct stream *stream, uint64_t now_ms, const struct stream_watch *own)
 {
-    if (!stream->engine) {
+    if (!stream->in_files) {
         stream_run_purges(stream);
         stream_trim(stream, now_ms);
+        stream_await_age(stream);
         stream_wake(stream, own);
         return false;
     }
@@ -224,7 +225,7 @@ unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_
     }
     if (kept)
         is_news = note_appended(stream, now_ms, own);
-    else if (!stream->engine)
+    else if (!stream->in_files)
         stream_trim(stream, now_ms);
     stream_unlock(stream);
     if (is_news)

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "stream/state.h"
+#include "util/clock.h"
+
+enum { AGE_STEP_MIN_MS = 250, AGE_STEP_MAX_MS = 60000 }; /* how soon and how late age is looked at again */
 
 uint64_t stream_first_time(struct stream *stream)
 {
@@ -97,6 +100,42 @@ void stream_trim_age(struct stream *stream, uint64_t now_ms)
     while (age_max_ms && now_ms > age_max_ms && is_too_old(stream, now_ms - age_max_ms))
         if (!forget_first(stream))
             return;
+}
+
+static bool has_clock(const struct stream *stream)
+{
+    return stream->limits.age_max_ms && stream->engine;
+}
+
+void stream_refresh(struct stream *stream)
+{
+    if (has_clock(stream))
+        stream_trim_age(stream, engine_wall_ms(stream->engine));
+}
+
+bool stream_is_expired(const struct stream *stream, const struct record *record)
+{
+    return has_clock(stream) && record->time_ms + stream->limits.age_max_ms < engine_wall_ms(stream->engine);
+}
+
+uint64_t stream_age_due(struct stream *stream, uint64_t now_ms)
+{
+    uint64_t first = log_first(stream->log);
+    if (!has_clock(stream) || !first || first > stream_shown(stream))
+        return 0;
+    uint64_t first_ms = stream_first_time(stream), wall_ms = engine_wall_ms(stream->engine);
+    uint64_t end_ms = first_ms + stream->limits.age_max_ms + 1, left_ms = end_ms > wall_ms ? end_ms - wall_ms : 0;
+    if (!first_ms || left_ms > AGE_STEP_MAX_MS)
+        left_ms = AGE_STEP_MAX_MS; /* it is away, or the clock may be set meanwhile */
+    return now_ms + (left_ms > AGE_STEP_MIN_MS ? left_ms : AGE_STEP_MIN_MS);
+}
+
+void stream_await_age(struct stream *stream)
+{
+    if (!has_clock(stream) || stream->awaits_age)
+        return;
+    stream->awaits_age = true;
+    engine_commit_at(stream->engine, stream, stream_age_due(stream, clock_monotonic_ms()));
 }
 
 void stream_trim(struct stream *stream, uint64_t now_ms)

@@ -9,12 +9,6 @@
 
 enum { RETRY_MS = 250, FETCH_RETRY_MS = 100 };
 
-static uint64_t wall_ms(const struct stream *stream)
-{
-    const struct stream_engine_options *options = engine_options(stream->engine);
-    return options->wall_ms ? options->wall_ms(options->arg) : clock_wall_ms();
-}
-
 /* Writing down how this life goes. */
 
 static int write_past(struct stream *stream, const struct past *past)
@@ -117,7 +111,7 @@ static bool settle(struct stream *stream)
 {
     bool more = stream_run_purges(stream);
     stream_bound_excess(stream);
-    stream_trim(stream, wall_ms(stream));
+    stream_trim(stream, engine_wall_ms(stream->engine));
     return more;
 }
 
@@ -141,6 +135,17 @@ static int run_job(struct stream *stream, struct log_job *job, const struct mark
     return error;
 }
 
+/* When to come again though nobody asks. */
+static uint64_t due(struct stream *stream, uint64_t now_ms)
+{
+    uint64_t age_due_ms = stream_age_due(stream, now_ms), sync_due_ms = stream->sync_due_ms;
+    if (stream->health == STREAM_FULL)
+        return now_ms + RETRY_MS;
+    if (stream->health == STREAM_FAILED || !sync_due_ms)
+        return age_due_ms;
+    return age_due_ms && age_due_ms < sync_due_ms ? age_due_ms : sync_due_ms;
+}
+
 static uint64_t end(struct stream *stream, struct log_job *job, const struct mark *mark, int error, bool sync,
                     uint64_t now_ms)
 {
@@ -157,12 +162,10 @@ static uint64_t end(struct stream *stream, struct log_job *job, const struct mar
         engine_fetch_soon(stream->engine, stream);
     if (is_news)
         stream_wake(stream, NULL);
-    if (stream->health == STREAM_FULL)
-        return now_ms + RETRY_MS;
-    return stream->health == STREAM_WELL ? stream->sync_due_ms : 0;
+    return due(stream, now_ms);
 }
 
-uint64_t stream_commit(struct stream *stream, uint64_t now_ms)
+static uint64_t commit(struct stream *stream, uint64_t now_ms)
 {
     struct mark mark = { .sequence = 0 };
     struct log_job *job = NULL;
@@ -181,6 +184,22 @@ uint64_t stream_commit(struct stream *stream, uint64_t now_ms)
     uint64_t due_ms = stream->is_removed ? 0 : end(stream, job, &mark, error, sync, now_ms);
     stream_unlock(stream);
     return due_ms;
+}
+
+/* In memory there is nothing but age to look at. */
+static uint64_t tend(struct stream *stream, uint64_t now_ms)
+{
+    stream_lock(stream);
+    stream_refresh(stream);
+    uint64_t due_ms = stream_age_due(stream, now_ms);
+    stream->awaits_age = due_ms != 0;
+    stream_unlock(stream);
+    return due_ms;
+}
+
+uint64_t stream_commit(struct stream *stream, uint64_t now_ms)
+{
+    return stream->in_files ? commit(stream, now_ms) : tend(stream, now_ms);
 }
 
 /* Fetching. */
@@ -233,7 +252,7 @@ uint64_t stream_fetch(struct stream *stream, uint64_t now_ms)
 static void rest(struct stream *stream)
 {
     int error = 0;
-    if (stream->is_removed || stream->health != STREAM_WELL)
+    if (!stream->in_files || stream->is_removed || stream->health != STREAM_WELL)
         return;
     struct log_job *job = log_rest_begin(stream->log, &error);
     if (job) {
@@ -253,7 +272,7 @@ void stream_close(struct stream *stream)
     rest(stream);
     log_close(stream->log);
     stream->log = NULL;
-    if (stream->is_removed && engine_path(stream->engine, stream, true, path, sizeof path) == 0)
+    if (stream->in_files && stream->is_removed && engine_path(stream->engine, stream, true, path, sizeof path) == 0)
         log_remove(engine_files(stream->engine), path); /* what is left goes when the engine is created */
     engine_leave(stream->engine, stream);
     stream_free(stream);

@@ -41,8 +41,7 @@ struct stream_engine {
     pthread_cond_t moved;     /* a stream has left, or its directory has been moved away */
     bool is_running;
     struct engine_thread threads[ENGINE_THREADS];
-    struct list streams;      /* those in files */
-    size_t stream_count;
+    struct list streams;
     struct list closing, removing; /* for the committer */
     struct stream_engine_stats stats;
 };
@@ -55,6 +54,11 @@ const struct files *engine_files(const struct stream_engine *engine)
 const struct stream_engine_options *engine_options(const struct stream_engine *engine)
 {
     return &engine->options;
+}
+
+uint64_t engine_wall_ms(const struct stream_engine *engine)
+{
+    return engine->options.wall_ms ? engine->options.wall_ms(engine->options.arg) : clock_wall_ms();
 }
 
 int engine_path(const struct stream_engine *engine, const struct stream *stream, bool is_removed, char *out,
@@ -121,11 +125,16 @@ void engine_commit_soon(struct stream_engine *engine, struct stream *stream)
     visit_soon(engine, stream, ENGINE_COMMITTER);
 }
 
-void engine_commit_later(struct stream_engine *engine, struct stream *stream)
+void engine_commit_at(struct stream_engine *engine, struct stream *stream, uint64_t due_ms)
 {
     pthread_mutex_lock(&engine->lock);
-    visit_at(engine, stream, ENGINE_COMMITTER, clock_monotonic_ms() + LATER_MS);
+    visit_at(engine, stream, ENGINE_COMMITTER, due_ms);
     pthread_mutex_unlock(&engine->lock);
+}
+
+void engine_commit_later(struct stream_engine *engine, struct stream *stream)
+{
+    engine_commit_at(engine, stream, clock_monotonic_ms() + LATER_MS);
 }
 
 void engine_fetch_soon(struct stream_engine *engine, struct stream *stream)
@@ -290,8 +299,6 @@ int stream_engine_start(struct stream_engine *engine)
 {
     sigset_t all, before;
     int error = 0;
-    if (!engine->directory)
-        return 0;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     engine->is_running = true;
@@ -325,7 +332,7 @@ static struct stream *find_named(const struct stream_engine *engine, const char 
 {
     for (struct list *at = engine->streams.next; at != &engine->streams; at = at->next) {
         struct stream *stream = LIST_OWNER(at, struct stream, place);
-        if (!stream->is_moved && strcmp(stream->name, name) == 0)
+        if (stream->in_files && !stream->is_moved && strcmp(stream->name, name) == 0)
             return stream;
     }
     return NULL;
@@ -334,17 +341,15 @@ static struct stream *find_named(const struct stream_engine *engine, const char 
 int engine_enter(struct stream_engine *engine, struct stream *stream)
 {
     const struct stream *other;
-    int error = engine->directory ? 0 : -ENODEV;
+    int error = stream->in_files && !engine->directory ? -ENODEV : 0;
     pthread_mutex_lock(&engine->lock);
-    while (!error && (other = find_named(engine, stream->name)) != NULL)
+    while (!error && stream->in_files && (other = find_named(engine, stream->name)) != NULL)
         if (atomic_load(&other->reference_count) != 0)
             error = -EBUSY;
         else
             pthread_cond_wait(&engine->moved, &engine->lock);
-    if (!error) {
+    if (!error)
         list_append(&engine->streams, &stream->place);
-        engine->stream_count++;
-    }
     pthread_mutex_unlock(&engine->lock);
     return error;
 }
@@ -353,7 +358,6 @@ void engine_leave(struct stream_engine *engine, struct stream *stream)
 {
     pthread_mutex_lock(&engine->lock);
     list_remove(&stream->place);
-    engine->stream_count--;
     pthread_cond_broadcast(&engine->moved);
     pthread_mutex_unlock(&engine->lock);
 }

@@ -17,13 +17,17 @@ void engine_commit_soon(struct stream_engine *engine, struct stream *stream);
 /* There is something to write that nobody waits for. */
 void engine_commit_later(struct stream_engine *engine, struct stream *stream);
 
+/* To be visited by the committer at this time of the monotonic clock; 0: not. */
+void engine_commit_at(struct stream_engine *engine, struct stream *stream, uint64_t due_ms);
+
 /* Something is wanted that is away, or there is work to go on with. With the stream's lock. */
 void engine_fetch_soon(struct stream_engine *engine, struct stream *stream);
 
 /* The last reference has gone: commits what it has, closes and frees it. Does not wait for that. */
 void engine_close(struct stream_engine *engine, struct stream *stream);
 
-/* Lets a stream use its directory. Waits for one of the same name that is being closed. 0; -EBUSY: one is open. */
+/* Takes a stream in. One in files waits for one of the same name that is being closed. 0; -EBUSY: one is open; -ENODEV:
+ * there is no directory. */
 int engine_enter(struct stream_engine *engine, struct stream *stream);
 
 /* Takes back what engine_enter gave. */
@@ -35,6 +39,7 @@ int engine_remove(struct stream_engine *engine, struct stream *stream);
 /* What all streams use. */
 const struct files *engine_files(const struct stream_engine *engine);
 const struct stream_engine_options *engine_options(const struct stream_engine *engine);
+uint64_t engine_wall_ms(const struct stream_engine *engine);
 
 /* Where a stream is, and where it is moved to when it is removed. */
 int engine_path(const struct stream_engine *engine, const struct stream *stream, bool is_removed, char *out,

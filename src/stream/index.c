@@ -5,8 +5,7 @@
 #include "stream/state.h"
 
 enum {
-    VISIT_SLICE = 1024,   /* chains that are walked before others are let at the stream */
-    SEARCH_WINDOW = 2048, /* sequences that are looked at at once, from the end towards the beginning */
+    VISIT_SLICE = 1024, /* chains that are walked before others are let at the stream */
 };
 
 /* Counting. */
@@ -56,7 +55,7 @@ void stream_index_topics(struct stream *stream)
         stream->topics.keeps_sequences = stream->has_topics = false;
     } else if (stream->topics.keeps_sequences) {
         forget_sequences(stream);
-    } else if (!stream->engine) {
+    } else if (!stream->in_files) {
         stream_count_topics(stream, &budget);
     }
 }
@@ -115,40 +114,32 @@ void stream_forget_topic(struct stream *stream, const struct record *record)
 
 /* Asking. */
 
-/* The last live message of a topic in [first, last]. */
-static enum stream_found search_window(struct stream *stream, struct slice topic, uint64_t first, uint64_t last,
-                                       uint64_t *ret_sequence)
+/* The last message of the topic in a block, up to the place; 0: it has none. */
+static uint64_t search_block(struct log_place place, uint64_t floor, struct slice topic)
 {
-    enum stream_found found = STREAM_NONE;
-    struct log_place place;
-    while (first <= last) {
-        enum log_found there = stream_find(stream, first, &place);
-        if (there != LOG_FOUND)
-            return there == LOG_AWAY ? STREAM_AWAY : found;
-        do {
-            const struct record *record = block_record(place.block, place.at);
-            first = record->sequence + 1;
-            if (record->sequence <= last && slice_equal(record_name(record), topic)) {
-                *ret_sequence = record->sequence;
-                found = STREAM_FOUND;
-            }
-        } while (first <= last && place_next(&place));
+    const struct block *block = place.block;
+    uint64_t found = 0, first = block->first_sequence > floor ? block->first_sequence : floor;
+    for (uint32_t at = block_find(block, first); at <= place.at; at += block_record(block, at)->size) {
+        const struct record *record = block_record(block, at);
+        if (slice_equal(record_name(record), topic) && !block_is_dead(block, record->sequence))
+            found = record->sequence;
     }
     return found;
 }
 
-/* The same for all up to `last`, from the end towards the beginning; *last is moved along. */
+/* The last live message of a topic up to *last, which is moved along from block to block, towards the beginning. */
 static enum stream_found search_back(struct stream *stream, struct slice topic, uint64_t *last, uint64_t *ret_sequence)
 {
-    enum stream_found found = STREAM_NONE;
-    uint64_t floor = log_first(stream->log);
-    while (found == STREAM_NONE && floor && *last >= floor) {
-        uint64_t first = *last >= floor + SEARCH_WINDOW ? *last - SEARCH_WINDOW + 1 : floor;
-        found = search_window(stream, topic, first, *last, ret_sequence);
-        if (found == STREAM_NONE)
-            *last = first - 1;
+    struct log_place place;
+    for (;;) {
+        enum log_found found = stream_find_back(stream, *last, &place);
+        if (found != LOG_FOUND)
+            return found == LOG_AWAY ? STREAM_AWAY : STREAM_NONE;
+        *ret_sequence = search_block(place, log_first(stream->log), topic);
+        if (*ret_sequence)
+            return STREAM_FOUND;
+        *last = place.block->first_sequence - 1;
     }
-    return found;
 }
 
 enum stream_found stream_search_last(struct stream *stream, struct topic_entry *entry)
@@ -160,7 +151,7 @@ enum stream_found stream_search_last(struct stream *stream, struct topic_entry *
     return found;
 }
 
-static enum stream_found find_last(struct stream *stream, struct slice topic, uint64_t *ret_sequence)
+enum stream_found stream_find_last(struct stream *stream, struct slice topic, uint64_t *ret_sequence)
 {
     uint64_t shown = stream_shown(stream);
     struct topic_entry *entry = topics_find(&stream->topics, topic);
@@ -187,7 +178,8 @@ enum stream_found stream_last_of_topic(struct stream *stream, struct slice topic
 {
     uint64_t sequence = 0;
     stream_lock(stream);
-    enum stream_found found = find_last(stream, topic, &sequence);
+    stream_refresh(stream);
+    enum stream_found found = stream_find_last(stream, topic, &sequence);
     stream_unlock(stream);
     *ret_sequence = sequence;
     return found;
@@ -224,6 +216,7 @@ void stream_visit_topics(struct stream *stream, struct slice pattern,
 {
     bool go_on = true;
     stream_lock(stream);
+    stream_refresh(stream);
     if (!pattern_has_wildcard(pattern)) {
         const struct topic_entry *entry = topics_find(&stream->topics, pattern);
         go_on = false;

@@ -66,12 +66,14 @@ static void remember_id(struct recovery *recovery, const struct record *record)
                                               stream->limits.duplicate_ids_max);
 }
 
-static void visit(void *arg, const struct record *record)
+/* Ids outlive their messages. */
+static void visit(void *arg, const struct record *record, bool is_live)
 {
     struct recovery *recovery = arg;
     if (recovery->is_short)
         return;
-    count_topic(recovery, record);
+    if (is_live)
+        count_topic(recovery, record);
     remember_id(recovery, record);
     recovery->stream->appended_time_ms = recovery->stream->last_time_ms = record->time_ms;
 }
@@ -80,7 +82,7 @@ static int recover(struct stream *stream, const char *path)
 {
     const struct stream_engine_options *options = engine_options(stream->engine);
     const struct log_options log_options = { options->segment_size, options->cache_size };
-    uint64_t now_ms = options->wall_ms ? options->wall_ms(options->arg) : clock_wall_ms();
+    uint64_t now_ms = engine_wall_ms(stream->engine);
     uint64_t window_ms = stream->limits.duplicate_window_ms;
     struct recovery recovery = { .stream = stream, .ids_from_ms = now_ms > window_ms ? now_ms - window_ms : 0 };
     int error = log_open(engine_files(stream->engine), path, &log_options, visit, &recovery, &stream->log);
@@ -173,11 +175,14 @@ static int open_in_files(struct stream *stream)
 static int open_stream(struct stream_engine *engine, struct stream *stream, const struct stream_settings *settings)
 {
     int error = set_up(stream, settings);
-    if (error || settings->storage == STREAM_MEMORY)
-        return error ? error : open_in_memory(stream);
+    stream->in_files = settings->storage == STREAM_FILE;
+    if (!error && engine)
+        error = engine_enter(engine, stream);
+    if (error)
+        return error;
     stream->engine = engine;
-    error = engine_enter(engine, stream);
-    if (!error && (error = open_in_files(stream)) != 0)
+    error = stream->in_files ? open_in_files(stream) : open_in_memory(stream);
+    if (error && engine)
         engine_leave(engine, stream);
     return error;
 }

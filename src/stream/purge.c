@@ -119,7 +119,7 @@ int stream_delete(struct stream *stream, uint64_t sequence)
     stream_lock(stream);
     int error = delete(stream, sequence);
     stream_unlock(stream);
-    if (!error && stream->engine)
+    if (!error && stream->in_files)
         engine_commit_later(stream->engine, stream);
     return error;
 }
@@ -128,10 +128,10 @@ uint64_t stream_remember(struct stream *stream)
 {
     stream_lock(stream);
     uint64_t number = ++stream->remember_count;
-    if (!stream->engine)
+    if (!stream->in_files)
         atomic_store_explicit(&stream->remembered_count, number, memory_order_release);
     stream_unlock(stream);
-    if (stream->engine)
+    if (stream->in_files)
         engine_commit_soon(stream->engine, stream);
     return number;
 }
@@ -192,7 +192,7 @@ static void run_purges(struct stream *stream, unsigned *budget)
     bool was_one = stream->purges != NULL;
     while (stream->purges && purge_run(stream, stream->purges, budget))
         free(pop(&stream->purges, &stream->last_purge));
-    if (!was_one || !stream->engine)
+    if (!was_one || !stream->in_files)
         return;
     engine_commit_later(stream->engine, stream);
     if (!stream->purges)
@@ -271,7 +271,7 @@ uint64_t stream_purge(struct stream *stream, struct slice pattern, uint64_t belo
                   (!below_sequence || below_sequence > stream->appended_sequence);
     uint64_t count = is_all ? empty(stream) : purge_some(stream, pattern, below_sequence, keep_count);
     stream_unlock(stream);
-    if (stream->engine)
+    if (stream->in_files)
         engine_commit_later(stream->engine, stream);
     return count;
 }
@@ -313,7 +313,7 @@ static void run_rollups(struct stream *stream)
 
 bool stream_run_purges(struct stream *stream)
 {
-    unsigned budget = stream->engine ? BUDGET : UINT_MAX;
+    unsigned budget = stream->in_files ? BUDGET : UINT_MAX;
     run_rollups(stream);
     run_deletions(stream);
     run_purges(stream, &budget);

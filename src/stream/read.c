@@ -27,6 +27,7 @@ static void hold(const struct stream *stream, struct log_place place, struct str
     bool is_whole = place.block->last_sequence <= shown;
     run->block = block_ref(place.block);
     run->at = place.at;
+    run->first_sequence = block_record(place.block, place.at)->sequence;
     run->end = is_whole ? place.block->used : block_find(place.block, shown + 1);
     run->last_sequence = is_whole ? place.block->last_sequence : shown;
 }
@@ -66,14 +67,39 @@ enum stream_found stream_read(struct stream *stream, uint64_t after, uint64_t no
     return found;
 }
 
+/* The message of that sequence, and no other. */
+static enum stream_found find_at(struct stream *stream, uint64_t sequence, struct stream_run *run)
+{
+    uint64_t next;
+    if (!sequence || !stream_has(stream, sequence))
+        return STREAM_NONE;
+    enum stream_found found = find_run(stream, sequence, run, &next);
+    if (found != STREAM_FOUND || !stream_is_expired(stream, block_record(run->block, run->at)))
+        return found;
+    stream_release(run);
+    return STREAM_NONE;
+}
+
 enum stream_found stream_read_at(struct stream *stream, uint64_t sequence, struct stream_run *ret_run)
 {
     struct stream_run run = { .block = NULL };
-    uint64_t next;
-    enum stream_found found = STREAM_NONE;
     stream_lock(stream);
-    if (sequence && stream_has(stream, sequence))
-        found = find_run(stream, sequence, &run, &next);
+    stream_refresh(stream);
+    enum stream_found found = find_at(stream, sequence, &run);
+    stream_unlock(stream);
+    *ret_run = run;
+    return found;
+}
+
+enum stream_found stream_read_last(struct stream *stream, struct slice topic, struct stream_run *ret_run)
+{
+    struct stream_run run = { .block = NULL };
+    uint64_t sequence = 0;
+    stream_lock(stream);
+    stream_refresh(stream);
+    enum stream_found found = stream_find_last(stream, topic, &sequence);
+    if (found == STREAM_FOUND)
+        found = find_at(stream, sequence, &run);
     stream_unlock(stream);
     *ret_run = run;
     return found;
@@ -84,7 +110,7 @@ bool stream_run_next(struct stream_run *run, struct stream_message *ret_message)
     while (run->at < run->end) {
         const struct record *record = block_record(run->block, run->at);
         run->at += record->size;
-        if (block_is_dead(run->block, record->sequence))
+        if (block_is_dead(run->block, record->sequence) && record->sequence != run->first_sequence)
             continue;
         const char *topic = record_topic(record), *body = topic + record->topic_size;
         *ret_message = (struct stream_message){

@@ -85,6 +85,8 @@ static const char *check_name(const char *name)
 {
     if (!name || !*name)
         return "a stream needs a name";
+    if (strcmp(name, "recent") == 0)
+        return "the name recent is that of the server's own memory";
     if (strlen(name) > NAME_SIZE_MAX)
         return "the name of a stream has at most 255 bytes";
     for (const char *at = name; *at; at++)

@@ -37,7 +37,8 @@ struct purge {
 struct stream {
     pthread_mutex_t lock;         /* of all that follows, but for what is atomic or constant */
     atomic_uint reference_count;
-    struct stream_engine *engine; /* constant; NULL: in memory */
+    struct stream_engine *engine; /* constant; NULL: it has none, and is in memory */
+    bool in_files;                /* constant */
     struct log *log;              /* constant */
     uint64_t epoch;               /* constant */
 
@@ -74,7 +75,7 @@ struct stream {
     size_t deletion_count, deletion_room;
 
     /* In files. */
-    enum stream_health health;
+    atomic_uint health;           /* enum stream_health */
     int error;                    /* -errno of the last try to write; 0: it went well */
     struct past past;             /* its epochs */
     bool past_is_due;             /* it is to be written before anything new is shown */
@@ -83,6 +84,7 @@ struct stream {
     atomic_uint_fast64_t remembered_count; /* of those, what has been done */
     bool is_removed;
     uint64_t sync_due_ms;         /* the monotonic clock; 0: all is synced */
+    bool awaits_age;              /* the engine will come when the oldest message gets too old */
     atomic_uint_fast64_t backlog;
     atomic_uint consumer_count;
     atomic_uint_fast64_t arrivals; /* how often something has come that was away */
@@ -163,6 +165,9 @@ struct stream_limits stream_limits_of(const struct stream_settings *settings);
  * come. */
 enum log_found stream_find(struct stream *stream, uint64_t sequence, struct log_place *ret_place);
 
+/* The last up to this sequence. */
+enum log_found stream_find_back(struct stream *stream, uint64_t sequence, struct log_place *ret_place);
+
 /* How many messages are kept and to be seen. */
 uint64_t stream_count_shown(const struct stream *stream);
 
@@ -179,6 +184,18 @@ void stream_wake(struct stream *stream, const struct stream_watch *own);
 /* Lets go of what is over the bounds, as far as it is to be seen. */
 void stream_trim(struct stream *stream, uint64_t now_ms);
 void stream_trim_age(struct stream *stream, uint64_t now_ms);
+
+/* The same by the engine's clock, for those who look something up. */
+void stream_refresh(struct stream *stream);
+
+/* True where it should have gone already. */
+bool stream_is_expired(const struct stream *stream, const struct record *record);
+
+/* When the oldest gets too old, of the monotonic clock; 0: never. */
+uint64_t stream_age_due(struct stream *stream, uint64_t now_ms);
+
+/* Has the engine come when that is. */
+void stream_await_age(struct stream *stream);
 
 /* The time of the oldest message kept; 0: there is none, or it is away. */
 uint64_t stream_first_time(struct stream *stream);
@@ -202,6 +219,9 @@ void stream_index_topics(struct stream *stream);
 
 /* Goes on with counting them anew. False: what comes next is away, or the budget is used up. */
 bool stream_count_topics(struct stream *stream, unsigned *budget);
+
+/* The newest of a topic that is to be seen. */
+enum stream_found stream_find_last(struct stream *stream, struct slice topic, uint64_t *ret_sequence);
 
 /* Looks for the newest of a topic whose newest has been deleted. */
 enum stream_found stream_search_last(struct stream *stream, struct topic_entry *entry);

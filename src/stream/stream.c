@@ -11,6 +11,8 @@
 /* Ids that a stream with settings remembers: some 500 MiB at the very most. */
 #define DUPLICATE_IDS_MAX (8u << 20)
 
+enum { VISIT_SLICE = 10000 }; /* sequences that are looked at before others are let at the stream */
+
 struct stream *stream_allocate(const char *name)
 {
     struct stream *stream = calloc(1, sizeof *stream + strlen(name) + 1);
@@ -94,7 +96,7 @@ uint64_t stream_epoch(const struct stream *stream)
 
 bool stream_is_durable(const struct stream *stream)
 {
-    return stream->engine != NULL;
+    return stream->in_files;
 }
 
 unsigned stream_consumer_count(const struct stream *stream)
@@ -117,6 +119,11 @@ uint64_t stream_arrivals(const struct stream *stream)
     return atomic_load_explicit(&stream->arrivals, memory_order_acquire);
 }
 
+enum stream_health stream_health(const struct stream *stream)
+{
+    return (enum stream_health)atomic_load_explicit(&stream->health, memory_order_relaxed);
+}
+
 uint64_t stream_backlog(const struct stream *stream)
 {
     return atomic_load_explicit(&stream->backlog, memory_order_relaxed);
@@ -127,15 +134,25 @@ void stream_get_findings(const struct stream *stream, struct log_findings *ret_f
     log_get_findings(stream->log, ret_findings);
 }
 
-enum log_found stream_find(struct stream *stream, uint64_t sequence, struct log_place *ret_place)
+/* What is away is fetched, where there is somebody to do so. */
+static enum log_found bring(struct stream *stream, enum log_found found)
 {
-    enum log_found found = log_find(stream->log, sequence, ret_place);
     if (found != LOG_AWAY)
         return found;
     if (stream->is_removed)
-        return LOG_ABSENT; /* nobody will bring it */
+        return LOG_ABSENT;
     engine_fetch_soon(stream->engine, stream);
     return LOG_AWAY;
+}
+
+enum log_found stream_find(struct stream *stream, uint64_t sequence, struct log_place *ret_place)
+{
+    return bring(stream, log_find(stream->log, sequence, ret_place));
+}
+
+enum log_found stream_find_back(struct stream *stream, uint64_t sequence, struct log_place *ret_place)
+{
+    return bring(stream, log_find_back(stream->log, sequence, ret_place));
 }
 
 uint64_t stream_count_shown(const struct stream *stream)
@@ -188,7 +205,7 @@ int stream_set_settings(struct stream *stream, const struct stream_settings *set
     stream->limits = stream_limits_of(settings);
     stream_index_topics(stream);
     stream_bound_topics(stream);
-    if (stream->engine && stream->is_counting)
+    if (stream->in_files && stream->is_counting)
         engine_fetch_soon(stream->engine, stream);
     stream_unlock(stream);
     if (stream->engine)
@@ -203,7 +220,7 @@ int stream_remove(struct stream *stream)
     stream->health = STREAM_FAILED;
     stream_wake(stream, NULL);
     stream_unlock(stream);
-    return stream->engine ? engine_remove(stream->engine, stream) : 0;
+    return stream->in_files ? engine_remove(stream->engine, stream) : 0;
 }
 
 int stream_get_settings(struct stream *stream, struct stream_settings *ret_settings)
@@ -220,6 +237,7 @@ void stream_get_state(struct stream *stream, struct stream_state *ret_state)
 {
     struct log_state log;
     stream_lock(stream);
+    stream_refresh(stream);
     log_get_state(stream->log, &log);
     uint64_t shown = stream_shown(stream), first = log_first(stream->log), count = stream_count_shown(stream);
     uint64_t waiting_bytes = stream->appended_bytes - stream->shown_bytes;
@@ -236,15 +254,41 @@ void stream_get_state(struct stream *stream, struct stream_state *ret_state)
         .uncommitted_count = stream->appended_sequence - shown,
         .first_time_ms = count ? stream_first_time(stream) : 0,
         .last_time_ms = count ? stream->last_time_ms : 0,
-        .health = stream->health,
+        .health = stream_health(stream),
         .error = stream->error,
     };
     stream_unlock(stream);
 }
 
+/* From a sequence on, a slice of all. Returns where to go on; 0: visit says stop, or all have been visited. */
+static uint64_t visit_deleted(const struct stream *stream, uint64_t from, uint64_t end,
+                              bool (*visit)(void *arg, uint64_t sequence), void *arg)
+{
+    uint64_t to = end - from > VISIT_SLICE ? from + VISIT_SLICE : end;
+    for (uint64_t live; from < to; from++) {
+        live = log_next(stream->log, from);
+        for (; from < to && (!live || from < live); from++)
+            if (!visit(arg, from))
+                return 0;
+    }
+    return to < end ? to : 0;
+}
+
+void stream_visit_deleted(struct stream *stream, bool (*visit)(void *arg, uint64_t sequence), void *arg)
+{
+    struct stream_state state;
+    stream_get_state(stream, &state);
+    for (uint64_t from = state.deleted_count ? state.first_sequence : 0; from;) {
+        stream_lock(stream);
+        from = visit_deleted(stream, from, state.last_sequence + 1, visit, arg);
+        stream_unlock(stream);
+    }
+}
+
 uint64_t stream_count_after(struct stream *stream, uint64_t after)
 {
     stream_lock(stream);
+    stream_refresh(stream);
     uint64_t shown = stream_shown(stream), count = 0;
     if (after < shown)
         count = log_count_from(stream->log, after + 1) - log_count_from(stream->log, shown + 1);

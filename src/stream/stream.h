@@ -83,6 +83,13 @@ int stream_get_settings(struct stream *stream, struct stream_settings *ret_setti
 /* What has grown too old counts until the next append or read. */
 void stream_get_state(struct stream *stream, struct stream_state *ret_state);
 
+/* One load. */
+enum stream_health stream_health(const struct stream *stream);
+
+/* The sequences between the first and the last that are not there, in order, until visit says stop (false). Under the
+ * stream's lock: visit calls nothing here. */
+void stream_visit_deleted(struct stream *stream, bool (*visit)(void *arg, uint64_t sequence), void *arg);
+
 /* What recovery found when it was opened; nothing, for one in memory. Borrowed from the stream. */
 void stream_get_findings(const struct stream *stream, struct log_findings *ret_findings);
 
@@ -183,6 +190,7 @@ struct stream_run {
     struct block *block;
     uint32_t at, end;                /* within the block */
     uint64_t last_sequence;          /* of its last message */
+    uint64_t first_sequence;         /* of its first, which is read whatever becomes of it meanwhile */
     uint64_t gap_first, gap_last;    /* sequences that were asked for and are gone; gap_first 0: none */
 };
 
@@ -193,8 +201,9 @@ struct stream_run {
  */
 enum stream_found stream_read(struct stream *stream, uint64_t after, uint64_t now_ms, struct stream_run *ret_run);
 
-/* Holds a run that begins with the message of that sequence, and no other. */
+/* Holds a run that begins with the message of that sequence, and no other; or with the newest of that topic. */
 enum stream_found stream_read_at(struct stream *stream, uint64_t sequence, struct stream_run *ret_run);
+enum stream_found stream_read_last(struct stream *stream, struct slice topic, struct stream_run *ret_run);
 
 /* The next message of a run; false at its end. */
 bool stream_run_next(struct stream_run *run, struct stream_message *ret_message);

@@ -261,7 +261,8 @@ uint64_t topics_last_up_to(const struct topic_entry *entry, uint64_t sequence)
         uint64_t place = ring_find(entry, sequence + 1);
         return place ? *ring_place(entry, place - 1) : 0;
     }
-    return entry->count == 2 && !entry->first_is_floor && entry->first <= sequence ? entry->first : 0;
+    bool both_are_known = entry->count == 2 && !entry->first_is_floor && !entry->last_is_ceiling;
+    return both_are_known && entry->first <= sequence ? entry->first : 0;
 }
 
 void topics_forget_sequences(struct topics *topics)

@@ -34,6 +34,12 @@ static uint64_t find(struct log *log, uint64_t sequence)
     return log_find(log, sequence, &place) == LOG_FOUND ? block_record(place.block, place.at)->sequence : 0;
 }
 
+static uint64_t find_back(struct log *log, uint64_t sequence)
+{
+    struct log_place place;
+    return log_find_back(log, sequence, &place) == LOG_FOUND ? block_record(place.block, place.at)->sequence : 0;
+}
+
 static struct log_state state_of(const struct log *log)
 {
     struct log_state state;
@@ -176,6 +182,13 @@ struct model {
     uint64_t last;
 };
 
+static uint64_t last_before(const struct model *model, uint64_t sequence)
+{
+    while (sequence > model->last || (sequence && !model->sizes[sequence]))
+        sequence--;
+    return sequence;
+}
+
 static void agree(struct model *model)
 {
     uint64_t count = 0, bytes = 0, first = 0;
@@ -196,6 +209,8 @@ static void agree(struct model *model)
     ck_assert_uint_eq(state.byte_count, bytes);
     ck_assert_uint_eq(log_first(model->log), first);
     ck_assert_uint_eq(find(model->log, from), found);
+    ck_assert_uint_eq(log_next(model->log, from), found);
+    ck_assert_uint_eq(find_back(model->log, from), last_before(model, from));
 }
 
 static void kill_before(struct model *model, uint64_t sequence)

@@ -32,6 +32,16 @@ void kit_fill(struct stream *stream, const char *topic, unsigned count, size_t s
     free(body);
 }
 
+void kit_fill_any(struct stream *stream, const char *topic, unsigned count, size_t size, uint64_t now_ms)
+{
+    char *body = calloc(1, size + 1);
+    const struct message message = { .body = body, .body_size = (uint32_t)size };
+    const struct batch batch = { .topic = slice_of(topic), .messages = &message, .count = 1 };
+    for (unsigned i = 0; i < count; i++)
+        unit_assert(stream_append(stream, &batch, now_ms, NULL) == 1);
+    free(body);
+}
+
 struct receipt kit_append(struct stream *stream, const char *topic, const char *payload, const char *id,
                           uint64_t now_ms)
 {
@@ -110,7 +120,7 @@ void kit_settle(struct stream *stream)
     stream_commit(stream, 0);
 }
 
-const char *kit_list(struct stream *stream)
+static const char *list(struct stream *stream, bool fetches)
 {
     static char text[4096];
     char *out = text;
@@ -119,7 +129,11 @@ const char *kit_list(struct stream *stream)
     enum stream_found found;
     uint64_t after = 0;
     *out = '\0';
-    while ((found = stream_read(stream, after, 0, &run)) == STREAM_FOUND) {
+    while ((found = stream_read(stream, after, 0, &run)) == STREAM_FOUND || (found == STREAM_AWAY && fetches)) {
+        if (found == STREAM_AWAY) {
+            stream_fetch(stream, 1);
+            continue;
+        }
         while (stream_run_next(&run, &message)) {
             out += sprintf(out, out == text ? "%u" : " %u", (unsigned)message.sequence);
             unit_assert(out < text + sizeof text - 32);
@@ -130,6 +144,16 @@ const char *kit_list(struct stream *stream)
     if (found == STREAM_AWAY)
         strcpy(out, " ?");
     return text;
+}
+
+const char *kit_list(struct stream *stream)
+{
+    return list(stream, false);
+}
+
+const char *kit_list_all(struct stream *stream)
+{
+    return list(stream, true);
 }
 
 static void see(struct kit_seen *seen, uint64_t sequence)

@@ -16,6 +16,9 @@ struct stream *kit_create(struct stream_limits limits);
 /* Appends `count` messages of this payload size, each with the sequence that it is expected to get as its beginning. */
 void kit_fill(struct stream *stream, const char *topic, unsigned count, size_t size, uint64_t now_ms);
 
+/* The same where more may be appended than is to be seen, with bytes that mean nothing. */
+void kit_fill_any(struct stream *stream, const char *topic, unsigned count, size_t size, uint64_t now_ms);
+
 /* Appends one message, with an id or NULL, and returns what became of it. */
 struct receipt kit_append(struct stream *stream, const char *topic, const char *payload, const char *id,
                           uint64_t now_ms);
@@ -35,6 +38,9 @@ void kit_settle(struct stream *stream);
 
 /* The sequences that a reader sees, as "1 2 5"; "?" where something is away. Good until the next call. */
 const char *kit_list(struct stream *stream);
+
+/* The same, but what is away is fetched. */
+const char *kit_list_all(struct stream *stream);
 
 /* What reading the stream to its end has shown. */
 struct kit_seen {
