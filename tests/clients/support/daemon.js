@@ -2,7 +2,7 @@
 /*
  * A daemon under test: started on a port of its own, known to be ready by what it says, stopped and waited for.
  *
- * $POSTHORND names the program. A nats-server may stand there too: it is the oracle that shows whether a test
+ * $POSTHORND names the program. Where $ORACLE names a nats-server, that is started instead: it shows whether a test
  * expects what NATS really does. Each program is one row of PROGRAMS.
  */
 const { spawn } = require("node:child_process");
@@ -14,6 +14,7 @@ const readline = require("node:readline");
 
 const DEADLINE_MS = 10_000 * (process.env.PATIENCE || 1);
 const HOST = "127.0.0.1";
+const IS_ORACLE = Boolean(process.env.ORACLE);
 
 const PROGRAMS = {
     posthornd: {
@@ -32,11 +33,17 @@ const PROGRAMS = {
     },
 };
 
-/* options: { token, users: { name: password }, payloadMax, workers, http: { option: value }, recent: { option: value } } */
-function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1, ...options }, httpPort) {
-    const lines = ["[server]", `workers = ${workers}`, "[line]", `listen = ${HOST}:${port}`];
+/*
+ * options: { token, users: { name: password }, payloadMax, workers, http: { option: value }, recent: { option: value },
+ * streams: { name: { option: value } }, durable: true where it is to keep streams in a directory of its own }
+ */
+function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1, dataDir, ...options }, httpPort) {
+    const lines = ["[server]", `workers = ${workers}`];
+    if (dataDir) lines.push(`data_dir = ${dataDir}`);
+    lines.push("[line]", `listen = ${HOST}:${port}`);
     if (payloadMax) lines.push(`payload_size_max = ${payloadMax}`);
     lines.push("[http]", `listen = ${HOST}:${httpPort}`, ...rows(options.http), "[recent]", ...rows(options.recent));
+    for (const [name, section] of Object.entries(options.streams || {})) lines.push(`[stream ${name}]`, ...rows(section));
     for (const [name, password] of Object.entries(users)) lines.push(`[user ${name}]`, `password = ${password}`);
     if (token) lines.push("[user holder]", `token = ${token}`);
     return lines.join("\n") + "\n";
@@ -44,8 +51,9 @@ function posthornConfig(port, { token, users = {}, payloadMax, workers = process
 
 const rows = (section = {}) => Object.entries(section).map(([name, value]) => `${name} = ${value}`);
 
-function natsConfig(port, { token, users, payloadMax }) {
+function natsConfig(port, { token, users, payloadMax, dataDir }) {
     const lines = [`listen: "${HOST}:${port || -1}"`];
+    if (dataDir) lines.push(`jetstream { store_dir: "${dataDir}" }`);
     if (payloadMax) lines.push(`max_payload: ${payloadMax}`);
     if (token) lines.push(`authorization { token: "${token}" }`);
     if (users) {
@@ -63,11 +71,11 @@ class Daemon {
     }
 
     constructor(options) {
-        this.file = process.env.POSTHORND;
+        this.file = process.env.ORACLE || process.env.POSTHORND;
         if (!this.file) throw new Error("set POSTHORND to the daemon's path");
-        this.program = PROGRAMS[path.basename(this.file)] || PROGRAMS.posthornd;
-        this.options = options;
+        this.program = PROGRAMS[IS_ORACLE ? "nats-server" : "posthornd"];
         this.directory = fs.mkdtempSync(path.join(os.tmpdir(), "posthorn-clients-"));
+        this.options = { ...options, dataDir: options.durable && path.join(this.directory, "data") };
     }
 
     async launch(port, httpPort) {
@@ -127,9 +135,13 @@ class Daemon {
 
     /* The same after a crash: whatever was in memory only is lost. */
     async crash() {
+        await this.kill();
+        await this.launch(this.port, this.httpPort);
+    }
+
+    async kill() {
         this.child.kill("SIGKILL");
         await this.exited;
-        await this.launch(this.port, this.httpPort);
     }
 
     async finish() {
@@ -141,4 +153,4 @@ class Daemon {
     }
 }
 
-module.exports = { Daemon, DEADLINE_MS };
+module.exports = { Daemon, DEADLINE_MS, IS_ORACLE };
