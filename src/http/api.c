@@ -176,7 +176,9 @@ static bool read_message(struct api_ask *ask, struct message *ret_message)
     char *out = buffer_reserve(buffer, body->size + 2);
     if (ask->body.failed || !out)
         return false;
-    memcpy(format_slice(out, slice_make(body->data, body->size)), "\r\n", 2);
+    if (body->size)
+        memcpy(out, body->data, body->size);
+    memcpy(out + body->size, "\r\n", 2);
     *ret_message = (struct message){ .body = out, .body_size = (uint32_t)body->size };
     return true;
 }

@@ -92,7 +92,7 @@ def a_stream_of_the_configuration_is_its_own():
     with Daemon(data=True, config=config) as daemon, Http(daemon) as http:
         equal(publish(http, "orders.eu", b"1")["stream"], "orders", "who keeps it")
         equal(_call(http, "GET", "/orders")["topics"], ["orders.>"], "topics")
-        _call(http, "PATCH", "/orders", {"age_max": "1m"}, 409, "not-allowed")
+        _call(http, "PATCH", "/orders", {"age_max": "1h"}, 409, "not-allowed")
         _call(http, "DELETE", "/orders", status=409, kind="not-allowed")
 
 
