@@ -108,49 +108,60 @@ static void put_build(FILE *out)
     prometheus_put_sample(out, family.name, "version", PACKAGE_VERSION, 1);
 }
 
-static double messages(const struct stream_state *state)
+/* What is told of a stream. */
+struct stream_reading {
+    struct stream_state state;
+    unsigned consumer_count;
+};
+
+static double messages(const struct stream_reading *reading)
 {
-    return (double)state->message_count;
+    return (double)reading->state.message_count;
 }
 
-static double stream_bytes(const struct stream_state *state)
+static double stream_bytes(const struct stream_reading *reading)
 {
-    return (double)state->byte_count;
+    return (double)reading->state.byte_count;
 }
 
-static double first_sequence(const struct stream_state *state)
+static double first_sequence(const struct stream_reading *reading)
 {
-    return (double)state->first_sequence;
+    return (double)reading->state.first_sequence;
 }
 
-static double last_sequence(const struct stream_state *state)
+static double last_sequence(const struct stream_reading *reading)
 {
-    return (double)state->last_sequence;
+    return (double)reading->state.last_sequence;
 }
 
-static double uncommitted(const struct stream_state *state)
+static double uncommitted(const struct stream_reading *reading)
 {
-    return (double)state->uncommitted_count;
+    return (double)reading->state.uncommitted_count;
 }
 
-static double topics(const struct stream_state *state)
+static double topics(const struct stream_reading *reading)
 {
-    return (double)state->topic_count;
+    return (double)reading->state.topic_count;
 }
 
-static double duplicates(const struct stream_state *state)
+static double duplicates(const struct stream_reading *reading)
 {
-    return (double)state->duplicate_count;
+    return (double)reading->state.duplicate_count;
 }
 
-static double is_well(const struct stream_state *state)
+static double consumers(const struct stream_reading *reading)
 {
-    return state->health == STREAM_WELL;
+    return reading->consumer_count;
+}
+
+static double is_well(const struct stream_reading *reading)
+{
+    return reading->state.health == STREAM_WELL;
 }
 
 static const struct {
     struct prometheus_family family;
-    double (*read)(const struct stream_state *state);
+    double (*read)(const struct stream_reading *reading);
 } stream_numbers[] = {
     { { "stream_messages", "Messages that a stream keeps", "gauge" }, messages },
     { { "stream_bytes", "Bytes that they take", "gauge" }, stream_bytes },
@@ -159,6 +170,7 @@ static const struct {
     { { "stream_uncommitted", "Messages that are not on disk yet", "gauge" }, uncommitted },
     { { "stream_topics", "Different topics of them, where they are counted", "gauge" }, topics },
     { { "stream_duplicates_total", "Messages not kept again, because their id had been seen", "counter" }, duplicates },
+    { { "stream_consumers", "Consumers of a stream", "gauge" }, consumers },
     { { "stream_well", "1, or 0 where a stream takes no messages", "gauge" }, is_well },
 };
 
@@ -167,16 +179,16 @@ static void put_streams(FILE *out, const struct http *http)
 {
     size_t count;
     struct stream **streams = monitor_list_streams(http, &count);
-    struct stream_state *states = calloc(count ? count : 1, sizeof *states);
-    for (size_t i = 0; states && i < count; i++)
-        states[i] = monitor_state(http, streams[i]);
-    for (size_t n = 0; states && count && n < sizeof stream_numbers / sizeof stream_numbers[0]; n++) {
+    struct stream_reading *readings = calloc(count ? count : 1, sizeof *readings);
+    for (size_t i = 0; readings && i < count; i++)
+        readings[i] = (struct stream_reading){ monitor_state(http, streams[i]), stream_consumer_count(streams[i]) };
+    for (size_t n = 0; readings && count && n < sizeof stream_numbers / sizeof stream_numbers[0]; n++) {
         prometheus_put_family(out, &stream_numbers[n].family);
         for (size_t i = 0; i < count; i++)
             prometheus_put_sample(out, stream_numbers[n].family.name, "stream", stream_name(streams[i]),
-                                  stream_numbers[n].read(&states[i]));
+                                  stream_numbers[n].read(&readings[i]));
     }
-    free(states);
+    free(readings);
     monitor_free_streams(streams, count);
 }
 

@@ -1,15 +1,12 @@
 #include "server/supervisor.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -18,22 +15,21 @@
 #include "server/admission.h"
 #include "server/entrance.h"
 #include "server/health.h"
+#include "server/identity.h"
 #include "server/mail.h"
 #include "server/notify.h"
 #include "server/post.h"
 #include "server/reload.h"
+#include "server/signals.h"
 #include "server/storage.h"
 #include "server/streams.h"
 #include "server/worker.h"
 #include "stream/queue.h"
 #include "stream/stream.h"
-#include "util/clock.h"
 #include "util/log.h"
-#include "util/random.h"
 
 enum {
     WORKERS_AUTO_MAX = 8,
-    SERVER_ID_SIZE = 56, /* as long as the public keys that others use here */
     READY_SIZE = 4096,
     HEALTH_INTERVAL_MS = 1000,
 };
@@ -60,17 +56,13 @@ struct supervisor {
     struct stream *recent;     /* NULL: off */
     struct storage storage;
     struct health health;
-    struct line_identity line_identity;
-    struct http_identity http_identity;
-    char server_id[SERVER_ID_SIZE + 1];
-    char server_name[256], line_host[300], http_host[300]; /* the listeners go before the last client does */
+    struct identity identity;
 
     /* Answers that are awaited from the workers. */
     unsigned quiet_left, stopped_left, alive_left;
 
     struct timer phase_timer, watchdog_timer, health_timer;
-    struct event *signal_event;
-    int signal_fd;
+    struct signals signals;
 };
 
 /* Mail. */
@@ -317,43 +309,21 @@ static bool before_sleep(void *arg)
     return !supervisor->loop.stopping && post_may_sleep(supervisor->office);
 }
 
-/* Signals. They are blocked in every thread and read from a descriptor (signalfd(2)), so that they come between turns,
- * none is missed, and one more at the end does no harm. */
+/* Signals. */
 
-static void on_signal(evutil_socket_t fd, short what, void *arg)
+static void on_signal(void *arg, int number)
 {
     struct supervisor *supervisor = arg;
-    struct signalfd_siginfo signal_info;
-    (void)what;
-    while (read(fd, &signal_info, sizeof signal_info) == (ssize_t)sizeof signal_info)
-        switch (signal_info.ssi_signo) {
-        case SIGHUP:
-            reload_run(&supervisor->reload);
-            break;
-        case SIGUSR2:
-            begin_lame_duck(supervisor);
-            break;
-        default:
-            begin_stop(supervisor);
-        }
-}
-
-static int take_signals(struct supervisor *supervisor)
-{
-    sigset_t ours;
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&ours);
-    sigaddset(&ours, SIGTERM);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGHUP);
-    sigaddset(&ours, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &ours, NULL);
-    supervisor->signal_fd = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (supervisor->signal_fd < 0)
-        return -errno;
-    supervisor->signal_event =
-        event_new(supervisor->loop.base, supervisor->signal_fd, EV_READ | EV_PERSIST, on_signal, supervisor);
-    return supervisor->signal_event && event_add(supervisor->signal_event, NULL) == 0 ? 0 : -ENOMEM;
+    switch (number) {
+    case SIGHUP:
+        reload_run(&supervisor->reload);
+        break;
+    case SIGUSR2:
+        begin_lame_duck(supervisor);
+        break;
+    default:
+        begin_stop(supervisor);
+    }
 }
 
 /* Starting. */
@@ -375,51 +345,6 @@ static unsigned count_workers(const struct config *config)
     return processors < 1 ? 1 : processors > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : (unsigned)processors;
 }
 
-static void set_name(struct supervisor *supervisor)
-{
-    const char *name = supervisor->reload.config->server.name;
-    random_name(supervisor->server_id, SERVER_ID_SIZE);
-    if (name && *name)
-        snprintf(supervisor->server_name, sizeof supervisor->server_name, "%s", name);
-    else if (gethostname(supervisor->server_name, sizeof supervisor->server_name - 1) != 0)
-        strcpy(supervisor->server_name, "posthorn");
-}
-
-/* Copies where a front end listens first. Returns the port; 0: nowhere, or not by TCP. */
-static unsigned copy_where(const struct listener *listener, char *host, size_t size)
-{
-    snprintf(host, size, "%s", listener ? listener_host(listener) : "");
-    return listener ? listener_port(listener) : 0;
-}
-
-static void set_identity(struct supervisor *supervisor)
-{
-    const struct listener *line = entrance_first(supervisor->entrance, FRONT_LINE);
-    const struct listener *http = entrance_first(supervisor->entrance, FRONT_HTTP);
-    set_name(supervisor);
-    supervisor->line_identity = (struct line_identity){
-        .server_id = supervisor->server_id,
-        .server_name = supervisor->server_name,
-        .host = supervisor->line_host,
-        .port = copy_where(line, supervisor->line_host, sizeof supervisor->line_host),
-    };
-    supervisor->http_identity = (struct http_identity){
-        .server_id = supervisor->server_id,
-        .server_name = supervisor->server_name,
-        .line_host = supervisor->line_host,
-        .line_port = supervisor->line_identity.port,
-        .http_host = supervisor->http_host,
-        .http_port = copy_where(http, supervisor->http_host, sizeof supervisor->http_host),
-        .start_time_ms = clock_wall_ms(),
-        .worker_count = supervisor->worker_count,
-    };
-    supervisor->http_identity.engine = supervisor->storage.engine;
-    supervisor->http_identity.registry = supervisor->storage.registry;
-    supervisor->http_identity.meta = supervisor->storage.meta;
-    memcpy(supervisor->http_identity.reply_key, supervisor->storage.secret,
-           sizeof supervisor->http_identity.reply_key);
-}
-
 static int make_recent(struct supervisor *supervisor)
 {
     const struct config *config = supervisor->reload.config;
@@ -433,9 +358,9 @@ static int make_recent(struct supervisor *supervisor)
 static int make_workers(struct supervisor *supervisor)
 {
     supervisor->post = post_create(supervisor->worker_count + 1);
-    supervisor->http_identity.queues = queues_create();
+    supervisor->identity.http.queues = queues_create();
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
-    if (!supervisor->post || !supervisor->http_identity.queues || !supervisor->workers)
+    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->workers)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
@@ -443,8 +368,8 @@ static int make_workers(struct supervisor *supervisor)
             .number = i,
             .worker_count = supervisor->worker_count,
             .post = supervisor->post,
-            .line_identity = &supervisor->line_identity,
-            .http_identity = &supervisor->http_identity,
+            .line_identity = &supervisor->identity.line,
+            .http_identity = &supervisor->identity.http,
             .config = supervisor->reload.config,
             .users = supervisor->reload.users,
             .recent = supervisor->recent,
@@ -475,7 +400,7 @@ static int start_workers(struct supervisor *supervisor)
 static void say_ready(struct supervisor *supervisor)
 {
     char ready[READY_SIZE] = "";
-    log_info("ready", "name=%s workers=%u", supervisor->server_name, supervisor->worker_count);
+    log_info("ready", "name=%s workers=%u", supervisor->identity.server_name, supervisor->worker_count);
     entrance_describe(supervisor->entrance, ready, sizeof ready);
     printf("ready %s\n", ready);
     fflush(stdout);
@@ -515,7 +440,7 @@ static int open_workers(struct supervisor *supervisor)
     if (!error)
         error = make_workers(supervisor);
     if (!error)
-        error = take_signals(supervisor);
+        error = signals_take(&supervisor->signals, supervisor->loop.base, on_signal, supervisor);
     return failed(error);
 }
 
@@ -561,7 +486,8 @@ static int start(struct supervisor *supervisor)
         code = open_storage(supervisor);
     if (code)
         return code;
-    set_identity(supervisor);
+    identity_set(&supervisor->identity, supervisor->reload.config, supervisor->entrance, &supervisor->storage,
+                 supervisor->worker_count);
     code = open_workers(supervisor);
     return code ? code : failed(start_workers(supervisor));
 }
@@ -584,15 +510,12 @@ static void supervisor_finish(struct supervisor *supervisor)
     storage_settle(&supervisor->storage);
     for (unsigned i = 0; supervisor->workers && i < supervisor->worker_count; i++)
         worker_destroy(supervisor->workers[i]);
-    if (supervisor->signal_event)
-        event_free(supervisor->signal_event);
-    if (supervisor->signal_fd >= 0)
-        close(supervisor->signal_fd);
+    signals_finish(&supervisor->signals);
     post_destroy(supervisor->post);
     stream_destroy(supervisor->recent);
     storage_close(&supervisor->storage);
     health_finish(&supervisor->health);
-    queues_destroy(supervisor->http_identity.queues);
+    queues_destroy(supervisor->identity.http.queues);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
     reload_finish(&supervisor->reload);
@@ -619,7 +542,7 @@ int supervisor_run(struct config *config, const struct reload_source *source)
         return EX_OSERR;
     }
     supervisor->loop.wake_fd = -1;
-    supervisor->signal_fd = -1;
+    supervisor->signals.fd = -1;
     apply_log(config);
     raise_descriptor_limit();
     int code = failed(reload_init(&supervisor->reload, config, source));

@@ -277,7 +277,7 @@ def numbers_of_streams_are_counted():
         with Http(daemon) as http:
             text = http.get("/metrics").check(200).body.decode()
         samples = dict(re.findall(r"^posthorn_(\S+) (\S+)$", text, re.M))
-        for name, wanted in (("messages", 5), ("last_sequence", 5), ("topics", 1), ("uncommitted", 0), ("well", 1)):
+        for name, wanted in (("messages", 5), ("last_sequence", 5), ("topics", 1), ("uncommitted", 0), ("consumers", 0), ("well", 1)):
             equal(float(samples[f'stream_{name}{{stream="orders"}}']), wanted, name)
         for name in ("store_commits_total", "store_syncs_total", "store_sync_seconds_total", "store_written_bytes_total", "meta_commits_total"):
             if float(samples[name]) <= 0:
