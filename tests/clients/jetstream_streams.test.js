@@ -223,6 +223,18 @@ streams("limits", (test) => {
         assert.equal(state.last_seq, 30);
     });
 
+    test("of age let the old go, also where nothing new comes", async ({ js, jsm, stream, topic }) => {
+        const age_ms = 400;
+        const name = await stream({ max_age: age_ms * MS, duplicate_window: age_ms * MS });
+        const before = Date.now();
+        await publishAll(js, `${topic}.a`, numbers(5));
+        await until(async () => (await jsm.streams.info(name)).state.messages === 0, "all are too old");
+        assert.ok(Date.now() - before >= age_ms - 5);
+        const { state } = await jsm.streams.info(name);
+        assert.deepEqual([state.first_seq, state.last_seq], [6, 5]);
+        assert.equal((await js.publish(`${topic}.a`, "x")).seq, 6);
+    });
+
     test("of consumers refuse one more", async ({ jsm, stream }) => {
         const name = await stream({ max_consumers: 2 });
         for (const durable_name of ["a", "b"]) await jsm.consumers.add(name, { durable_name, ack_policy: "explicit" });

@@ -75,6 +75,39 @@ streams("a bucket", (test) => {
         assert.equal((await kv.get("a")).string(), "three");
     });
 
+    test("counts right where many writers update by revision", async (given) => {
+        const kv = await bucket(given);
+        await kv.put("count", "0");
+        const writers = await Promise.all(numbers(4).map(async () => new Kvm((await given.open()).client).open(given.topic)));
+        await Promise.all(writers.map(async (own) => {
+            for (let done = 0; done < 25; ) {
+                const entry = await own.get("count");
+                const next = String(Number(entry.string()) + 1);
+                done += await own.update("count", next, entry.revision).then(() => 1, () => 0);
+            }
+        }));
+        assert.equal((await kv.get("count")).string(), "100");
+    });
+
+    test("has a value at every moment while it is written", async (given) => {
+        const kv = await bucket(given);
+        await kv.put("a", "0");
+        const readers = await Promise.all(numbers(3).map(async () => new Kvm((await given.open()).client).open(given.topic)));
+        let over = false;
+        const reading = readers.map(async (own) => {
+            for (let last = 0; !over; ) {
+                const entry = await own.get("a");
+                assert.ok(entry && entry.revision >= last, `revision ${entry?.revision} after ${last}`);
+                last = entry.revision;
+            }
+        });
+        const writing = (async () => {
+            for (const text of numbers(500, 1)) await kv.put("a", text);
+            over = true;
+        })();
+        await Promise.all([writing, ...reading]).finally(() => { over = true; });
+    });
+
     test("deletes and purges, and remembers that it did", async (given) => {
         const kv = await bucket(given, { history: 5 });
         for (const key of ["a", "b"]) for (const text of ["one", "two"]) await kv.put(key, text);
@@ -127,6 +160,14 @@ streams("a bucket", (test) => {
         assert.deepEqual([config.name, config.subjects, config.allow_direct], [`KV_${given.topic}`, [`$KV.${given.topic}.>`], true]);
         const found = (await all(new Kvm(given.client).list())).map((one) => one.bucket);
         assert.ok(found.includes(given.topic));
+    });
+
+    test("forgets what is older than it allows", async (given) => {
+        const kv = await bucket(given, { ttl: 500 });
+        await kv.put("a", "x");
+        const before = Date.now();
+        await until(async () => (await kv.get("a")) === null, "it is forgotten");
+        assert.ok(Date.now() - before >= 400);
     });
 
     test("is gone when it is destroyed", async (given) => {
