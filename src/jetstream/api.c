@@ -271,10 +271,11 @@ static bool read_payload(struct request *request)
             request_fail(request, API_NOT_EMPTY, NULL);
         return empty;
     }
-    request->json = request->payload.size ? api_parse(request->payload) : NULL;
-    if (!request->json)
+    cJSON *json = request->payload.size ? api_parse(request->payload) : NULL;
+    request->json = json;
+    if (!json)
         request_fail(request, API_INVALID_JSON, NULL);
-    return request->json;
+    return json;
 }
 
 static const cJSON *member_of(const struct request *request, const char *name)

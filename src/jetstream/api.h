@@ -86,8 +86,8 @@ void request_survey(struct request *request, void (*visit)(struct request *reque
                     void (*then)(struct request *request));
 
 /*
- * When messages of the stream have been taken out: has its consumers look whether what they wait for is still there, and
- * answers by `then` when that they are gone is stored.
+ * When messages of the stream have been taken out: has its consumers look whether what they wait for is still there,
+ * and answers by `then` when that they are gone is stored.
  */
 void request_settle(struct request *request, struct stream *stream, void (*then)(struct request *request));
 
