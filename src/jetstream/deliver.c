@@ -6,8 +6,8 @@
 enum {
     CHUNK_SIZE = 256 << 10,    /* of messages that are handed out together; one that is larger goes by itself */
     NUMBERS_SIZE_MAX = 5 * (FORMAT_NUMBER_SIZE_MAX + 1),
-    PACE_MAX = 1 << 20,        /* of one consumer in a millisecond: a receiver on another worker is heard no sooner */
-    PACE_MIN = 128 << 10,      /* after that could take no more */
+    WINDOW_MAX = 1 << 20,      /* delivered before it is known how receivers on other workers fare */
+    WINDOW_MIN = 64 << 10,     /* after one of them could take no more */
 };
 
 #define NS_IN_MS 1000000u
@@ -77,19 +77,44 @@ static unsigned measure(const struct seat *seat, const struct consumer_delivery 
     return fit;
 }
 
-/* Whoever cannot take so much is left in peace for a while; and nobody gets more at once than he could complain of. */
-static void heed_stall(struct seat *seat, size_t size)
+/* Whoever cannot take so much is left in peace for a while. */
+static void heed_stall(struct seat *seat)
 {
     struct jetstream *jetstream = seat->home->jetstream;
     struct broker *broker = jetstream->broker;
-    uint64_t now_ms = loop_now_ms(jetstream->loop);
-    if (seat->paced_ms != now_ms)
-        seat->pace = seat->pace < PACE_MIN ? PACE_MIN : seat->pace < PACE_MAX ? 2 * seat->pace : PACE_MAX;
-    seat->paced_size = seat->paced_ms == now_ms ? seat->paced_size + size : size;
-    seat->paced_ms = now_ms;
-    if (broker->stall_ms || broker->parked || seat->paced_size >= seat->pace)
-        seat->stalled_until_ms = now_ms + (broker->stall_ms ? broker->stall_ms : 1);
+    if (broker->stall_ms || broker->parked)
+        seat->stalled_until_ms = loop_now_ms(jetstream->loop) + (broker->stall_ms ? broker->stall_ms : 1);
     broker->stall_ms = 0;
+}
+
+/* Echoes: a survey that asks for nothing. When it is back, what was mailed before it has been delivered, and whoever
+ * could not take it has said so. */
+
+static void echo_visit(struct survey *survey, struct broker *broker)
+{
+    (void)survey;
+    (void)broker;
+}
+
+static void echo_done(struct survey *survey)
+{
+    struct seat *seat = LIST_OWNER(survey, struct seat, echo);
+    seat->echoing = false;
+    seat->window = seat->window < WINDOW_MAX / 2 ? 2 * seat->window : WINDOW_MAX;
+    seat_is_back(seat);
+}
+
+static void wait_for_echo(struct seat *seat, size_t size)
+{
+    struct jetstream *jetstream = seat->home->jetstream;
+    struct broker *broker = jetstream->broker;
+    seat->unechoed += size;
+    if (jetstream->worker_count == 1 || seat->echoing || seat->unechoed < seat->window)
+        return;
+    seat->unechoed = 0;
+    seat->echoing = true;
+    seat->echo = (struct survey){ .visit = echo_visit, .done = echo_done };
+    broker->hooks.survey(broker->hooks.arg, &seat->echo);
 }
 
 static void deliver(void *arg, struct slice topic, const struct consumer_delivery *deliveries, unsigned count)
@@ -113,7 +138,8 @@ static void deliver(void *arg, struct slice topic, const struct consumer_deliver
         count -= fit;
         total += size;
     }
-    heed_stall(seat, total);
+    heed_stall(seat);
+    wait_for_echo(seat, total);
 }
 
 /* Statuses. */
@@ -231,9 +257,11 @@ static enum consumer_interest interest(void *arg, struct slice topic, struct sli
         return CONSUMER_NOBODY;
     if (jetstream->broker->parked || jetstream->is_quiet || seat->stalled_until_ms > loop_now_ms(jetstream->loop))
         return CONSUMER_BUSY;
+    if (seat->echoing)
+        return CONSUMER_BUSY;
     if (!all_are_full(match, topic, found))
         return CONSUMER_LISTENS;
-    seat->pace = 0;
+    seat->window = WINDOW_MIN;
     return CONSUMER_BUSY;
 }
 

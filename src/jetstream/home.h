@@ -52,7 +52,7 @@ struct seat {
     struct list place;               /* in jetstream->ready, while there is something to do */
     struct list unsaved;             /* in jetstream->unsaved */
     struct list pushing;             /* in jetstream->pushing, where it has a deliver topic */
-    struct home *home;               /* NULL: it is gone, and only its last job is still under way */
+    struct home *home;               /* NULL: it is gone, and what others have of it is still under way */
     struct consumer *consumer;
     struct seat *next;               /* in its place of the table */
     uint64_t hash;
@@ -61,9 +61,9 @@ struct seat {
     size_t prefix_size;
     struct timer timer;              /* when the consumer wants to be run */
     uint64_t stalled_until_ms;       /* whom it delivers to can take no more until then */
-    uint64_t paced_ms;               /* when it has delivered last, */
-    size_t paced_size;               /* and how much in that millisecond */
-    size_t pace;                     /* of what may be */
+    struct survey echo;              /* on its way to the receivers on other workers, after a window of deliveries */
+    bool echoing;
+    size_t unechoed, window;         /* bytes */
     bool is_bound;                   /* somebody listens on the deliver topic, as was last seen */
     struct corpse *corpses;
 
@@ -118,6 +118,9 @@ char *seat_settings_text(const struct consumer_settings *settings);
 
 /* Ends a consumer: those who wait for it are told. With forget, meta forgets it. */
 void seat_destroy(struct seat *seat, bool forget);
+
+/* Something of it that was with others is back: it goes on, or is freed where it only waited for that. */
+void seat_is_back(struct seat *seat);
 
 /* There is something to do for it. */
 void seat_is_ready(struct seat *seat);

@@ -263,6 +263,7 @@ void jetstream_destroy(struct jetstream *jetstream)
     jetstream->broker->hooks.interest = NULL; /* nobody is there to be told */
     while ((job = meta_done(NULL, &jetstream->desk)))
         job->finished(job);
+    jetstream->is_ending = true;
     api_finish(jetstream);
     homes_finish(jetstream);
     keepers_destroy(jetstream->keepers);

@@ -10,6 +10,7 @@
 enum {
     SAVE_BYTES_PER_MS = 64 << 10, /* a large position is put the more seldom */
     RETRY_MS = 1000,
+    WINDOW_START = 256 << 10,
 };
 
 void seat_is_ready(struct seat *seat)
@@ -109,6 +110,7 @@ int seat_create(struct home *home, const struct consumer_settings *settings, str
     list_init(&seat->place);
     list_init(&seat->unsaved);
     list_init(&seat->pushing);
+    seat->window = WINDOW_START;
     int error = seat_fill(seat, settings, state);
     if (error) {
         consumer_destroy(seat->consumer);
@@ -164,7 +166,15 @@ void seat_destroy(struct seat *seat, bool forget_it)
     consumer_destroy(seat->consumer);
     seat->consumer = NULL;
     seat->home = NULL;
-    if (!seat->saving)
+    if (home->jetstream->is_ending || (!seat->saving && !seat->echoing))
+        seat_free(seat);
+}
+
+void seat_is_back(struct seat *seat)
+{
+    if (seat->home)
+        seat_is_ready(seat);
+    else if (!seat->saving && !seat->echoing)
         seat_free(seat);
 }
 
@@ -301,7 +311,7 @@ static void save_finished(struct meta_job *job)
     struct seat *seat = LIST_OWNER(job, struct seat, job);
     seat->saving = false;
     if (!seat->home) {
-        seat_free(seat);
+        seat_is_back(seat);
         return;
     }
     if (job->error) {

@@ -36,6 +36,7 @@ struct jetstream {
 
     struct sink api;                  /* under $JS.API.>, for what is published on this worker */
     bool is_open;                     /* it is in the router */
+    bool is_ending;                   /* nothing comes back any more */
     bool is_quiet;                    /* about to stop: takes no requests and hands nothing out any more */
 
     uint64_t quiet_by_ms;             /* by when it is not busy any more, whatever is under way */
