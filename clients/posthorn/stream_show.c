@@ -1,6 +1,7 @@
 /* posthorn stream list and info. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api.h"
 #include "commands.h"
@@ -184,19 +185,31 @@ static void put_state(struct table *table, const cJSON *state)
     put_number(table, "consumers", state, "consumer_count");
 }
 
-/* What has the same offset comes on one page; there are as many as the server has topics. */
+static int compare_topics(const void *a, const void *b)
+{
+    const cJSON *const *left = a, *const *right = b;
+    return strcmp((*left)->string, (*right)->string);
+}
+
+/* Those of one page, in the order of their names; the pages come as the server has them. */
 static void print_topics(const cJSON *state)
 {
-    const cJSON *topic;
+    const cJSON *topic, *topics = object_member(state, "subjects");
+    size_t count = 0;
+    const cJSON **sorted = must(calloc((size_t)cJSON_GetArraySize(topics) + 1, sizeof *sorted));
     struct table table;
     table_init(&table, "rl");
-    cJSON_ArrayForEach(topic, object_member(state, "subjects"))
-    {
-        table_put(&table, "%.0f", topic->valuedouble);
-        table_put(&table, "%s", topic->string);
+    cJSON_ArrayForEach(topic, topics)
+        sorted[count++] = topic;
+    if (count)
+        qsort(sorted, count, sizeof *sorted, compare_topics);
+    for (size_t i = 0; i < count; i++) {
+        table_put(&table, "%.0f", sorted[i]->valuedouble);
+        table_put(&table, "%s", sorted[i]->string);
     }
     table_print(&table, stdout);
     table_finish(&table);
+    free(sorted);
 }
 
 static void print_info(const cJSON *answer)

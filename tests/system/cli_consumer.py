@@ -68,9 +68,9 @@ def where_it_begins_is_said_in_many_ways():
         moment = json.loads(cli.run("stream", "get", "orders", 3, "--json").out)["time"]
         for number, (since, first, shown) in enumerate((
                 ("all", "1", "all"), ("last", "5", "last"), ("last-per-topic", "5", "last-per-topic"), ("4", "4", "4"),
-                ("1h", "1", MOMENT), (moment, "[1-3]", MOMENT), ("2020-01-31T23:59:59Z", "1", MOMENT))):
+                ("1h", "1", MOMENT), (moment, "[1-3]", MOMENT), ("2020-01-31T23:59:59Z", "1", r"2020-01-31T23:59:59(\.0+)?Z"))):
             cli.run("consumer", "add", "orders", f"c{number}", "--since", since, "--filter", "orders.*").check(err="")
-            if not re.fullmatch(shown, _facts(cli.run("consumer", "info", "orders", f"c{number}"))["since"].replace("59Z", "59.0Z")):
+            if not re.fullmatch(shown, _facts(cli.run("consumer", "info", "orders", f"c{number}"))["since"]):
                 raise AssertionError(f"--since {since}: {cli.run('consumer', 'info', 'orders', f'c{number}').out}")
             out = cli.run("consumer", "next", "orders", f"c{number}", "-f", "%q").check(err="").out.decode()
             if not re.fullmatch(first, out):
