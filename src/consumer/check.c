@@ -183,13 +183,15 @@ static const char *const start_names[] = {
 
 static enum consumer_fault start_is_set(const struct consumer_settings *settings, const char *what, char *room)
 {
-    return say_words(room, CONSUMER_FAULT_POLICY, "consumer delivery policy is deliver %s, but optional start %s is also set",
+    return say_words(room, CONSUMER_FAULT_POLICY,
+                     "consumer delivery policy is deliver %s, but optional start %s is also set",
                      start_names[settings->start], what);
 }
 
 static enum consumer_fault start_is_missing(const struct consumer_settings *settings, const char *what, char *room)
 {
-    return say_words(room, CONSUMER_FAULT_POLICY, "consumer delivery policy is deliver %s, but optional %s is not set",
+    return say_words(room, CONSUMER_FAULT_POLICY,
+                     "consumer delivery policy is deliver %s, but optional %s is not set",
                      start_names[settings->start], what);
 }
 

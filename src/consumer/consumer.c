@@ -8,6 +8,7 @@
 enum {
     STALE_MAX = 65536,         /* so many messages may be passed over before it counts as a change */
     FLOW_IDS_PER_MS = 1000,
+    PLACE_AGAIN_MS = 100,
 };
 
 /* Life. */
@@ -42,7 +43,8 @@ int consumer_create(struct stream *stream, const struct consumer_settings *setti
     struct consumer *consumer = calloc(1, sizeof *consumer);
     if (!consumer)
         return -ENOMEM;
-    if (consumer_settings_copy(&consumer->settings, settings) != 0) {
+    if (consumer_settings_copy(&consumer->settings, settings) != 0 || !supply_set_filters(consumer)) {
+        consumer_settings_finish(&consumer->settings);
         free(consumer);
         return -ENOMEM;
     }
@@ -59,6 +61,7 @@ void consumer_destroy(struct consumer *consumer)
     if (!consumer)
         return;
     supply_stop(consumer);
+    free(consumer->supply.filters);
     pending_finish(&consumer->pending);
     waiting_finish(&consumer->waiting);
     lasts_finish(&consumer->lasts);
@@ -78,8 +81,14 @@ int consumer_set_settings(struct consumer *consumer, const struct consumer_setti
     struct consumer_settings copy;
     if (consumer_settings_copy(&copy, settings) != 0)
         return -ENOMEM;
-    consumer_settings_finish(&consumer->settings);
+    struct consumer_settings old = consumer->settings;
     consumer->settings = copy;
+    if (!supply_set_filters(consumer)) {
+        consumer->settings = old;
+        consumer_settings_finish(&copy);
+        return -ENOMEM;
+    }
+    consumer_settings_finish(&old);
     consumer->push.is_active = false; /* it may be another topic */
     consumer->used_ms = time.now_ms;
     note_names(consumer);
@@ -127,9 +136,10 @@ static bool is_inactive(struct consumer *consumer, struct turn *turn)
 
 static void deliver(struct consumer *consumer, struct turn *turn)
 {
-    if (!consumer_place_start(consumer, turn->time))
+    if (!consumer_place_start(consumer, turn->time)) { /* or memory is short: then nobody wakes us */
         turn->is_away = true;
-    else if (consumer_settings_is_push(&consumer->settings))
+        turn_until(turn, turn->time.now_ms + PLACE_AGAIN_MS);
+    } else if (consumer_settings_is_push(&consumer->settings))
         push_run(consumer, turn);
     else
         pull_run(consumer, turn);
@@ -172,6 +182,7 @@ void consumer_recheck(struct consumer *consumer)
     struct pending_entry *next, *entry;
     struct stream_run run;
     consumer_forget_lost(consumer);
+    count_anew(consumer);
     for (entry = pending_oldest(&consumer->pending); entry; entry = next) {
         next = pending_after(&consumer->pending, entry);
         enum stream_found found = stream_read_at(consumer->stream, entry->sequence, &run);
@@ -190,7 +201,7 @@ bool consumer_needs(const struct consumer *consumer, uint64_t sequence, struct s
         return false;
     if (sequence <= consumer->lasts.until)
         return lasts_have(&consumer->lasts, sequence);
-    return supply_filter(consumer, topic);
+    return supply_matches(consumer, topic);
 }
 
 /* INFO. */

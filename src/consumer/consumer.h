@@ -4,8 +4,8 @@
  * callbacks what is to be sent to whom.
  *
  *      stream --read--> filter --new--> to a request, or to the deliver topic --> pending --acknowledged--> gone
- *                                         ^                                        |  |
- *                                         `-- due again: nak, or nobody answers ---'  `-- too often, terminated --> dead
+ *                                       ^                                         |  |
+ *                                       `-- due again: nak, or nobody answers ----'  `-- too often, terminated --> dead
  *
  * A consumer belongs to one thread, its stream's home worker. Its owner feeds it requests and acknowledgements and
  * calls consumer_run whenever something may have changed: a request or an acknowledgement came, the stream's watch was

@@ -1,12 +1,17 @@
 /*
- * How many messages are still to come. Without filters the stream knows. With filters the topics know, but for those that
- * are partly behind the position: of these the share is estimated, or counted where it is near. Between two looks at the
- * topics the number goes down by what is delivered. That none is left is always exact: clients wait for it.
+ * How many messages are still to come. Without filters the stream knows. With filters the topics know, but for those
+ * that are partly behind the position: of these the share is estimated, or counted where it is near. Between two looks
+ * the number goes down by what is delivered: looking costs the more the more there is. That none is left is always
+ * exact: clients wait for it.
  */
 #include "consumer/state.h"
 #include "core/topic.h"
 
-enum { READ_MAX = 4096, VISITS_PER_MS = 64 };
+enum {
+    READ_MAX = 4096,
+    VISITS_PER_MS = 64,
+    MESSAGES_PER_VISIT = 1024,   /* a stream counts by spans, of about so many */
+};
 
 /* All that the stream keeps is named by the filters. */
 static bool is_whole(const struct consumer_settings *settings, const struct stream_settings *stream)
@@ -42,7 +47,7 @@ static uint64_t lasts_left(const struct consumer *consumer)
     return lasts->count - lasts->at;
 }
 
-/* By topics. */
+/* By topics, or by the stream itself. */
 
 struct tally {
     uint64_t after;
@@ -76,9 +81,14 @@ static bool tally_visit(void *arg, const struct stream_topic *topic)
     return true;
 }
 
-static struct tally tally_topics(const struct consumer *consumer, uint64_t after)
+static struct tally tally_about(const struct consumer *consumer, uint64_t after)
 {
     struct tally tally = { .after = after };
+    if (consumer->count.is_whole) {
+        tally.messages = stream_count_after(consumer->stream, after);
+        tally.visited_count = tally.messages / MESSAGES_PER_VISIT;
+        return tally;
+    }
     for (unsigned i = 0; i < consumer->settings.filter_count; i++)
         stream_visit_topics(consumer->stream, slice_of(consumer->settings.filters[i]), tally_visit, &tally);
     return tally;
@@ -101,7 +111,7 @@ static bool tally_read(struct consumer *consumer, uint64_t *after, struct consum
     enum stream_found found;
     while ((found = stream_read(consumer->stream, *after, time.wall_ms, &run)) == STREAM_FOUND && budget) {
         for (; budget && stream_run_next(&run, &message); budget--) {
-            *ret_count += message.time_ms >= consumer->skip_before_ms && supply_filter(consumer, message.topic);
+            *ret_count += message.time_ms >= consumer->skip_before_ms && supply_matches(consumer, message.topic);
             *after = message.sequence;
         }
         if (budget && run.last_sequence > *after)
@@ -116,14 +126,14 @@ static bool tally_read(struct consumer *consumer, uint64_t *after, struct consum
 /* What is near is read where the topics can only guess. */
 static struct tally tally_exactly(struct consumer *consumer, uint64_t after, struct consumer_time time)
 {
-    struct tally tally = tally_topics(consumer, after);
+    struct tally tally = tally_about(consumer, after);
     uint64_t read_count = 0;
     if (!tally.is_estimate)
         return tally;
     if (tally_read(consumer, &after, time, &read_count))
         tally.messages = 0;
     else
-        tally = tally_topics(consumer, after);
+        tally = tally_about(consumer, after);
     tally.messages += read_count;
     return tally;
 }
@@ -132,21 +142,32 @@ uint64_t count_exactly(struct consumer *consumer, struct consumer_time time)
 {
     count_filters(consumer);
     uint64_t after = behind_lasts(consumer), end = stream_last(consumer->stream);
-    if (consumer->count.is_whole)
-        return lasts_left(consumer) + stream_count_after(consumer->stream, after);
     note(consumer, end, time, tally_exactly(consumer, after, time));
     return lasts_left(consumer) + consumer->count.messages;
 }
 
-/* The more topics have to be looked at, the less often they are. */
+/* Without filters each new sequence is one more. */
+static void add_new(struct count *count, uint64_t end)
+{
+    count->messages += end - count->until;
+    count->until = end;
+}
+
+void count_anew(struct consumer *consumer)
+{
+    consumer->count.until = UINT64_MAX;
+    consumer->count.counted_ms = 0;
+}
+
+/* The more has to be looked at, the less often it is. */
 uint64_t count_about(struct consumer *consumer, struct consumer_time time)
 {
     struct count *count = &consumer->count;
     uint64_t after = behind_lasts(consumer), end = stream_last(consumer->stream);
-    if (count->is_whole)
-        return lasts_left(consumer) + stream_count_after(consumer->stream, after);
     if (end != count->until && time.now_ms >= count->counted_ms + count->visited_count / VISITS_PER_MS)
-        note(consumer, end, time, tally_topics(consumer, after));
+        note(consumer, end, time, tally_about(consumer, after));
+    else if (count->is_whole && end > count->until)
+        add_new(count, end);
     return lasts_left(consumer) + count->messages;
 }
 
@@ -178,6 +199,8 @@ static bool search_visit(void *arg, const struct stream_topic *topic)
 static bool anything_follows(const struct consumer *consumer)
 {
     struct search search;
+    if (consumer->count.is_whole)
+        return stream_count_after(consumer->stream, behind_lasts(consumer)) > 0;
     search.after = behind_lasts(consumer);
     search.is_found = false;
     search.name_size = 0;
@@ -192,13 +215,10 @@ static bool anything_follows(const struct consumer *consumer)
 
 uint64_t count_after_batch(struct consumer *consumer, struct turn *turn, const struct gathered *gathered)
 {
-    struct count *count = &consumer->count;
+    bool is_end = gathered->stop == GATHER_END || consumer->position >= stream_last(consumer->stream);
     uint64_t about = count_about(consumer, turn->time);
-    if (count->is_whole && !consumer->lasts.until)
-        return about;
-    enum supply_found found = gathered->stop == GATHER_END ? SUPPLY_END : supply_next(consumer, turn);
+    enum supply_found found = is_end ? SUPPLY_END : supply_next(consumer, turn);
     if (found == SUPPLY_FOUND || (found != SUPPLY_END && (lasts_left(consumer) || anything_follows(consumer))))
         return about ? about : 1;
-    count->messages = 0;
-    return count->is_whole ? count_about(consumer, turn->time) : 0;
+    return consumer->count.messages = 0;
 }

@@ -50,8 +50,8 @@ static unsigned digits_of(uint64_t number)
     return digits;
 }
 
-/* Of the topic for the answer, $JS.ACK.stream.consumer.count.sequence.consumer_sequence.nanoseconds.pending, what follows
- * the consumer. */
+/* Of the topic for the answer, $JS.ACK.stream.consumer.count.sequence.consumer_sequence.nanoseconds.pending, what
+ * follows the consumer. */
 static uint64_t tail_size(const struct consumer *consumer, const struct candidate *candidate)
 {
     enum { TIME_DIGITS = 19 };
@@ -163,7 +163,8 @@ static void take_new(struct consumer *consumer, struct turn *turn, const struct 
                     turn->time.now_ms + consumer_wait_ms(consumer, 1));
 }
 
-static void take(struct consumer *consumer, struct turn *turn, const struct candidate *candidate, struct gathered *gathered)
+static void take(struct consumer *consumer, struct turn *turn, const struct candidate *candidate,
+                 struct gathered *gathered)
 {
     consumer->consumer_sequence++;
     if (candidate->entry)
@@ -190,7 +191,8 @@ static size_t head_size_max(struct slice head)
 }
 
 /* The first of a batch may be as large as it is. */
-static bool has_room_for_head(struct consumer *consumer, const struct candidate *candidate, const struct gathered *gathered)
+static bool has_room_for_head(struct consumer *consumer, const struct candidate *candidate,
+                              const struct gathered *gathered)
 {
     size_t size = head_size_max(candidate->message.head);
     if (!gathered->count)

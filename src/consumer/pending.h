@@ -1,6 +1,6 @@
 /*
- * pending: the messages that a consumer has delivered and that nobody has acknowledged. Each is found by its sequence at
- * once, all stand in the order of their sequences, and each is in one of three states:
+ * pending: the messages that a consumer has delivered and that nobody has acknowledged. Each is found by its sequence
+ * at once, all stand in the order of their sequences, and each is in one of three states:
  *
  *   out    with a client; a heap tells whose time is over first
  *   due    to be delivered again, in the order in which they became so

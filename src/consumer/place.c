@@ -131,7 +131,8 @@ bool consumer_find_lasts(struct consumer *consumer, uint64_t until)
     return true;
 }
 
-/* The policies. Each sets the position by what the stream held when the consumer came; false: it has to be asked again. */
+/* The policies. Each sets the position by what the stream held when the consumer came; false: it has to be asked
+ * again. */
 
 static bool start_at_all(struct consumer *consumer)
 {

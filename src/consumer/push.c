@@ -1,9 +1,9 @@
 /*
  * Push: messages go to the deliver topic as long as somebody listens there.
  *
- * With flow control no more bytes are under way than a window takes. When it is half full the client is asked to answer
- * as soon as it has come so far; each answer opens the window and makes it larger. A client that waits in vain since the
- * question was lost finds it again in a heartbeat.
+ * With flow control no more bytes are under way than a window takes. When it is half full the client is asked to
+ * answer as soon as it has come so far; each answer opens the window and makes it larger. A client that waits in vain
+ * since the question was lost finds it again in a heartbeat.
  */
 #include "consumer/state.h"
 

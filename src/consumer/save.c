@@ -10,7 +10,8 @@
  *     count              of its deliveries, times 2, plus 1 where it is terminated
  *     milliseconds       until its time is over, when this was written
  *
- * What a client was given before a crash it may still acknowledge; so what was pending stays so, for as long as was left.
+ * What a client was given before a crash it may still acknowledge; so what was pending stays so, for as long as was
+ * left.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -47,9 +48,10 @@ size_t consumer_save(struct consumer *consumer, struct consumer_time time, char 
 {
     char *at = out;
     uint64_t sequence = 0, consumer_sequence = 0;
+    uint64_t lasts_until = consumer->is_placed ? consumer->lasts.until : consumer->lasts_until;
     const uint64_t numbers[HEAD_NUMBERS] = {
         stream_epoch(consumer->stream), consumer->position, consumer->consumer_sequence, consumer->skip_before_ms,
-        consumer->lasts.until, consumer->delivered_wall_ms, consumer->acked_wall_ms, consumer->pending.count,
+        lasts_until, consumer->delivered_wall_ms, consumer->acked_wall_ms, consumer->pending.count,
     };
     *at++ = VERSION;
     for (unsigned i = 0; i < HEAD_NUMBERS; i++)

@@ -25,6 +25,10 @@ struct lasts {
 
 /* Where the next message comes from. Blocks are held within one consumer_run alone. */
 struct supply {
+    struct supply_filter {
+        struct slice pattern;     /* of the settings */
+        bool is_literal;
+    } *filters;
     struct stream_run run;        /* being read; block NULL: none */
     bool run_is_used;             /* a delivery points into it */
     bool has_next;                /* the message that follows the position */
@@ -37,13 +41,13 @@ struct supply {
     uint64_t leap_at;             /* so many, and it is asked whether there is any */
 };
 
-/* How many messages that match are still to come, where there are filters. */
+/* How many messages that match are still to come. */
 struct count {
     bool is_whole;                /* all messages match, as far as settings say */
     uint64_t messages;            /* not those of the lasts */
     uint64_t until;               /* the end of the stream when they were counted */
     uint64_t counted_ms;
-    uint64_t visited_count;       /* topics looked at for it: what it costs */
+    uint64_t visited_count;       /* topics, or spans, looked at for it: what it costs */
 };
 
 struct push {
@@ -141,7 +145,10 @@ enum supply_found supply_at(struct consumer *consumer, uint64_t sequence, struct
 void supply_release(struct consumer *consumer);
 /* Holds nothing. */
 void supply_stop(struct consumer *consumer);
-bool supply_filter(const struct consumer *consumer, struct slice topic);
+/* True where the filters let a topic through. */
+bool supply_matches(const struct consumer *consumer, struct slice topic);
+/* After the settings have been set. False: out of memory; then nothing has changed. */
+bool supply_set_filters(struct consumer *consumer);
 
 /* gather.c: messages for one receiver. */
 enum gather_stop {
@@ -166,7 +173,8 @@ struct gathered {
     struct consumer_delivery deliveries[CONSUMER_BATCH_MAX];
 };
 /* What is gathered is pending from now on, and has to be delivered before anything else. */
-void gather(struct consumer *consumer, struct turn *turn, const struct gather_limits *limits, struct gathered *gathered);
+void gather(struct consumer *consumer, struct turn *turn, const struct gather_limits *limits,
+            struct gathered *gathered);
 void gather_deliver(struct consumer *consumer, struct slice topic, const struct gathered *gathered);
 /* How long a client may take over a message that was delivered so often. */
 uint64_t consumer_wait_ms(const struct consumer *consumer, uint32_t delivery_count);
@@ -177,6 +185,8 @@ bool consumer_is_exhausted(const struct consumer *consumer, const struct pending
 void count_filters(struct consumer *consumer);
 /* What follows the position: looked up anew, by reading too where a little will do. */
 uint64_t count_exactly(struct consumer *consumer, struct consumer_time time);
+/* Something has gone that was counted: it is looked at again. */
+void count_anew(struct consumer *consumer);
 /* Quick: about as many. */
 uint64_t count_about(struct consumer *consumer, struct consumer_time time);
 /* How many follow those in the batch: 0 exactly where none does. */

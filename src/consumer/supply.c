@@ -1,4 +1,6 @@
 /* The next message: of the stream, behind the position, of those that match. */
+#include <stdlib.h>
+
 #include "consumer/state.h"
 #include "core/topic.h"
 
@@ -11,13 +13,28 @@ static bool spend(struct turn *turn)
     return goes_on;
 }
 
-bool supply_filter(const struct consumer *consumer, struct slice topic)
+bool supply_set_filters(struct consumer *consumer)
 {
     const struct consumer_settings *settings = &consumer->settings;
-    for (unsigned i = 0; i < settings->filter_count; i++)
-        if (pattern_matches(slice_of(settings->filters[i]), topic))
+    struct supply_filter *filters = NULL;
+    if (settings->filter_count && !(filters = calloc(settings->filter_count, sizeof *filters)))
+        return false;
+    for (unsigned i = 0; i < settings->filter_count; i++) {
+        filters[i].pattern = slice_of(settings->filters[i]);
+        filters[i].is_literal = !pattern_has_wildcard(filters[i].pattern);
+    }
+    free(consumer->supply.filters);
+    consumer->supply.filters = filters;
+    return true;
+}
+
+bool supply_matches(const struct consumer *consumer, struct slice topic)
+{
+    const struct supply_filter *filter = consumer->supply.filters;
+    for (unsigned left = consumer->settings.filter_count; left; left--, filter++)
+        if (filter->is_literal ? slice_equal(filter->pattern, topic) : pattern_matches(filter->pattern, topic))
             return true;
-    return settings->filter_count == 0;
+    return consumer->settings.filter_count == 0;
 }
 
 /* Neighbours often have one topic. Equal ones of a run stand under different addresses, so they are compared. */
@@ -28,7 +45,7 @@ static bool topic_matches(struct consumer *consumer, struct slice topic)
         return true;
     if (!supply->topic.data || !slice_equal(supply->topic, topic)) {
         supply->topic = topic;
-        supply->topic_matches = supply_filter(consumer, topic);
+        supply->topic_matches = supply_matches(consumer, topic);
     }
     return supply->topic_matches;
 }
@@ -37,6 +54,8 @@ static bool is_wanted(struct consumer *consumer, const struct stream_message *me
 {
     if (message->time_ms < consumer->skip_before_ms)
         return false;
+    if (consumer->skip_before_ms)
+        count_anew(consumer); /* without what was passed over */
     consumer->skip_before_ms = 0;
     return topic_matches(consumer, message->topic);
 }

@@ -1,7 +1,7 @@
 /*
- * Fuzz target: a state of a consumer, as it is stored. Bytes that are taken must make a consumer that works and saves a
- * state that is taken again and says the same; others must change nothing. The input is the state, in which the epoch of
- * the stream stands as eight bytes 0xee.
+ * Fuzz target: a state of a consumer, as it is stored. Bytes that are taken must make a consumer that works and saves
+ * a state that is taken again and says the same; others must change nothing. The input is the state, in which the epoch
+ * of the stream stands as eight bytes 0xee.
  */
 #include <stdlib.h>
 #include <string.h>

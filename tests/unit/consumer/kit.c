@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../store/sim.h"
 #include "../stream/kit.h"
 #include "../unit.h"
 
@@ -120,17 +121,32 @@ void owner_set_text(char **place, const char *text)
     *place = text ? strdup(text) : NULL;
 }
 
-void owner_open(struct owner *owner, const char *settings)
+static void open_stream(struct owner *owner, const char *storage, const char *settings)
 {
     char text[512];
-    *owner = (struct owner){ .time = { .now_ms = 1000, .wall_ms = 100000 } };
-    snprintf(text, sizeof text, "{\"name\":\"s\",\"subjects\":[\"t.>\"],\"storage\":\"memory\"%s%s}",
+    snprintf(text, sizeof text, "{\"name\":\"s\",\"subjects\":[\"t.>\"],\"storage\":\"%s\"%s%s}", storage,
              settings ? "," : "", settings ? settings : "");
-    owner->stream = kit_open(NULL, text);
+    owner->stream = kit_open(owner->engine, text);
     consumer_settings_init(&owner->settings);
     owner_set_text(&owner->settings.name, "c");
     owner->settings.durable = true;
     owner->settings.ack_policy = CONSUMER_ACK_EXPLICIT;
+}
+
+void owner_open(struct owner *owner, const char *settings)
+{
+    *owner = (struct owner){ .time = { .now_ms = 1000, .wall_ms = 100000 } };
+    open_stream(owner, "memory", settings);
+}
+
+void owner_open_files(struct owner *owner, const char *settings)
+{
+    *owner = (struct owner){ .time = { .now_ms = 1000, .wall_ms = 100000 }, .sim = sim_create(1) };
+    const struct stream_engine_options options = {
+        .files = sim_files(owner->sim), .directory = "data", .segment_size = 1 << 20, .boot_id = "",
+    };
+    ck_assert_int_eq(stream_engine_create(&options, &owner->engine), 0);
+    open_stream(owner, "file", settings);
 }
 
 void owner_add_filter(struct owner *owner, const char *filter)
@@ -173,6 +189,9 @@ void owner_close(struct owner *owner)
     consumer_destroy(owner->consumer);
     consumer_settings_finish(&owner->settings);
     stream_destroy(owner->stream);
+    stream_engine_destroy(owner->engine);
+    if (owner->sim)
+        sim_destroy(owner->sim);
 }
 
 void owner_restart(struct owner *owner)
@@ -199,11 +218,13 @@ void owner_publish(struct owner *owner, const char *topic, unsigned count)
         snprintf(payload, sizeof payload, "%" PRIu64, stream_last(owner->stream) + 1);
         kit_append(owner->stream, topic, payload, NULL, owner->time.wall_ms);
     }
+    kit_settle(owner->stream);
 }
 
 void owner_publish_bytes(struct owner *owner, const char *topic, size_t size)
 {
     kit_fill(owner->stream, topic, 1, size, owner->time.wall_ms);
+    kit_settle(owner->stream);
 }
 
 static uint64_t number_in(const char *text, const char *name)
@@ -236,20 +257,44 @@ bool owner_ack(struct owner *owner, uint64_t sequence)
     return owner_answer(owner, CONSUMER_ACK, sequence, 0);
 }
 
-const char *owner_run(struct owner *owner)
+static void run(struct owner *owner)
 {
     unsigned rounds = 0;
-    enum consumer_want want;
     do {
         unit_assert(rounds++ < ROUNDS_MAX);
-        want = consumer_run(owner->consumer, owner->time, BUDGET, &owner->deadline_ms);
-    } while (want == CONSUMER_MORE);
-    if (want == CONSUMER_INACTIVE)
+        owner->want = consumer_run(owner->consumer, owner->time, BUDGET, &owner->deadline_ms);
+    } while (owner->want == CONSUMER_MORE);
+    if (owner->want == CONSUMER_INACTIVE)
         say(owner, "inactive");
-    unit_assert(want == CONSUMER_INACTIVE || owner->deadline_ms > owner->time.now_ms);
+    unit_assert(owner->want == CONSUMER_INACTIVE || owner->deadline_ms > owner->time.now_ms);
+}
+
+static const char *said(struct owner *owner)
+{
     owner->said[owner->said_size] = '\0';
     owner->said_size = 0;
     return owner->said;
+}
+
+const char *owner_run(struct owner *owner)
+{
+    run(owner);
+    return said(owner);
+}
+
+bool owner_is_away(const struct owner *owner)
+{
+    return owner->want == CONSUMER_AWAY;
+}
+
+const char *owner_run_with_disk(struct owner *owner, unsigned *ret_count)
+{
+    *ret_count = 0;
+    for (run(owner); owner_is_away(owner); run(owner)) {
+        unit_assert(++*ret_count < ROUNDS_MAX);
+        kit_settle(owner->stream);
+    }
+    return said(owner);
 }
 
 const char *owner_wait(struct owner *owner, uint64_t ms)

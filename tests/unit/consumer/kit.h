@@ -6,8 +6,12 @@
 
 enum { OWNER_SAID_SIZE = 1 << 16, OWNER_NOBODY_MAX = 4 };
 
+struct sim;
+
 /* Embedded in the test. */
 struct owner {
+    struct sim *sim;                 /* of a stream in files; NULL: in memory */
+    struct stream_engine *engine;
     struct stream *stream;
     struct consumer *consumer;
     struct consumer_settings settings;
@@ -21,11 +25,15 @@ struct owner {
     size_t said_size;
     uint64_t delivered_bytes;
     unsigned delivered_count, call_count, asked_dead_count;
+    enum consumer_want want;         /* what the last run said */
 };
 
-/* A stream in memory that keeps "t.>", with settings as JSON in addition (NULL: none); a pull consumer "c" with explicit
- * acknowledgements, whose settings the test may change before owner_begin. Time begins at 1000 and 100000. */
+/* A stream in memory that keeps "t.>", with settings as JSON in addition (NULL: none); a pull consumer "c" with
+ * explicit acknowledgements, whose settings the test may change before owner_begin. Time begins at 1000 and 100000. */
 void owner_open(struct owner *owner, const char *settings);
+/* The same in files, of which no block stays in memory that can go; nothing is fetched but by owner_run_with_disk and by
+ * publishing. */
+void owner_open_files(struct owner *owner, const char *settings);
 void owner_begin(struct owner *owner);
 void owner_close(struct owner *owner);
 
@@ -36,8 +44,8 @@ void owner_set_text(char **place, const char *text);
 void owner_publish(struct owner *owner, const char *topic, unsigned count);
 void owner_publish_bytes(struct owner *owner, const char *topic, size_t size);
 
-/* A request for so many, under this reply topic; text is what else is asked for: "nowait", "expires=100", "heartbeat=50",
- * "bytes=300", parted by blanks. */
+/* A request for so many, under this reply topic; text is what else is asked for: "nowait", "expires=100",
+ * "heartbeat=50", "bytes=300", parted by blanks. */
 void owner_ask(struct owner *owner, const char *reply, uint64_t batch, const char *text);
 
 bool owner_ack(struct owner *owner, uint64_t sequence);
@@ -50,6 +58,10 @@ bool owner_answer(struct owner *owner, enum consumer_ack_kind kind, uint64_t seq
  *   "dead 5:2 max", "dead 5:2 term words", "done 5"
  * parted by ", ". Good until the next call. */
 const char *owner_run(struct owner *owner);
+/* The same, where it goes on as often as it waits for the disk: *ret_count says how often. */
+const char *owner_run_with_disk(struct owner *owner, unsigned *ret_count);
+/* True where the last run waits for the disk. */
+bool owner_is_away(const struct owner *owner);
 /* The same after time has passed. */
 const char *owner_wait(struct owner *owner, uint64_t ms);
 

@@ -1,11 +1,12 @@
 /*
- * A consumer against an array that knows what became of each message. Whatever clients do, and however often it is saved
- * and loaded: each message that matches is delivered in order, again and again until it is acknowledged, given up or
- * deleted, never when it should not be, and none is lost.
+ * A consumer against an array that knows what became of each message. Whatever clients do, and however often it is
+ * saved and loaded: each message that matches is delivered in order, again and again until it is acknowledged, given up
+ * or deleted, never when it should not be, and none is lost.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../store/sim.h"
 #include "../stream/kit.h"
 #include "../unit.h"
 #include "consumer/consumer.h"
@@ -14,6 +15,9 @@
 enum {
     STEPS = 12000,
     WORLDS = 12,
+    WORLDS_IN_FILES = 4,
+    STEPS_IN_FILES = 3000,
+    SIZE_IN_FILES = 30000, /* of a message: what is not acknowledged is more than stays in memory */
     TOPICS = 5,
     PUBLISH_MAX = 6,
     REQUESTS = 6,
@@ -40,6 +44,9 @@ struct request {
 
 struct world {
     struct random random;
+    struct sim *sim;       /* of a stream in files; NULL: in memory */
+    struct stream_engine *engine;
+    size_t message_size;
     struct stream *stream;
     struct consumer *consumer;
     struct consumer_settings settings;
@@ -49,7 +56,7 @@ struct world {
     uint64_t first_unsettled; /* all before it are done with, so that checks are quick */
     uint64_t consumer_sequence;
     struct request requests[REQUESTS];
-    uint64_t delivered_count, dead_count, done_count, restart_count;
+    uint64_t delivered_count, dead_count, done_count, restart_count, away_count;
 };
 
 static bool chance(struct world *world, uint32_t one_in)
@@ -123,7 +130,7 @@ static struct request *request_of(struct world *world, struct slice reply)
 static void check_message(const struct stream_message *message)
 {
     uint64_t number;
-    unit_assert(message->payload.size == sizeof number);
+    unit_assert(message->payload.size >= sizeof number);
     memcpy(&number, message->payload.data, sizeof number);
     unit_assert(number == message->sequence);
 }
@@ -222,7 +229,10 @@ static void publish(struct world *world)
     unsigned count = 1 + random_below(&world->random, PUBLISH_MAX);
     if (world->last + 1 - world->first_unsettled > BACKLOG_MAX)
         return; /* so that looking at all is quick */
-    kit_fill(world->stream, topic, count, sizeof(uint64_t), world->time.wall_ms);
+    for (unsigned i = 0; i < count; i++) {
+        kit_fill(world->stream, topic, 1, world->message_size, world->time.wall_ms);
+        kit_settle(world->stream);
+    }
     bool matches = world->settings.filter_count == 0;
     for (unsigned i = 0; i < world->settings.filter_count; i++)
         matches |= strcmp(world->settings.filters[i], topic) == 0;
@@ -279,9 +289,13 @@ static void run(struct world *world)
 {
     uint64_t deadline_ms, budget = 1 + random_below(&world->random, 40);
     enum consumer_want want;
-    do
+    do {
         want = consumer_run(world->consumer, world->time, (unsigned)budget, &deadline_ms);
-    while (want == CONSUMER_MORE);
+        if (want == CONSUMER_AWAY) {
+            kit_settle(world->stream);
+            world->away_count++;
+        }
+    } while (want == CONSUMER_MORE || want == CONSUMER_AWAY);
     settle_first(world);
     struct sums sums = sum(world);
     unit_assert(want == CONSUMER_IDLE && deadline_ms > world->time.now_ms);
@@ -396,6 +410,7 @@ static void delete(struct world *world)
     if (!sequence || stream_delete(world->stream, sequence) != 0)
         return;
     world->entries[sequence].fate = DELETED;
+    kit_settle(world->stream);
     consumer_recheck(world->consumer);
 }
 
@@ -489,25 +504,48 @@ static void drain(struct world *world)
     }
 }
 
+static void live(struct world *world, unsigned number, unsigned steps)
+{
+    world->time = (struct consumer_time){ 1000, 100000 };
+    world->first_unsettled = 1;
+    world->entries = calloc(MESSAGES_MAX, sizeof *world->entries);
+    set_up(world, number);
+    unit_assert(consumer_create(world->stream, &world->settings, &ops, world, world->time, &world->consumer) == 0);
+    for (unsigned i = 0; i < steps; i++)
+        step(world);
+    drain(world);
+    ck_assert_uint_gt(world->delivered_count, 100);
+    ck_assert_uint_gt(world->restart_count, 1);
+    for (uint64_t sequence = 1; sequence <= world->last; sequence++)
+        unit_assert(!world->entries[sequence].matches || world->entries[sequence].fate >= DONE);
+    consumer_destroy(world->consumer);
+    consumer_settings_finish(&world->settings);
+    stream_destroy(world->stream);
+    free(world->entries);
+}
+
 START_TEST(each_message_is_delivered_until_it_is_settled)
 {
-    struct world world = { .time = { 1000, 100000 }, .first_unsettled = 1 };
+    struct world world = { .message_size = sizeof(uint64_t) };
     random_init(&world.random, unit_seed("each_message_is_delivered_until_it_is_settled") + (uint64_t)_i);
-    world.entries = calloc(MESSAGES_MAX, sizeof *world.entries);
     world.stream = kit_open(NULL, "{\"name\":\"s\",\"subjects\":[\"t.>\"],\"storage\":\"memory\"}");
-    set_up(&world, (unsigned)_i);
-    unit_assert(consumer_create(world.stream, &world.settings, &ops, &world, world.time, &world.consumer) == 0);
-    for (unsigned i = 0; i < STEPS; i++)
-        step(&world);
-    drain(&world);
-    ck_assert_uint_gt(world.delivered_count, 100);
-    ck_assert_uint_gt(world.restart_count, 5);
-    for (uint64_t sequence = 1; sequence <= world.last; sequence++)
-        unit_assert(!world.entries[sequence].matches || world.entries[sequence].fate >= DONE);
-    consumer_destroy(world.consumer);
-    consumer_settings_finish(&world.settings);
-    stream_destroy(world.stream);
-    free(world.entries);
+    live(&world, (unsigned)_i, STEPS);
+}
+END_TEST
+
+START_TEST(and_so_it_is_where_messages_come_from_disk)
+{
+    struct world world = { .message_size = SIZE_IN_FILES, .sim = sim_create(1) };
+    const struct stream_engine_options options = {
+        .files = sim_files(world.sim), .directory = "data", .segment_size = 1 << 20, .boot_id = "",
+    };
+    random_init(&world.random, unit_seed("and_so_it_is_where_messages_come_from_disk") + (uint64_t)_i);
+    ck_assert_int_eq(stream_engine_create(&options, &world.engine), 0);
+    world.stream = kit_open(world.engine, "{\"name\":\"s\",\"subjects\":[\"t.>\"],\"max_msgs\":1000000}");
+    live(&world, (unsigned)_i, STEPS_IN_FILES);
+    ck_assert_uint_gt(world.away_count, 0);
+    stream_engine_destroy(world.engine);
+    sim_destroy(world.sim);
 }
 END_TEST
 
@@ -517,6 +555,7 @@ int main(void)
     TCase *tcase = tcase_create("model");
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, each_message_is_delivered_until_it_is_settled, 0, WORLDS);
+    tcase_add_loop_test(tcase, and_so_it_is_where_messages_come_from_disk, 0, WORLDS_IN_FILES);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
