@@ -152,7 +152,7 @@ static uint64_t end(struct stream *stream, struct log_job *job, const struct mar
     bool is_news = false;
     if (job)
         is_news = show(stream, log_commit_end(stream->log, job), mark);
-    if (job && !error)
+    if (!error && (job || sync)) /* where there was nothing to sync, none is due */
         note_sync(stream, sync, now_ms);
     if (!error && stream->health != STREAM_FAILED)
         is_news |= note_remembered(stream, mark);

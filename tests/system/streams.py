@@ -69,6 +69,25 @@ def what_is_named_keeps_messages_and_a_restart_keeps_those():
             publish.is_kept_by("log", "log", 1)
 
 
+def streams_at_rest_take_no_time():
+    """Whatever was due has been done, and is not looked for again and again: after a kill too, when the end is written anew."""
+    config = ORDERS + "".join(f"[stream {name}]\ntopics = {name}\nsync = {sync}\n" for name, sync in (("timed", "50ms"), ("loose", "never")))
+    with _directory() as data:
+        for life in range(3):
+            daemon = Daemon(config=config, data=data)
+            publish = Publisher(daemon)
+            if life != 1:
+                for topic in ("orders.x", "timed", "loose"):
+                    equal(publish(topic)["seq"], 1 + life // 2, f"sequence of {topic}")
+            publish.client.listen(0.2)
+            cpu = daemon.cpu_s()
+            publish.client.listen(0.5)
+            idle = (daemon.cpu_s() - cpu) / 0.5
+            if idle > 0.2:
+                raise AssertionError(f"life {life}: busy with nothing to do, {idle:.2f} of a processor")
+            daemon.kill()
+
+
 def a_killed_daemon_leaves_no_lock():
     with _directory() as data:
         daemon = Daemon(config=ORDERS, data=data)
@@ -300,7 +319,7 @@ def the_configuration_can_be_checked_beforehand():
 
 
 if __name__ == "__main__":
-    main(what_is_named_keeps_messages_and_a_restart_keeps_those, a_killed_daemon_leaves_no_lock, what_is_named_no_more_stays,
+    main(what_is_named_keeps_messages_and_a_restart_keeps_those, streams_at_rest_take_no_time, a_killed_daemon_leaves_no_lock, what_is_named_no_more_stays,
          a_reload_adds_and_changes_and_takes_nothing_away, every_worker_knows_of_it_when_the_reload_is_done,
          a_topic_may_move_to_another_stream, what_does_not_agree_is_explained_at_a_reload, what_does_not_agree_is_explained_at_the_start,
          two_daemons_do_not_share_a_directory, a_directory_that_cannot_be_used_is_explained, a_directory_of_somebody_else_is_explained,
