@@ -205,6 +205,7 @@ void ack_read(struct jetstream *jetstream, const struct letter_text *letter)
         ack.delay_ms = read_delay(rest);
     else if (ack.kind == CONSUMER_TERM)
         ack.words = rest;
+    jetstream->broker->counters->acknowledgements++;
     consumer_acknowledge(seat->consumer, &ack, jetstream_time(jetstream));
     if (slice_starts_with(letter->payload, slice_make("+NXT", 4))) {
         ask(jetstream, seat, reply, rest);

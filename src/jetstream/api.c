@@ -180,7 +180,7 @@ void request_fail(struct request *request, int number, const char *sentence)
 {
     const struct endpoint *endpoint = request->endpoint;
     const char *members = endpoint->error_members ? endpoint->error_members : "";
-    request->jetstream->error_count++;
+    request->jetstream->broker->counters->api_errors++;
     if (!endpoint->type) {
         request_answer_status(request, "NATS/1.0 408 Bad Request");
         return;
@@ -340,7 +340,7 @@ void request_begin(struct jetstream *jetstream, const struct letter_text *letter
         request_end(request);
         return;
     }
-    jetstream->request_count++;
+    jetstream->broker->counters->api_requests++;
     if (read_payload(request))
         request->go(request);
 }

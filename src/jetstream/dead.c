@@ -309,6 +309,7 @@ bool dead_bury(struct seat *seat, const struct stream_message *message, enum con
 {
     if (!is_away(seat, message, death, delivery_count, words))
         return false;
+    seat->home->jetstream->broker->counters->dead_letters++;
     retention_done_with(seat, message->sequence);
     return true;
 }

@@ -134,6 +134,7 @@ static void deliver(void *arg, struct slice topic, const struct consumer_deliver
         for (unsigned i = 0; i < fit; i++)
             out = lay_out(out, seat, &deliveries[i], &messages[i]);
         broker_send(jetstream->broker, topic, messages, fit);
+        jetstream->broker->counters->messages_consumed += fit;
         deliveries += fit;
         count -= fit;
         total += size;

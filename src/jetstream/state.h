@@ -52,7 +52,6 @@ struct jetstream {
     uint64_t router_changes;          /* when that was looked at */
     uint64_t save_due_ms;             /* when the next of the unsaved is due; UINT64_MAX: none */
     struct timer timer;               /* for it, and for trying again what could not be done */
-    uint64_t request_count, error_count;
     unsigned outstanding;             /* requests that other threads have */
 
     char *bytes;                      /* room for what is being sent */

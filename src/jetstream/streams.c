@@ -39,13 +39,20 @@ static cJSON *no_limits(void)
     return answer_add(json, "max_bytes_required", cJSON_CreateFalse());
 }
 
-static cJSON *api_counts(const struct jetstream *jetstream)
+/* Each worker counts its own. */
+static void visit_counts(struct request *request, struct jetstream *here)
 {
-    cJSON *json = answer_add_number(cJSON_CreateObject(), "total", (double)jetstream->request_count);
-    return answer_add_number(json, "errors", (double)jetstream->error_count);
+    request->count += here->broker->counters->api_requests;
+    request->sequence += here->broker->counters->api_errors;
 }
 
-void api_info(struct request *request)
+static cJSON *api_counts(const struct request *request)
+{
+    cJSON *json = answer_add_number(cJSON_CreateObject(), "total", (double)request->count);
+    return answer_add_number(json, "errors", (double)request->sequence);
+}
+
+static void answer_info(struct request *request)
 {
     struct account account = { 0 };
     size_t count = 0;
@@ -61,7 +68,12 @@ void api_info(struct request *request)
     json = answer_add_number(json, "streams", account.streams);
     json = answer_add_number(json, "consumers", account.consumers);
     json = answer_add(json, "limits", no_limits());
-    request_answer(request, answer_add(json, "api", api_counts(request->jetstream)));
+    request_answer(request, answer_add(json, "api", api_counts(request)));
+}
+
+void api_info(struct request *request)
+{
+    request_survey(request, visit_counts, answer_info);
 }
 
 /* Changing streams: on the first worker, so that no two do it at once; then all tie or untie what has changed. */
