@@ -341,7 +341,9 @@ void request_begin(struct jetstream *jetstream, const struct letter_text *letter
         return;
     }
     jetstream->broker->counters->api_requests++;
-    if (read_payload(request))
+    if (jetstream->outside_count + jetstream->away_count >= WAITING_MAX)
+        request_fail(request, API_TOO_MANY_REQUESTS, NULL);
+    else if (read_payload(request))
         request->go(request);
 }
 
@@ -351,11 +353,8 @@ void request_await(struct request *request, struct stream *stream)
 {
     struct jetstream *jetstream = request->jetstream;
     struct keeper *keeper = keepers_find(jetstream->keepers, slice_of(stream_name(stream)));
-    if (!keeper || keeper_stream(keeper) != stream || jetstream->away_count >= AWAY_MAX) {
-        if (request->endpoint->type)
-            request_fail(request, API_TOO_MANY_REQUESTS, NULL);
-        else
-            request_answer_status(request, "NATS/1.0 503 Too Many Requests");
+    if (!keeper || keeper_stream(keeper) != stream) { /* another of the same name, or out of memory */
+        request_fail(request, API_INSUFFICIENT, NULL);
         return;
     }
     request->awaited = request->names[0];
@@ -409,17 +408,32 @@ bool api_go_on(struct jetstream *jetstream)
 void api_finish(struct jetstream *jetstream)
 {
     list_splice(&jetstream->away, &jetstream->again);
+    list_splice(&jetstream->away, &jetstream->outside);
     while (!list_is_empty(&jetstream->away))
         request_end(LIST_OWNER(jetstream->away.next, struct request, place));
 }
 
 /* Waiting for others. */
 
+/* It is with others, and back: those that never come back are freed with the room. */
+
+static void leave(struct request *request)
+{
+    list_append(&request->jetstream->outside, &request->place);
+    request->jetstream->outside_count++;
+}
+
+static void come_back(struct request *request)
+{
+    list_remove(&request->place);
+    request->jetstream->outside_count--;
+}
+
 static void go_on(struct request *request)
 {
-    if (request->surveying || request->putting)
+    if (request->surveying || request->putting || request->jetstream->is_ending)
         return;
-    request->jetstream->outstanding--;
+    come_back(request);
     if (request->job.error && !request->fault)
         request->fault = API_STORE_FAILED;
     request->then(request);
@@ -445,7 +459,7 @@ void request_survey(struct request *request, void (*visit_fn)(struct request *re
     request->visit = visit_fn;
     request->then = then;
     request->surveying = true;
-    request->jetstream->outstanding++;
+    leave(request);
     request->survey = (struct survey){ .visit = visit, .done = survey_done };
     broker->hooks.survey(broker->hooks.arg, &request->survey);
 }
@@ -483,6 +497,46 @@ void request_settle(struct request *request, struct stream *stream, void (*then)
     request->sequence = stream_remember(stream);
     request->settled = then;
     request_survey(request, visit_recheck, await_stored);
+}
+
+static void visit_sync(struct request *request, struct jetstream *here)
+{
+    (void)request;
+    keepers_sync(here->keepers);
+}
+
+static void run_change(struct clerk_job *job)
+{
+    struct request *request = LIST_OWNER(job, struct request, change_job);
+    request->change(request);
+}
+
+static void change_finished(struct clerk_job *job)
+{
+    struct request *request = LIST_OWNER(job, struct request, change_job);
+    if (request->jetstream->is_ending)
+        return;
+    come_back(request);
+    if (request->fault)
+        request->then(request);
+    else
+        request_survey(request, visit_sync, request->then);
+}
+
+void request_change(struct request *request, void (*change)(struct request *request),
+                    void (*then)(struct request *request))
+{
+    struct jetstream *jetstream = request->jetstream;
+    request->change = change;
+    request->then = then;
+    request->surveying = true; /* will be: what is put before is not the end */
+    leave(request);
+    request->change_job = (struct clerk_job){
+        .desk = &jetstream->clerk_desk,
+        .run = run_change,
+        .finished = change_finished,
+    };
+    clerk_submit(jetstream->clerk, &request->change_job);
 }
 
 /* On the asker's thread, perhaps while another worker still has the survey: nothing but this is touched. */

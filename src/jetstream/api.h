@@ -3,6 +3,7 @@
  *
  *   letter -> request -> endpoint's function --request_answer / request_fail--> answer, and the end
  *                              |--request_await------> when the stream goes on: its function once more
+ *                              |--request_change-----> by the clerk, then like a survey
  *                              |--request_survey-----> visits every worker --.
  *                              `--request_put--------> is committed in meta --`--> then(request), when both are done
  *
@@ -30,6 +31,8 @@ struct request {
     void (*go)(struct request *request); /* what is tried again: the endpoint's function, or what it has put here */
     struct survey survey;
     struct meta_job job;
+    struct clerk_job change_job;
+    void (*change)(struct request *request);
     bool surveying, putting;
     bool was_at_home;                /* the survey has found the stream's home */
     void (*visit)(struct request *request, struct jetstream *here);
@@ -91,7 +94,13 @@ void request_survey(struct request *request, void (*visit)(struct request *reque
  */
 void request_settle(struct request *request, struct stream *stream, void (*then)(struct request *request));
 
-/* From a visit: puts request->key and request->value (NULL: removal) into meta; then waits for that as well. */
+/* Has change run by the clerk, then the workers tie what has changed; then(request) comes when all that is done, and
+ * what change has put is stored. */
+void request_change(struct request *request, void (*change)(struct request *request),
+                    void (*then)(struct request *request));
+
+/* From a visit or a change: puts request->key and request->value (NULL: removal) into meta; then waits for that as
+ * well. */
 void request_put(struct request *request, const char *kind);
 
 /* The envelope of the endpoint's answer. */

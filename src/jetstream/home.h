@@ -122,6 +122,9 @@ void seat_destroy(struct seat *seat, bool forget);
 /* Something of it that was with others is back: it goes on, or is freed where it only waited for that. */
 void seat_is_back(struct seat *seat);
 
+/* Frees those of which something never came back. */
+void seats_finish(struct jetstream *jetstream);
+
 /* There is something to do for it. */
 void seat_is_ready(struct seat *seat);
 

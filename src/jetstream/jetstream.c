@@ -135,8 +135,11 @@ static void read_letters(struct jetstream *jetstream)
 static void take_jobs(struct jetstream *jetstream)
 {
     struct meta_job *job;
+    struct clerk_job *change;
     while (jetstream->meta && (job = meta_done(jetstream->meta, &jetstream->desk)))
         job->finished(job);
+    while ((change = clerk_done(jetstream->clerk, &jetstream->clerk_desk)))
+        change->finished(change);
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ms)
@@ -209,16 +212,20 @@ int jetstream_create(const struct jetstream_setup *setup, struct jetstream **ret
         .broker = setup->broker,
         .registry = setup->registry,
         .meta = setup->meta,
+        .clerk = setup->clerk,
         .desk = { .wake = wake, .arg = jetstream },
         .stored = setup->stored,
         .save_due_ms = UINT64_MAX,
         .timer = { .fire = on_timer },
     };
+    clerk_desk_init(&jetstream->clerk_desk, wake, jetstream);
     random_bytes(&jetstream->hash_seed, sizeof jetstream->hash_seed);
     list_init(&jetstream->away);
     list_init(&jetstream->again);
+    list_init(&jetstream->outside);
     list_init(&jetstream->homes);
     list_init(&jetstream->ready);
+    list_init(&jetstream->leaving);
     list_init(&jetstream->unsaved);
     list_init(&jetstream->pushing);
     int error = open(jetstream);
@@ -246,7 +253,7 @@ void jetstream_quiesce(struct jetstream *jetstream)
 
 bool jetstream_is_busy(struct jetstream *jetstream)
 {
-    bool busy = jetstream->outstanding || jetstream->letters.size || keepers_have_waiting(jetstream->keepers);
+    bool busy = jetstream->outside_count || jetstream->letters.size || keepers_have_waiting(jetstream->keepers);
     return busy && loop_now_ms(jetstream->loop) < jetstream->quiet_by_ms;
 }
 
@@ -261,11 +268,12 @@ void jetstream_destroy(struct jetstream *jetstream)
     if (!jetstream)
         return;
     jetstream->broker->hooks.interest = NULL; /* nobody is there to be told */
+    jetstream->is_ending = true;
     while ((job = meta_done(NULL, &jetstream->desk)))
         job->finished(job);
-    jetstream->is_ending = true;
     api_finish(jetstream);
     homes_finish(jetstream);
+    seats_finish(jetstream);
     keepers_destroy(jetstream->keepers);
     if (jetstream->is_open)
         router_remove(jetstream->broker->router, &jetstream->api);

@@ -6,6 +6,7 @@
  *   api         the table of what can be asked for; requests, their waiting and their answers
  *   answer      the words of answers, and of errors
  *   streams, messages, consumers    the endpoints
+ *   clerk       a thread for what touches the disk: making and removing streams
  *   home        what a stream has on the worker on which its consumers live
  *   seat        one consumer there: its work, its position, its end
  *   deliver     what a consumer hands out, as messages and statuses
@@ -14,8 +15,8 @@
  *   retention   taking out what all consumers are done with
  *
  * A request is looked at on the worker where it was published; what concerns consumers travels on to their stream's
- * home by a survey, and streams come and go on the first worker alone, so that no two of them change at once. One for
- * each worker; belongs to its thread.
+ * home by a survey; streams are made, changed and removed by the clerk, a thread of its own that all workers share. One
+ * for each worker; belongs to its thread.
  */
 #ifndef JETSTREAM_JETSTREAM_H
 #define JETSTREAM_JETSTREAM_H
@@ -23,6 +24,7 @@
 #include <stdbool.h>
 
 struct broker;
+struct clerk;
 struct jetstream;
 struct jetstream_stored;
 struct loop;
@@ -35,6 +37,7 @@ struct jetstream_setup {
     struct broker *broker;           /* gets its keepers from here */
     struct stream_registry *registry;
     struct meta *meta;               /* NULL: nothing outlives the daemon */
+    struct clerk *clerk;
     const struct jetstream_stored *stored; /* NULL: nothing is stored */
 };
 

@@ -57,6 +57,7 @@ static void forget(const struct seat *seat)
 
 static void seat_free(struct seat *seat)
 {
+    list_remove(&seat->place);
     acks_finish(&seat->answers);
     free(seat->prefix);
     free(seat->state);
@@ -166,8 +167,8 @@ void seat_destroy(struct seat *seat, bool forget_it)
     consumer_destroy(seat->consumer);
     seat->consumer = NULL;
     seat->home = NULL;
-    if (home->jetstream->is_ending || (!seat->saving && !seat->echoing))
-        seat_free(seat);
+    list_append(&home->jetstream->leaving, &seat->place);
+    seat_is_back(seat);
 }
 
 void seat_is_back(struct seat *seat)
@@ -176,6 +177,12 @@ void seat_is_back(struct seat *seat)
         seat_is_ready(seat);
     else if (!seat->saving && !seat->echoing)
         seat_free(seat);
+}
+
+void seats_finish(struct jetstream *jetstream)
+{
+    while (!list_is_empty(&jetstream->leaving))
+        seat_free(LIST_OWNER(jetstream->leaving.next, struct seat, place));
 }
 
 /* Running. */
@@ -314,6 +321,8 @@ static void save_finished(struct meta_job *job)
         seat_is_back(seat);
         return;
     }
+    if (seat->home->jetstream->is_ending)
+        return;
     if (job->error) {
         log_error("position_not_stored", "key=%s error=\"%s\"", seat->key, strerror(-job->error));
         seat->save_failed = true;

@@ -5,6 +5,7 @@
 #include "broker/acks.h"
 #include "broker/keeper.h"
 #include "consumer/consumer.h"
+#include "jetstream/clerk.h"
 #include "jetstream/jetstream.h"
 #include "jetstream/letters.h"
 #include "meta/meta.h"
@@ -12,7 +13,7 @@
 #include "util/list.h"
 
 enum {
-    AWAY_MAX = 10000,            /* requests that wait for the disk, on one worker */
+    WAITING_MAX = 10000,         /* requests that wait for others or for the disk, on one worker */
     SEAT_BUDGET = 1024,          /* messages that a consumer looks at in one turn */
     TURN_BUDGET = 64,            /* consumers that are run in one turn */
     SAVE_INTERVAL_MS = 100,      /* how often a position is put, at most */
@@ -31,6 +32,8 @@ struct jetstream {
     struct stream_registry *registry;
     struct meta *meta;                /* NULL: nothing outlives the daemon */
     struct meta_desk desk;
+    struct clerk *clerk;
+    struct clerk_desk clerk_desk;
     const struct jetstream_stored *stored; /* until the first turn has ended */
     uint64_t hash_seed;
 
@@ -45,14 +48,16 @@ struct jetstream {
     struct list again;                /* requests that are not done, and go on in the next turn */
     struct list away;                 /* requests that wait for a stream's block or for a stream to go on */
     size_t away_count;
+    struct list outside;              /* requests that other threads have */
+    size_t outside_count;
     struct list homes;
     struct list ready;                /* seats with something to do */
+    struct list leaving;              /* seats that are gone, and of which others still have something */
     struct list unsaved;              /* seats whose position is to be put */
     struct list pushing;              /* seats with a deliver topic: who listens there is looked at when sinks change */
     uint64_t router_changes;          /* when that was looked at */
     uint64_t save_due_ms;             /* when the next of the unsaved is due; UINT64_MAX: none */
     struct timer timer;               /* for it, and for trying again what could not be done */
-    unsigned outstanding;             /* requests that other threads have */
 
     char *bytes;                      /* room for what is being sent */
     size_t byte_room;

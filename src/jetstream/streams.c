@@ -76,7 +76,7 @@ void api_info(struct request *request)
     request_survey(request, visit_counts, answer_info);
 }
 
-/* Changing streams: on the first worker, so that no two do it at once; then all tie or untie what has changed. */
+/* Changing streams: by the clerk, one after the other; then all workers tie or untie what has changed. */
 
 /* What has changed it for good, by the error of the registry. */
 static int fault_of(int error, int otherwise)
@@ -106,21 +106,6 @@ static void set_fault(struct request *request, int fault, const char *sentence)
 static const char *sentence_of(const struct request *request)
 {
     return *request->sentence ? request->sentence : NULL;
-}
-
-static void visit_sync(struct request *request, struct jetstream *here)
-{
-    (void)request;
-    keepers_sync(here->keepers);
-}
-
-/* The first worker has changed something; those who were visited before it do not know yet. */
-static void sync_all(struct request *request, void (*then)(struct request *request))
-{
-    if (request->fault || request->jetstream->number == 0)
-        then(request);
-    else
-        request_survey(request, visit_sync, then);
 }
 
 /* Stores the settings as they have become. */
@@ -204,10 +189,10 @@ static int compare_with_present(struct request *request)
     return fault;
 }
 
-static void create(struct request *request, struct jetstream *here)
+static void create(struct request *request)
 {
     struct stream *stream;
-    int error = stream_registry_add(here->registry, request->stream_settings, &stream);
+    int error = stream_registry_add(request->jetstream->registry, request->stream_settings, &stream);
     if (error == -EEXIST) {
         set_fault(request, compare_with_present(request), NULL);
     } else if (error) {
@@ -218,24 +203,12 @@ static void create(struct request *request, struct jetstream *here)
     }
 }
 
-static void visit_create(struct request *request, struct jetstream *here)
-{
-    if (here->number == 0)
-        create(request, here);
-    keepers_sync(here->keepers);
-}
-
-static void created(struct request *request)
-{
-    sync_all(request, answer_created);
-}
-
 void stream_create_api(struct request *request)
 {
     if (!read_settings(request))
         return;
     request->stream_settings->created_ms = broker_wall_ms(request->jetstream->broker);
-    request_survey(request, visit_create, created);
+    request_change(request, create, answer_created);
 }
 
 static void answer_updated(struct request *request)
@@ -264,16 +237,17 @@ static void take_over(struct request *request, const struct stream_settings *pre
         set_fault(request, API_STREAM_CONFIG, wrong);
 }
 
-static void update(struct request *request, struct jetstream *here)
+static void update(struct request *request)
 {
     struct stream_settings present;
-    struct stream *stream = stream_registry_find(here->registry, request->names[0]);
+    struct stream_registry *registry = request->jetstream->registry;
+    struct stream *stream = stream_registry_find(registry, request->names[0]);
     int error = stream ? stream_get_settings(stream, &present) : -ENOENT;
     if (!error) {
         take_over(request, &present);
         settings_finish(&present);
         if (!request->fault)
-            error = stream_registry_change(here->registry, request->stream_settings);
+            error = stream_registry_change(registry, request->stream_settings);
     }
     if (error)
         set_fault(request, fault_of(error, API_STREAM_UPDATE), NULL);
@@ -282,22 +256,10 @@ static void update(struct request *request, struct jetstream *here)
     stream_destroy(stream);
 }
 
-static void visit_update(struct request *request, struct jetstream *here)
-{
-    if (here->number == 0)
-        update(request, here);
-    keepers_sync(here->keepers);
-}
-
-static void updated(struct request *request)
-{
-    sync_all(request, answer_updated);
-}
-
 void stream_update_api(struct request *request)
 {
     if (read_settings(request))
-        request_survey(request, visit_update, updated);
+        request_change(request, update, answer_updated);
 }
 
 /* DELETE. */
@@ -310,10 +272,11 @@ static void answer_success(struct request *request)
         request_answer(request, answer_add(request_envelope(request), "success", cJSON_CreateTrue()));
 }
 
-static void delete(struct request *request, struct jetstream *here)
+static void delete(struct request *request)
 {
     struct stream_settings present;
-    struct stream *stream = stream_registry_find(here->registry, request->names[0]);
+    struct stream_registry *registry = request->jetstream->registry;
+    struct stream *stream = stream_registry_find(registry, request->names[0]);
     int error = stream ? stream_get_settings(stream, &present) : -ENOENT;
     if (!error) {
         if (present.from_configuration)
@@ -324,29 +287,17 @@ static void delete(struct request *request, struct jetstream *here)
     if (!error && !request->key)
         error = -ENOMEM;
     if (!error && !request->fault)
-        error = stream_registry_remove(here->registry, request->key);
+        error = stream_registry_remove(registry, request->key);
     if (error)
         set_fault(request, fault_of(error, API_STREAM_DELETE), NULL);
-    else if (!request->fault && here->meta)
+    else if (!request->fault && request->jetstream->meta)
         request_put(request, "stream");
     stream_destroy(stream);
 }
 
-static void visit_delete(struct request *request, struct jetstream *here)
-{
-    if (here->number == 0)
-        delete(request, here);
-    keepers_sync(here->keepers);
-}
-
-static void deleted(struct request *request)
-{
-    sync_all(request, answer_success);
-}
-
 void stream_delete_api(struct request *request)
 {
-    request_survey(request, visit_delete, deleted);
+    request_change(request, delete, answer_success);
 }
 
 /* PURGE. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "jetstream/clerk.h"
 #include "jetstream/jetstream.h"
 #include "meta/meta.h"
 #include "server/streams.h"
@@ -155,7 +156,8 @@ int storage_open(struct storage *storage, const struct config *config, char sent
     code = storage->registry ? streams_open(storage, config, sentence) : out_of_memory(sentence);
     if (!code && storage->meta && jetstream_load(storage->meta, storage->registry, &storage->consumers) != 0)
         code = refuse(sentence, EX_CANTCREAT, "meta.db cannot be read: the consumers in it");
-    if (!code && (stream_engine_start(storage->engine) != 0 || (storage->meta && meta_start(storage->meta) != 0)))
+    if (!code && (stream_engine_start(storage->engine) != 0 || (storage->meta && meta_start(storage->meta) != 0) ||
+                  clerk_create(&storage->clerk) != 0))
         code = refuse(sentence, EX_OSERR, "no thread can be started");
     return code;
 }
@@ -164,6 +166,8 @@ int storage_open(struct storage *storage, const struct config *config, char sent
 
 void storage_settle(struct storage *storage)
 {
+    clerk_destroy(storage->clerk);
+    storage->clerk = NULL;
     meta_close(storage->meta);
     storage->meta = NULL;
 }

@@ -13,6 +13,7 @@
 #include "server/reload.h"
 #include "stream/registry.h"
 
+struct clerk;
 struct config;
 struct jetstream_stored;
 struct meta;
@@ -24,6 +25,7 @@ struct storage {
     struct meta *meta;               /* NULL: as above */
     struct stream_registry *registry;
     unsigned char secret[32];        /* drawn at random, once for a directory: what it signs outlives the daemon */
+    struct clerk *clerk;             /* makes and removes streams for the workers */
     struct jetstream_stored *consumers; /* that are stored, for the workers to take up; NULL: none */
 };
 

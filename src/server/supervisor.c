@@ -375,6 +375,7 @@ static int make_workers(struct supervisor *supervisor)
             .recent = supervisor->recent,
             .registry = supervisor->storage.registry,
             .meta = supervisor->storage.meta,
+            .clerk = supervisor->storage.clerk,
             .stored = supervisor->storage.consumers,
         };
         int error = worker_create(&setup, &supervisor->workers[i]);

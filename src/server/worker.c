@@ -398,6 +398,7 @@ static int open_jetstream(struct worker *worker, const struct worker_setup *setu
         .broker = &worker->broker,
         .registry = setup->registry,
         .meta = setup->meta,
+        .clerk = setup->clerk,
         .stored = setup->stored,
     };
     return jetstream_create(&own, &worker->jetstream);

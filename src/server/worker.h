@@ -11,6 +11,7 @@
 #include "line/line.h"
 #include "metrics/counters.h"
 
+struct clerk;
 struct config;
 struct jetstream_stored;
 struct meta;
@@ -32,6 +33,7 @@ struct worker_setup {
     struct stream *recent; /* NULL: off */
     struct stream_registry *registry;
     struct meta *meta;     /* NULL: nothing outlives the daemon. Closed between worker_join and worker_destroy */
+    struct clerk *clerk;   /* ended before meta is closed */
     const struct jetstream_stored *stored; /* consumers; NULL: none. Until worker_start */
 };
 
