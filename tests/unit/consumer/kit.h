@@ -31,8 +31,8 @@ struct owner {
 /* A stream in memory that keeps "t.>", with settings as JSON in addition (NULL: none); a pull consumer "c" with
  * explicit acknowledgements, whose settings the test may change before owner_begin. Time begins at 1000 and 100000. */
 void owner_open(struct owner *owner, const char *settings);
-/* The same in files, of which no block stays in memory that can go; nothing is fetched but by owner_run_with_disk and by
- * publishing. */
+/* The same in files, of which no block stays in memory that can go; nothing is fetched but by owner_run_with_disk,
+ * and by publishing. */
 void owner_open_files(struct owner *owner, const char *settings);
 void owner_begin(struct owner *owner);
 void owner_close(struct owner *owner);

@@ -83,6 +83,19 @@ static uint64_t wait_ms(const struct world *world, uint64_t delivery_count)
     return settings->backoff_ms[step - 1];
 }
 
+/* It has had its last delivery, and its time is over: it is dead, though that may not have been told. */
+static bool is_given_up(const struct world *world, const struct entry *entry)
+{
+    return is_exhausted(world, entry) &&
+           (entry->fate == DUE || (entry->fate == OUT && entry->deadline_ms <= world->time.now_ms));
+}
+
+static bool is_due(const struct world *world, const struct entry *entry)
+{
+    return !is_exhausted(world, entry) &&
+           (entry->fate == DUE || (entry->fate == OUT && entry->deadline_ms <= world->time.now_ms));
+}
+
 /* Counting. */
 
 struct sums {
@@ -99,8 +112,7 @@ static struct sums sum(const struct world *world)
         sums.pending += is_pending(entry);
         sums.redelivered += is_pending(entry) && entry->delivery_count > 1;
         sums.new_count += entry->fate == NEW;
-        sums.due += entry->fate == DUE ||
-                    (entry->fate == OUT && entry->deadline_ms <= world->time.now_ms && !is_exhausted(world, entry));
+        sums.due += is_due(world, entry);
         if (entry->fate == NEW && !sums.first_new)
             sums.first_new = sequence;
         if (is_pending(entry) && !sums.oldest)
@@ -146,8 +158,7 @@ static void check_new(const struct world *world, const struct consumer_delivery 
 static void check_again(const struct world *world, const struct consumer_delivery *delivery,
                         const struct entry *entry)
 {
-    unit_assert(entry->fate == DUE || (entry->fate == OUT && entry->deadline_ms <= world->time.now_ms));
-    unit_assert(!is_exhausted(world, entry));
+    unit_assert(is_due(world, entry));
     unit_assert(delivery->delivery_count == entry->delivery_count + 1);
 }
 
@@ -211,7 +222,7 @@ static bool on_dead(void *arg, const struct stream_message *message, enum consum
     if (death == CONSUMER_TERMINATED)
         unit_assert(entry->fate == TERMINATED);
     else
-        unit_assert(is_exhausted(world, entry) && (entry->fate == DUE || entry->deadline_ms <= world->time.now_ms));
+        unit_assert(is_given_up(world, entry));
     entry->fate = DEAD;
     world->dead_count++;
     return true;
@@ -373,8 +384,8 @@ static void refuse(struct world *world, uint64_t sequence)
 static void go_on(struct world *world, uint64_t sequence)
 {
     struct entry *entry = &world->entries[sequence];
-    if (is_exhausted(world, entry) && entry->fate == DUE)
-        return; /* it is dead, and has not been told */
+    if (is_given_up(world, entry))
+        return;
     bool is_told = say(world, CONSUMER_PROGRESS, sequence, 0);
     unit_assert(is_told == (entry->fate == OUT || entry->fate == DUE));
     if (is_told) {
@@ -386,7 +397,7 @@ static void go_on(struct world *world, uint64_t sequence)
 static void terminate(struct world *world, uint64_t sequence)
 {
     struct entry *entry = &world->entries[sequence];
-    if (is_exhausted(world, entry) && entry->fate == DUE)
+    if (is_given_up(world, entry))
         return;
     bool is_told = say(world, CONSUMER_TERM, sequence, 0);
     unit_assert(is_told == (entry->fate == OUT || entry->fate == DUE));
@@ -514,7 +525,7 @@ static void live(struct world *world, unsigned number, unsigned steps)
     for (unsigned i = 0; i < steps; i++)
         step(world);
     drain(world);
-    ck_assert_uint_gt(world->delivered_count, 100);
+    ck_assert_uint_gt(world->delivered_count, 20);
     ck_assert_uint_gt(world->restart_count, 1);
     for (uint64_t sequence = 1; sequence <= world->last; sequence++)
         unit_assert(!world->entries[sequence].matches || world->entries[sequence].fate >= DONE);
