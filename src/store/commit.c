@@ -270,6 +270,7 @@ static struct log_job *begin(struct log *log, bool sync, bool rests, int *ret_er
     *ret_error = job ? 0 : -ENOMEM;
     if (!job)
         return NULL;
+    log_settle_damaged(log);
     job->log = log;
     job->sync = sync;
     job->rests = rests;

@@ -4,20 +4,19 @@
 #include <stdlib.h>
 
 /* Of the file up to size_max bytes, in memory that the caller frees. What cannot be read is zeros. 0 or -errno. */
-static int read_file(const struct files *files, int fd, uint64_t size_max, char **ret_data, uint64_t *ret_size)
+static int read_file(const struct files *files, int fd, uint64_t size_max, char **ret_data, uint64_t *ret_size,
+                     bool *ret_is_unreadable)
 {
+    ssize_t got = 1;
     uint64_t size = 0;
     int error = files->size(files->arg, fd, &size);
     size = size < size_max ? size : size_max;
     char *data = error ? NULL : calloc(1, size + DEAD_HEAD_SIZE);
     if (!data)
         return error ? error : -ENOMEM;
-    for (uint64_t at = 0; at < size;) {
-        ssize_t got = files->read(files->arg, fd, data + at, size - at, at);
-        if (got <= 0)
-            break;
-        at += (uint64_t)got;
-    }
+    for (uint64_t at = 0; at < size && got > 0; at += got > 0 ? (uint64_t)got : 0)
+        got = files->read(files->arg, fd, data + at, size - at, at);
+    *ret_is_unreadable = got < 0;
     *ret_data = data;
     *ret_size = size;
     return 0;
@@ -72,6 +71,13 @@ static int read_entries(const char *data, uint64_t size, uint32_t seed, struct d
     return 0;
 }
 
+/* Entries go on behind all that there may be. */
+static uint64_t size_of_unreadable(uint64_t file_size)
+{
+    uint64_t entries_size = file_size > DEAD_HEAD_SIZE ? file_size - DEAD_HEAD_SIZE : 0, each = sizeof(struct dead_entry);
+    return DEAD_HEAD_SIZE + (entries_size + each - 1) / each * each;
+}
+
 static int read_up_to(const struct files *files, const char *path, uint32_t seed, uint64_t size_max,
                       struct deaths *ret_deaths)
 {
@@ -83,7 +89,7 @@ static int read_up_to(const struct files *files, const char *path, uint32_t seed
     *ret_deaths = deaths;
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
-    int error = read_file(files, fd, size_max, &data, &size);
+    int error = read_file(files, fd, size_max, &data, &size, &deaths.is_unreadable);
     files->close(files->arg, fd);
     if (error)
         return error;
@@ -93,6 +99,8 @@ static int read_up_to(const struct files *files, const char *path, uint32_t seed
     error = read_entries(data, size, seed, &deaths);
     if (!deaths.has_head && !deaths.count)
         deaths.size = 0;
+    if (deaths.is_unreadable)
+        deaths.size = size_of_unreadable(size);
     free(data);
     if (error)
         deaths_finish(&deaths);

@@ -17,6 +17,7 @@ struct deaths {
     uint64_t gone_first;        /* as struct dead_head has it; 0: nothing, or the head is bad */
     uint64_t size;              /* where the next entry goes; 0: the file is to be made anew */
     bool has_head;
+    bool is_unreadable;         /* in part: deaths may be missing */
     size_t bad_count;           /* of entries that are none */
 };
 

@@ -167,6 +167,7 @@ static void bury(struct log *log, struct span *span)
         span_mark_dead(span, sequence);
         if (sequence < log->first_sequence)
             continue;
+        span->segment->is_damaged = true;
         log_add_damage(log, sequence, sequence); /* without memory for it, it is a gap that nobody is told of */
         log_discount(log, span, 1, span->live_bytes / span->live_count);
     }

@@ -251,9 +251,13 @@ static int survey(struct walk *walk, int fd, struct inspect_segment *segment)
         if (durable > segment->durable_sequence)
             segment->durable_sequence = durable;
         segment->is_clean = kind == TRAIL_MARK;
+        segment->is_unreadable |= kind == TRAIL_BAD && item.unreadable;
         segment->torn_bytes = item.at + (kind == TRAIL_BAD ? item.used : item.size); /* for now, where they end */
     }
-    segment->is_clean &= segment->durable_sequence + 1 == trail.sequence;
+    bool is_doubted = !segment->is_followed && !segment->is_unreadable;
+    if (!is_doubted)
+        segment->durable_sequence = trail.sequence - 1;
+    segment->is_clean &= is_doubted && segment->durable_sequence + 1 == trail.sequence;
     error = trail.error == -ENOMEM ? -ENOMEM : 0;
     trail_finish(&trail);
     return error;
@@ -292,10 +296,11 @@ static int close_tail(struct tail *tail, const struct trail_item *bad, bool unre
 {
     struct inspect_segment *segment = tail->segment;
     struct walk *walk = tail->walk;
-    uint64_t last = segment->durable_sequence, hidden = walk->last_sequence + bad->size / sizeof(struct record);
+    uint64_t hidden_size = unreadable ? bad->size : segment->is_followed ? bad->used : 0;
+    uint64_t hidden = walk->last_sequence + hidden_size / sizeof(struct record);
     if (!segment->is_last)
         return 0;
-    return tell_damage(walk, unreadable && hidden > last ? hidden : last);
+    return tell_damage(walk, hidden > segment->durable_sequence ? hidden : segment->durable_sequence);
 }
 
 static int walk_records(struct tail *tail, int fd)
@@ -313,7 +318,9 @@ static int walk_records(struct tail *tail, int fd)
         if (kind == TRAIL_MARK)
             tail->end = item.at + item.size;
         unreadable = kind == TRAIL_BAD && item.unreadable;
-        bad = item;
+        if (unreadable && tail->segment->is_last && !tail->segment->is_unreadable)
+            error = -EIO; /* it could be read a moment ago */
+        bad = kind == TRAIL_BAD ? item : (struct trail_item){ .size = 0 };
     }
     if (!error && trail.error == -ENOMEM)
         error = -ENOMEM;
@@ -363,6 +370,14 @@ static int cross_gap(struct walk *walk, const struct inspect_segment *segment)
     return error;
 }
 
+static bool is_followed(const struct walk *walk, const struct entry *entry)
+{
+    while (++entry < walk->entries + walk->count)
+        if (entry->is_hidden)
+            return true;
+    return false;
+}
+
 static int walk_segment(struct walk *walk, const struct entry *entry, const struct entry *next)
 {
     struct inspect_segment segment = {
@@ -372,6 +387,7 @@ static int walk_segment(struct walk *walk, const struct entry *entry, const stru
         .first_sequence = entry->head.first_sequence,
         .size = entry->size,
         .is_last = !next,
+        .is_followed = !next && is_followed(walk, entry),
         .durable_sequence = next ? next->head.first_sequence - 1 : 0,
         .durable_size = SEGMENT_HEAD_SIZE,
     };
@@ -384,6 +400,8 @@ static int walk_segment(struct walk *walk, const struct entry *entry, const stru
     segment_name(segment.serial, ".log", segment.name);
     int error = read_deaths(walk, &segment, &tail.deaths);
     segment.gone_first = tail.deaths.gone_first;
+    if (tail.deaths.is_unreadable && !tail.deaths.has_head && walk->last_sequence + 1 < segment.first_sequence)
+        segment.gone_first = walk->last_sequence + 1; /* nobody knows better */
     segment.dead_size = tail.deaths.size;
     if (!error)
         error = cross_gap(walk, &segment);

@@ -46,8 +46,19 @@ static void retire(struct log *log, struct segment *segment)
 
 void log_settle_segment(struct log *log, struct segment *segment)
 {
-    if (segment->is_sealed && !segment->span_count && segment != log->segments[log->segment_count - 1])
+    bool is_last = segment == log->segments[log->segment_count - 1];
+    if (segment->is_sealed && !segment->span_count && !segment->is_damaged && !is_last)
         retire(log, segment);
+}
+
+void log_settle_damaged(struct log *log)
+{
+    while (log->segment_count > 1 && log->segments[1]->first_sequence <= log->killed_before) {
+        struct segment *segment = log->segments[0];
+        if (!segment->is_sealed || segment->span_count)
+            return;
+        retire(log, segment);
+    }
 }
 
 static void leave_segment(struct log *log, struct segment *segment)
@@ -173,8 +184,8 @@ struct record *log_append(struct log *log, uint64_t sequence, uint64_t time_ms, 
                           const struct message *message)
 {
     struct span *span = spans_last(&log->spans);
-    struct record *record = span && !span->is_closed ? block_append(span->block, sequence, time_ms, topic, message)
-                                                     : NULL;
+    bool goes_on = span && !span->is_closed && span->last_sequence + 1 == sequence;
+    struct record *record = goes_on ? block_append(span->block, sequence, time_ms, topic, message) : NULL;
     if (!record) {
         span = log_add_span(log, sequence, record_size(topic, message));
         if (!span)
@@ -429,6 +440,8 @@ void log_kill_before(struct log *log, uint64_t sequence)
 {
     struct span *span;
     size_t place = 0;
+    if (sequence > log->killed_before)
+        log->killed_before = sequence;
     if (!log->first_sequence || sequence <= log->first_sequence)
         return;
     while ((span = spans_at(&log->spans, place)) && span->last_sequence < sequence) {

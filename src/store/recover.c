@@ -166,6 +166,8 @@ static int take_record(void *arg, const struct inspect_segment *segment, const s
 static int take_damage(void *arg, uint64_t first, uint64_t last)
 {
     struct recovery *recovery = arg;
+    if (recovery->segment)
+        recovery->segment->is_damaged = true;
     return log_add_damage(recovery->log, first, last) ? 0 : -ENOMEM;
 }
 
@@ -174,10 +176,12 @@ static int take_damage(void *arg, uint64_t first, uint64_t last)
 static void cut(struct log *log, const struct inspect_segment *found, struct segment *segment)
 {
     char path[LOG_PATH_SIZE];
-    if (log->rescue_sequence)
-        log->cut = segment;
-    if (log->rescue_sequence || found->size <= segment->used)
+    if (segment->is_damaged || found->is_followed || found->is_unreadable || found->size <= segment->used)
         return;
+    if (log->rescue_sequence) {
+        log->cut = segment;
+        return;
+    }
     int fd = log->files->open(log->files->arg, log_path(log, segment->serial, ".log", path), FILES_WRITE);
     if (fd < 0)
         return;

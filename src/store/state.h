@@ -30,6 +30,8 @@ struct segment {
     size_t span_count;          /* of the spans of the log, those that are in it */
     uint64_t gone_first;        /* from here to first_sequence all has been removed; 0: nothing has */
     bool is_sealed;             /* it does not grow any more; synced */
+    bool is_damaged;            /* some of it could not be read, and perhaps can be some day: it stays until all in it
+                                   was to be killed */
     /* The committer's, while a job runs; between jobs everybody's. */
     enum { SEGMENT_UNBORN, SEGMENT_OPEN, SEGMENT_SEALED } state;
     bool is_rescue;             /* takes what recovery doubted: its head is written when all of that is synced */
@@ -58,6 +60,7 @@ struct log {
     uint64_t first_sequence;    /* of the first live record, and none before it is; 0: there is none */
     uint32_t first_at;          /* its place in its block, where that is known */
     uint64_t last_sequence;
+    uint64_t killed_before;     /* the highest sequence before which all was to be killed */
     uint64_t live_count, live_bytes;
     uint64_t block_bytes;       /* of the blocks in the spans */
     struct block *spare[LOG_SPARE_MAX];
@@ -117,6 +120,8 @@ void log_free_segment(struct log *log, struct segment *segment);
 
 /* A segment that is sealed and in which nothing lives is to be removed. */
 void log_settle_segment(struct log *log, struct segment *segment);
+/* So are damaged ones at the front before which all was to be killed. */
+void log_settle_damaged(struct log *log);
 
 /* The path of a file of a segment, or of the directory (suffix NULL). */
 const char *log_path(const struct log *log, uint64_t serial, const char *suffix, char out[LOG_PATH_SIZE]);

@@ -23,6 +23,7 @@ struct entry {
     enum fate fate;
     bool is_remembered;         /* gone with the next commit */
     bool is_damaged;            /* may be missing */
+    bool is_undead;             /* came back when it could not be read that it was dead: may be dead again */
     bool is_seen;
 };
 
@@ -46,13 +47,15 @@ void diary_finish(struct diary *diary);
 /* Opens the log and holds it to everything, unless calls may fail. 0 or -errno: then it is closed. */
 int diary_open(struct diary *diary);
 
+/* Opens it, and holds it to nothing: the machine is about to go off. */
+void diary_try_to_open(struct diary *diary);
+
 /* As after kill -9 (the log is closed, the files are as they were). */
 void diary_drop(struct diary *diary);
 
 /* Power is gone: what is not sure is lost. */
 void diary_lose_power(struct diary *diary);
 
-/* False: out of memory. */
 void diary_append(struct diary *diary, uint32_t size);
 void diary_append_some(struct diary *diary, unsigned count);
 
@@ -60,7 +63,7 @@ void diary_append_some(struct diary *diary, unsigned count);
 int diary_commit(struct diary *diary, bool sync);
 /* Jobs until there is nothing left to do, or an error. */
 int diary_commit_all(struct diary *diary, bool sync);
-/* The last job, and closes. 0 or -errno. */
+/* The same, then the last job, and closes. 0, or -errno: then it is still open. */
 int diary_rest(struct diary *diary);
 
 void diary_kill(struct diary *diary, uint64_t sequence);

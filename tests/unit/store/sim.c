@@ -15,6 +15,7 @@ enum { SECTOR_SIZE = 512, FILES_MAX = 512 };
 struct inode {
     unsigned char *now, *sure;      /* as the process sees them, and as they are sure to outlive a cut */
     uint64_t now_size, sure_size;
+    uint64_t bad_from;              /* cannot be read from here on; 0: it can */
     unsigned reference_count;       /* names, descriptors and changes that refer to it */
 };
 
@@ -260,6 +261,8 @@ static ssize_t sim_read(void *arg, int fd, void *data, size_t size, uint64_t at)
     if (error)
         return end(arg, error);
     const struct inode *inode = opened(arg, fd);
+    if (inode->bad_from && at + size > inode->bad_from)
+        return end(arg, -EIO);
     uint64_t left = at < inode->now_size ? inode->now_size - at : 0;
     size_t count = size < left ? size : (size_t)left;
     if (count)
@@ -529,6 +532,11 @@ unsigned char *sim_bytes(struct sim *sim, const char *path, uint64_t *ret_size)
         return NULL;
     *ret_size = name->inode->now_size;
     return name->inode->now;
+}
+
+void sim_spoil(struct sim *sim, const char *path, uint64_t from)
+{
+    (*find(&sim->now, path))->inode->bad_from = from == UINT64_MAX ? 0 : from;
 }
 
 void sim_put(struct sim *sim, const char *path, const void *data, size_t size)

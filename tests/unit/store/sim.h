@@ -45,6 +45,9 @@ void sim_set_space(struct sim *sim, uint64_t size);
 /* The bytes of a file as they stand, to be changed at will; NULL: there is none. For damage. */
 unsigned char *sim_bytes(struct sim *sim, const char *path, uint64_t *ret_size);
 
+/* From this byte on a file cannot be read: -EIO. UINT64_MAX: it can. */
+void sim_spoil(struct sim *sim, const char *path, uint64_t from);
+
 /* A file with these bytes, as if it had been there always. */
 void sim_put(struct sim *sim, const char *path, const void *data, size_t size);
 
