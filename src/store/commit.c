@@ -32,7 +32,7 @@ bool log_needs_commit(const struct log *log)
     if (!log->files || log->failure)
         return false;
     return unwritten(log) || log->kills.count || log->kills.is_lost || log->retired_count ||
-           (log->remembers && !list_is_empty(&log->unsynced)) ||
+           (log->remembers && log->has_unsynced) ||
            front_is_due(log, front_of(log, log->written_sequence), log->remembers);
 }
 
@@ -376,6 +376,7 @@ uint64_t log_commit_end(struct log *log, struct log_job *job)
         log->rescue_sequence = 0;
         log->cut = NULL;
     }
+    log->has_unsynced = !list_is_empty(&log->unsynced);
     cache_trim(log);
     job_free(job);
     return sync ? log->synced_sequence : log->written_sequence;

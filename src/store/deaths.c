@@ -74,8 +74,8 @@ static int read_entries(const char *data, uint64_t size, uint32_t seed, struct d
 /* Entries go on behind all that there may be. */
 static uint64_t size_of_unreadable(uint64_t file_size)
 {
-    uint64_t entries_size = file_size > DEAD_HEAD_SIZE ? file_size - DEAD_HEAD_SIZE : 0, each = sizeof(struct dead_entry);
-    return DEAD_HEAD_SIZE + (entries_size + each - 1) / each * each;
+    uint64_t size = file_size > DEAD_HEAD_SIZE ? file_size - DEAD_HEAD_SIZE : 0, each = sizeof(struct dead_entry);
+    return DEAD_HEAD_SIZE + (size + each - 1) / each * each;
 }
 
 static int read_up_to(const struct files *files, const char *path, uint32_t seed, uint64_t size_max,

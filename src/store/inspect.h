@@ -28,7 +28,7 @@ struct inspect_segment {
     uint64_t gone_first;        /* what stood from here to first_sequence has been removed; 0: nothing has */
     uint64_t dead_size;         /* where the next entry goes in the file of the dead; 0: it is to be made anew */
     bool is_last;
-    bool is_followed;           /* the last, but for segments whose heads cannot be read: it had been synced as a whole */
+    bool is_followed;           /* the last but for some whose heads cannot be read: so it had been synced as a whole */
     bool is_unreadable;         /* the last, and not all of it can be read: it is taken as it is, for what cannot be
                                    read now may be some day */
     bool is_clean;              /* the last: the daemon stopped in peace */

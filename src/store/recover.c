@@ -207,6 +207,7 @@ static void doubt_dead_files(struct log *log)
     for (size_t i = 0; i < log->segment_count && !log->has_mark; i++)
         if (log->segments[i]->dead_size > DEAD_HEAD_SIZE)
             list_append(&log->unsynced, &log->segments[i]->unsynced);
+    log->has_unsynced = !list_is_empty(&log->unsynced);
 }
 
 static int take_trouble(void *arg, const char *name, enum inspect_trouble trouble)

@@ -82,6 +82,7 @@ struct log {
     bool has_mark;              /* the last segment ends with a mark */
     int failure;                /* of a sync: for good */
     struct list unsynced;       /* segments; the committer's */
+    bool has_unsynced;          /* as the last job left it */
     struct kills kills;
     uint64_t front_told;        /* all before this sequence is written down as dead */
     bool remembers;             /* the kills so far are to be synced */

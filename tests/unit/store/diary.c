@@ -152,9 +152,9 @@ int diary_open(struct diary *diary)
     return error;
 }
 
-static void ignore(void *arg, const struct record *record)
+static void ignore(void *arg, const struct record *record, bool is_live)
 {
-    (void)arg, (void)record;
+    (void)arg, (void)record, (void)is_live;
 }
 
 void diary_try_to_open(struct diary *diary)

@@ -108,7 +108,7 @@ static void flip(struct diary *diary, const struct image *image, size_t file, ui
     bytes[at % size] ^= (unsigned char)(1u << random_below(&diary->random, 8));
 }
 
-/* The entries as they are, but for one that may be missing; where marks of the dead are hit, all that are dead may live. */
+/* The entries as they are, but for one that may be missing; where the dead are hit, all of them may live. */
 static void expect(struct diary *diary, const struct image *image, uint64_t hit, bool hits_dead)
 {
     for (uint64_t sequence = 1; sequence <= image->last_sequence; sequence++) {

@@ -1,6 +1,6 @@
 /*
- * Every call of the system fails in turn, once, with what may come of a disk, of a full one, and of too many files: what
- * was committed is there in the end, nothing is committed that is not there, and what fails is tried again.
+ * Every call of the system fails in turn, once, with what may come of a disk, of a full one, and of too many files:
+ * what was committed is there in the end, nothing is committed that is not there, and what fails is tried again.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -341,7 +341,7 @@ START_TEST(large_records_have_segments_to_themselves)
 }
 END_TEST
 
-/* Nobody knows how many records were where the disk does not read any more: as many as could be, and none is used twice. */
+/* Nobody knows how many records were where the disk does not read any more: as many as could be. */
 START_TEST(an_end_that_cannot_be_read_is_stepped_over)
 {
     struct diary diary;
