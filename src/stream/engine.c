@@ -16,7 +16,7 @@
 
 enum {
     LATER_MS = 50,            /* what nobody waits for is written so much later */
-    CACHE_SIZE_MIN = 1 << 20, /* of each stream */
+    NAME_WAIT_MS = 10000,     /* for a stream that is being closed, which may have much to write */
 };
 
 /* A thread, and the streams that it is to visit. Each holds a reference while it waits here. */
@@ -86,24 +86,18 @@ static void wake_up(struct engine_thread *thread)
     pthread_cond_signal(&thread->wake);
 }
 
-/* The caller's reference goes with it. False where it waits already. */
-static bool enqueue(struct stream_engine *engine, struct stream *stream, enum engine_thread_name name)
-{
-    struct engine_thread *thread = &engine->threads[name];
-    struct stream_turn *turn = &stream->turns[name];
-    if (!list_is_empty(&turn->place))
-        return false;
-    list_append(&thread->queue, &turn->place);
-    wake_up(thread);
-    return true;
-}
-
+/* The thread is woken when the lock is free again: it would want it at once. */
 static void visit_soon(struct stream_engine *engine, struct stream *stream, enum engine_thread_name name)
 {
+    struct engine_thread *thread = &engine->threads[name];
     pthread_mutex_lock(&engine->lock);
+    bool sleeps = thread->sleeps;
     if (list_is_empty(&stream->turns[name].place))
-        enqueue(engine, stream_ref(stream), name);
+        list_append(&thread->queue, &stream_ref(stream)->turns[name].place);
+    thread->sleeps = false;
     pthread_mutex_unlock(&engine->lock);
+    if (sleeps)
+        pthread_cond_signal(&thread->wake);
 }
 
 /* due_ms: 0: never. */
@@ -156,7 +150,7 @@ static void enqueue_due(struct engine_thread *thread, enum engine_thread_name na
         if (turn->due_ms && turn->due_ms <= now_ms) {
             turn->due_ms = 0;
             if (list_is_empty(&turn->place) && stream_ref_if_alive(stream))
-                enqueue(engine, stream, name);
+                list_append(&thread->queue, &turn->place);
         } else if (turn->due_ms && (!thread->due_ms || turn->due_ms < thread->due_ms)) {
             thread->due_ms = turn->due_ms;
         }
@@ -188,7 +182,7 @@ static void visit(struct engine_thread *thread, enum engine_thread_name name, st
     uint64_t now_ms = clock_monotonic_ms(), due_ms = thread->visit(stream, now_ms);
     pthread_mutex_lock(&engine->lock);
     if (due_ms && due_ms <= now_ms && list_is_empty(&stream->turns[name].place))
-        enqueue(engine, stream_ref(stream), name);
+        list_append(&thread->queue, &stream_ref(stream)->turns[name].place);
     else
         visit_at(engine, stream, name, due_ms);
     pthread_mutex_unlock(&engine->lock);
@@ -328,26 +322,33 @@ void engine_close(struct stream_engine *engine, struct stream *stream)
         stream_close(stream);
 }
 
-static struct stream *find_named(const struct stream_engine *engine, const char *name)
+static const struct stream *find_named(const struct stream_engine *engine, const char *name)
 {
-    for (struct list *at = engine->streams.next; at != &engine->streams; at = at->next) {
-        struct stream *stream = LIST_OWNER(at, struct stream, place);
+    for (const struct list *at = engine->streams.next; at != &engine->streams; at = at->next) {
+        const struct stream *stream = LIST_OWNER(at, struct stream, place);
         if (stream->in_files && !stream->is_moved && strcmp(stream->name, name) == 0)
             return stream;
     }
     return NULL;
 }
 
+/* Who let go of a stream may come back before the threads have. */
+static int wait_for_name(struct stream_engine *engine, const char *name)
+{
+    uint64_t end_ms = clock_monotonic_ms() + NAME_WAIT_MS;
+    const struct timespec end = { (time_t)(end_ms / 1000), (long)(end_ms % 1000 * 1000000) };
+    int error = 0;
+    while (find_named(engine, name) && !error)
+        error = -pthread_cond_timedwait(&engine->moved, &engine->lock, &end);
+    return error ? -EBUSY : 0;
+}
+
 int engine_enter(struct stream_engine *engine, struct stream *stream)
 {
-    const struct stream *other;
     int error = stream->in_files && !engine->directory ? -ENODEV : 0;
     pthread_mutex_lock(&engine->lock);
-    while (!error && stream->in_files && (other = find_named(engine, stream->name)) != NULL)
-        if (atomic_load(&other->reference_count) != 0)
-            error = -EBUSY;
-        else
-            pthread_cond_wait(&engine->moved, &engine->lock);
+    if (!error && stream->in_files)
+        error = wait_for_name(engine, stream->name);
     if (!error)
         list_append(&engine->streams, &stream->place);
     pthread_mutex_unlock(&engine->lock);
@@ -460,6 +461,7 @@ static void init_threads(struct stream_engine *engine)
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&engine->moved, &attributes);
     for (unsigned i = 0; i < ENGINE_THREADS; i++) {
         struct engine_thread *thread = &engine->threads[i];
         thread->engine = engine;
@@ -483,7 +485,6 @@ int stream_engine_create(const struct stream_engine_options *options, struct str
     engine->lock_fd = -1;
     pthread_mutex_init(&engine->lock, NULL);
     pthread_mutex_init(&engine->fetching, NULL);
-    pthread_cond_init(&engine->moved, NULL);
     list_init(&engine->streams);
     list_init(&engine->closing);
     list_init(&engine->removing);

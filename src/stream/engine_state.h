@@ -26,8 +26,8 @@ void engine_fetch_soon(struct stream_engine *engine, struct stream *stream);
 /* The last reference has gone: commits what it has, closes and frees it. Does not wait for that. */
 void engine_close(struct stream_engine *engine, struct stream *stream);
 
-/* Takes a stream in. One in files waits for one of the same name that is being closed. 0; -EBUSY: one is open; -ENODEV:
- * there is no directory. */
+/* Takes a stream in. One in files waits a while for another of its name to be closed. 0; -EBUSY: that is still open;
+ * -ENODEV: there is no directory. */
 int engine_enter(struct stream_engine *engine, struct stream *stream);
 
 /* Takes back what engine_enter gave. */

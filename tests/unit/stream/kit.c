@@ -190,3 +190,25 @@ struct stream_state kit_state(struct stream *stream)
     stream_get_state(stream, &state);
     return state;
 }
+
+static bool take_count(void *arg, const struct stream_topic *topic)
+{
+    *(uint64_t *)arg = topic->message_count;
+    return true;
+}
+
+uint64_t kit_topic_count(struct stream *stream, const char *topic)
+{
+    uint64_t count = 0;
+    stream_visit_topics(stream, slice_of(topic), take_count, &count);
+    return count;
+}
+
+uint64_t kit_log_count(struct stream *stream)
+{
+    struct log_state state;
+    stream_lock(stream);
+    log_get_state(stream->log, &state);
+    stream_unlock(stream);
+    return state.live_count;
+}

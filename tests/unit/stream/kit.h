@@ -42,6 +42,10 @@ const char *kit_list(struct stream *stream);
 /* The same, but what is away is fetched. */
 const char *kit_list_all(struct stream *stream);
 
+/* How many messages of a topic its index counts, and how many of all the log has. */
+uint64_t kit_topic_count(struct stream *stream, const char *topic);
+uint64_t kit_log_count(struct stream *stream);
+
 /* What reading the stream to its end has shown. */
 struct kit_seen {
     unsigned message_count, gap_count;
