@@ -2,6 +2,7 @@
 """Publishing to streams in files over HTTP: answered when it is on disk, on conditions, in order, and told when it is refused."""
 
 import json
+import signal
 import tempfile
 
 from harness import Daemon, equal, main, pump
@@ -211,7 +212,42 @@ def many_at_once_are_all_kept():
             client.close()
 
 
+def a_stop_in_the_middle_takes_back_no_answer():
+    """SIGTERM, and SIGKILL, while thirty publish one after the other: what has been answered is there afterwards."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with tempfile.TemporaryDirectory() as data:
+            first = Daemon(data=data)
+            with Http(first) as http:
+                _make(http)
+            clients, answered = [Http(first) for _ in range(30)], {}
+
+            def turn():
+                for client in clients:
+                    while client.answers:
+                        answer = client.answers.popleft()
+                        if answer.status == 200:
+                            found = answer.json()
+                            answered[found["seq"]] = found["topic"]
+                    if not client.closed and not client._asked:
+                        client._asked.append("POST")
+                        client.out += client.request_bytes("POST", f"/v1/topics/s.{clients.index(client)}", b"x")
+
+            pump(clients, lambda: len(answered) > 300, "answers", turn=turn)
+            first.send_signal(number)
+            for client in clients:
+                client.wait(lambda client=client: client.closed, "the end", closed_is_good=True)
+            turn()
+            if number == signal.SIGTERM:
+                first.check_end(first.wait_exit())
+            else:
+                first.kill()
+            with Daemon(data=data) as second, Http(second) as http:
+                kept = {m["seq"]: m["topic"] for m in poll_to_end(http, "s.>", limit=1000)[0]}
+                equal({seq: kept.get(seq) for seq in answered}, answered, f"what was answered before {number}")
+
+
 if __name__ == "__main__":
     main(what_is_answered_outlives_a_kill, every_kind_of_sync_answers, conditions_are_looked_at, two_who_decide_at_once_do_not_both_win,
          each_item_of_a_batch_has_its_result, what_is_refused_says_why, keys_are_remembered_across_a_restart,
-         pipelined_requests_are_answered_in_order, who_leaves_before_the_answer_disturbs_nobody, many_at_once_are_all_kept)
+         pipelined_requests_are_answered_in_order, who_leaves_before_the_answer_disturbs_nobody, many_at_once_are_all_kept,
+         a_stop_in_the_middle_takes_back_no_answer)

@@ -116,6 +116,20 @@ def patterns_inside_a_stream_read_it():
         http.get(target("s.>", stream="")).check(404, "no-such-stream")
 
 
+def without_recent_streams_are_read_all_the_same():
+    with Daemon("recent.enabled=no", data=True) as daemon, Http(daemon) as http:
+        _make(http)
+        publish(http, "s.a", b"1")
+        equal(_data(poll(http, "s.>", since="all")), ["1"], "what the stream has")
+        http.get(target(">")).check(404, "not-kept")
+        http.get(target(">", stream="recent")).check(404, "no-such-stream")
+        with Events(daemon, "s.>,other") as live, Events(daemon, "s.>", since="all") as kept:
+            publish(http, "s.a", b"2")
+            publish(http, "other", b"3")
+            equal([(event.data, event.id) for event in live.take(2)], [("2", None), ("3", None)], "what is only heard")
+            equal([event.data for event in kept.take(2)], ["1", "2"], "what is read")
+
+
 def topics_of_the_servers_own_kind_are_read_where_a_stream_keeps_them():
     with Daemon(data=True) as daemon, Http(daemon) as http:
         _make(http, "KV_b", ["$KV.b.>"])
@@ -291,6 +305,6 @@ def what_is_there_is_monitored():
 if __name__ == "__main__":
     main(a_stream_is_made_looked_at_changed_and_removed, what_cannot_be_is_explained, without_a_directory_there_are_streams_in_memory,
          a_stream_of_the_configuration_is_its_own, patterns_inside_a_stream_read_it,
-         topics_of_the_servers_own_kind_are_read_where_a_stream_keeps_them, history_is_read_from_any_point, cursors_outlive_the_daemon,
+         without_recent_streams_are_read_all_the_same, topics_of_the_servers_own_kind_are_read_where_a_stream_keeps_them, history_is_read_from_any_point, cursors_outlive_the_daemon,
          what_made_room_is_a_gap_and_what_was_taken_out_is_none, a_reader_is_ended_with_its_stream, a_cursor_says_of_which_stream_it_is,
          messages_are_looked_at_one_by_one, what_is_there_is_monitored)
