@@ -61,6 +61,7 @@ static const struct {
 } troubles[] = {
     [INSPECT_UNBORN] = { "its head was never written: power went before it counted", false },
     [INSPECT_HEADLESS] = { "its head cannot be read, nor what is in it", true },
+    [INSPECT_GONE] = { "it had been removed, and came back when power failed: posthornd removes it again", false },
     [INSPECT_FOREIGN] = { "it does not belong here: its head says otherwise than its name or its neighbours", true },
     [INSPECT_NO_DEAD] = { "there is no good list of its deleted messages: some may be there again", true },
     [INSPECT_BAD_ENTRY] = { "an entry of its deleted messages cannot be read: some may be there again", true },

@@ -98,16 +98,16 @@ static const char *bytes_at(struct trail *trail, uint64_t at, size_t size)
 {
     if (at + size <= trail->from + trail->filled)
         return trail->data + (at - trail->from);
-    if (!make_room(trail, size + CHUNK_SIZE))
+    uint64_t left = trail->size - at;
+    size_t wanted = left < size + CHUNK_SIZE ? (size_t)left : size + CHUNK_SIZE;
+    if (!make_room(trail, wanted))
         return NULL;
     size_t kept = at < trail->from + trail->filled ? (size_t)(trail->from + trail->filled - at) : 0;
     if (kept)
         memmove(trail->data, trail->data + (at - trail->from), kept);
-    uint64_t left = trail->size - at - kept;
-    size_t more = left < size + CHUNK_SIZE - kept ? (size_t)left : size + CHUNK_SIZE - kept;
     trail->from = at;
-    trail->filled = kept + more;
-    read_around(trail, trail->data + kept, more, at + kept);
+    trail->filled = wanted;
+    read_around(trail, trail->data + kept, wanted - kept, at + kept);
     return trail->data;
 }
 
@@ -128,24 +128,35 @@ static const struct record *good_at(struct trail *trail, uint64_t at, uint64_t s
     return record && record_is_good(record, trail->seed) ? record : NULL;
 }
 
-static bool is_zero(struct trail *trail, uint64_t at, size_t size)
+/* Where the next step begins that is not all zeros, as the end of a file is that was allocated and not written; no
+ * record begins with them. */
+static uint64_t skip_zeros(struct trail *trail, uint64_t at)
 {
-    static const char zeros[STEP];
-    const char *data = bytes_at(trail, at, size);
-    return !data || memcmp(data, zeros, size) == 0;
+    while (at < trail->size) {
+        size_t size = trail->size - at < PAGE_SIZE ? (size_t)(trail->size - at) : PAGE_SIZE;
+        const char *data = bytes_at(trail, at, size);
+        for (size_t i = 0; data && i < size; i += STEP) {
+            uint64_t word = 0;
+            memcpy(&word, data + i, size - i < STEP ? size - i : STEP);
+            if (word)
+                return at + i;
+        }
+        at += size;
+    }
+    return trail->size;
 }
 
 /* From a place where there is no record to the next that has one, or to the end. */
 static enum trail_kind skip(struct trail *trail, struct trail_item *ret_item)
 {
     uint64_t start = trail->at, at = start, used = start;
-    do {
-        size_t step = trail->size - at < STEP ? (size_t)(trail->size - at) : STEP;
-        if (!is_zero(trail, at, step))
-            used = at + step;
-        at += step;
-    } while (at < trail->size && trail->error != -ENOMEM &&
-             !good_at(trail, at, trail->sequence + (at - start) / sizeof(struct record)));
+    while ((at = skip_zeros(trail, at)) < trail->size) {
+        uint64_t sequence_max = trail->sequence + (at - start) / sizeof(struct record);
+        if (at > start && good_at(trail, at, sequence_max))
+            break;
+        at += trail->size - at < STEP ? trail->size - at : STEP;
+        used = at;
+    }
     *ret_item = (struct trail_item){
         .at = start,
         .size = at - start,
