@@ -17,7 +17,8 @@ static int system_open(void *arg, const char *path, enum files_open how)
         [FILES_CREATE] = O_RDWR | O_CREAT,
     };
     (void)arg;
-    int fd = open(path, flags[how] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640); /* a FIFO would wait for its other end */
+    /* A FIFO would wait for its other end. */
+    int fd = open(path, flags[how] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
     return fd < 0 ? -errno : fd;
 }
 
@@ -86,6 +87,7 @@ static int system_sync(void *arg, int fd)
 static int system_sync_directory(void *arg, const char *path)
 {
     (void)arg;
+    /* A FIFO would wait for its other end. */
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
