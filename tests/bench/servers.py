@@ -10,13 +10,14 @@ import tempfile
 import time
 from dataclasses import dataclass, field, replace
 
-from shapes import EVENTS, LINE, POLLS
+from shapes import DIRECTORY, EVENTS, LINE, PAST, POLLS, STREAMS
 
 HOST = '127.0.0.1'
 READY_S = 10
 QUIET_S = 5
 
 NATS_CONFIG = 'listen: "127.0.0.1:{port}"\nmax_connections: 64K\n'
+JETSTREAM_CONFIG = NATS_CONFIG + 'jetstream {{ store_dir: "{directory}", max_file_store: 16GB }}\n'
 MOSQUITTO_CONFIG = '''listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
@@ -56,11 +57,21 @@ http {{
 def posthornd_command(program, ports, directory, settings):
     listen = {'line.listen': f'{HOST}:{ports[LINE]}', 'http.listen': f'{HOST}:{ports[EVENTS]}'}
     sets = {**listen, 'server.workers': '1', **settings}
+    sets = {key: value.replace(DIRECTORY, os.path.join(directory, 'data')) for key, value in sets.items()}
     return [program] + [word for key, value in sets.items() for word in ('--set', f'{key}={value}')]
 
 
 def nats_command(program, ports, directory, settings):
     return [program, '-c', write(directory, NATS_CONFIG.format(port=ports[LINE]))]
+
+
+def jetstream_command(program, ports, directory, settings):
+    return [program, '-c', write(directory, JETSTREAM_CONFIG.format(port=ports[LINE], directory=directory))]
+
+
+def synced_redis_command(program, ports, directory, settings):
+    return [program, '--bind', HOST, '--port', str(ports[LINE]), '--save', '', '--dir', directory, '--appendonly', 'yes',
+            '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0']
 
 
 def redis_command(program, ports, directory, settings):
@@ -91,12 +102,15 @@ class Peer:
     module: str = ''                # a file that it needs besides
     settings: dict = field(default_factory=dict)     # whatever the shape says
     forks: bool = False             # its first child does the work
+    limit: bool = False             # no server but the machine itself, which streamload measures
 
 
 NATS, REDIS, MQTT = (['--proto', name] for name in ('nats', 'redis', 'mqtt'))
 TOPIC = '/v1/topics/bench'
 POSTHORND = Peer('posthornd', posthornd_command, {
     LINE: NATS,
+    STREAMS: [],
+    PAST: [],
     EVENTS: paths(TOPIC, TOPIC),
     POLLS: paths(f'{TOPIC}?wait=30s', TOPIC, '--cursor', 'json:next>since'),
 })
@@ -106,6 +120,10 @@ PEERS = {
     'posthornd, recent off': replace(POSTHORND, settings={'recent.enabled': 'no'}),
     'posthornd, recent on': replace(POSTHORND, settings={'recent.enabled': 'yes'}),
     'nats-server': Peer('nats-server', nats_command, {LINE: NATS}, 'nats-server'),
+    'nats-server, JetStream': Peer('nats-server', jetstream_command, {LINE: NATS, STREAMS: []}, 'nats-server'),
+    'redis-server, synced': Peer('redis-server', synced_redis_command, {LINE: REDIS}, 'redis-server'),
+    'disk': Peer('', None, {LINE: ['--mode', 'disk']}, limit=True),
+    'loopback': Peer('', None, {PAST: ['--mode', 'loopback']}, limit=True),
     'nginx': Peer('nginx', nginx_command, {
         EVENTS: paths('/sub', '/pub'),
         POLLS: paths('/sub', '/pub', '--cursor', 'nchan'),
@@ -125,6 +143,8 @@ def write(directory, text):
 def find(name):
     """The server's program, or None where it or its module is not installed; /usr/sbin is not in everybody's path."""
     peer = PEERS[name]
+    if peer.limit:
+        return name
     if peer.module and not os.path.exists(peer.module):
         return None
     return shutil.which(peer.program) or shutil.which(peer.program, path='/usr/sbin:/usr/local/sbin:/sbin')
@@ -174,7 +194,9 @@ class Server:
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix='posthorn-bench-')
         self.ports = {LINE: free_port(), EVENTS: free_port()}
-        self.ports[POLLS] = self.ports[EVENTS]
+        self.ports.update({POLLS: self.ports[EVENTS], STREAMS: self.ports[LINE], PAST: self.ports[LINE]})
+        if self.peer.limit:
+            return self
         command = self.peer.command(self.program, self.ports, self.directory, self.settings)
         if self.core is not None:
             command = ['taskset', '-c', str(self.core)] + command
@@ -211,6 +233,8 @@ class Server:
 
     def wait_until_quiet(self):
         """Lets the server clear away what its last clients left behind, so that no other server's run pays for it."""
+        if self.peer.limit:
+            return
         deadline = time.monotonic() + QUIET_S
         before, now = -1.0, self.cpu_s()
         while now - before > 0.001 and time.monotonic() < deadline:
@@ -218,6 +242,11 @@ class Server:
             before, now = now, self.cpu_s()
 
     def __exit__(self, *_):
+        if not self.peer.limit:
+            self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(5)
@@ -225,4 +254,3 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.log.close()
-        shutil.rmtree(self.directory, ignore_errors=True)
