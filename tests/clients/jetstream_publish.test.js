@@ -2,6 +2,7 @@
 /* Publishing with acknowledgement, as @nats-io/jetstream does it: sequences, duplicates, expectations, refusals. */
 const assert = require("node:assert/strict");
 
+const { IS_ORACLE } = require("./support/daemon");
 const { streams, publishAll, numbers, errorOf, ask, nats, MS } = require("./support/jetstream");
 const { listen, settle, until } = require("./support/suite");
 
@@ -10,6 +11,11 @@ const WRONG_LAST_SEQUENCE = 10071, WRONG_LAST_ID = 10070, WRONG_STREAM = 10060;
 const TOO_LARGE = 10054, NO_ROOM = 10077, NO_ROLLUP = 10111;
 
 streams("publish with acknowledgement", (test) => {
+    test("is announced, and with it the version of what is served", async ({ client }) => {
+        assert.equal(client.info.jetstream, true);
+        assert.match(client.info.version, IS_ORACLE ? /^2\./ : /^2\.10\./);
+    });
+
     test("names the stream and the sequence", async ({ js, stream, topic }) => {
         const name = await stream();
         for (const seq of [1, 2, 3])

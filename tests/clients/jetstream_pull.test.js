@@ -63,6 +63,19 @@ streams("a consumer", (test) => {
         assert.equal((await jsm.consumers.info(name, "worker")).config.deliver_policy, "all");
     });
 
+    test.posthornd("is made only where there is none, and changed only where there is one", async ({ client, stream }) => {
+        const name = await stream();
+        const ask_for = async (action, config) => {
+            const request = { stream_name: name, action, config: { name: "c", durable_name: "c", ack_policy: "explicit", ...config } };
+            return (await ask(client, `CONSUMER.CREATE.${name}.c`, request)).error?.err_code;
+        };
+        assert.equal(await ask_for("update", {}), 10149);
+        assert.equal(await ask_for("create", {}), undefined);
+        assert.equal(await ask_for("create", {}), undefined);
+        assert.equal(await ask_for("create", { description: "other" }), 10148);
+        assert.equal(await ask_for("update", { description: "other" }), undefined);
+    });
+
     test("is changed by an update, and goes on from where it was", async (given) => {
         const { name, consumer } = await worker(given, 10);
         for (const message of await fetch(consumer, 4)) await message.ackAck();
@@ -401,6 +414,26 @@ streams("redelivery", (test) => {
             assert.ok(took_ms >= wait_ms - 20, `delivery ${i + 1} after ${took_ms} ms`);
         }
         assert.equal(await consumer.next({ expires: FETCH_MS }), null);
+    });
+
+    test("that ends is told to whoever listens for advisories", async (given) => {
+        const { jsm } = given;
+        const { name, consumer } = await worker(given, 2, { max_deliver: 2 });
+        const advisories = jsm.advisories();
+        await given.client.flush();
+        for (let i = 0; i < 2; i++) {
+            const messages = await fetch(consumer, 2);
+            messages.find((message) => message.string() === "0").nak();
+            messages.find((message) => message.string() === "1")?.term();
+        }
+        const wanted = { max_deliver: [name, "worker", 1, 2], terminated: [name, "worker", 2, 1] };
+        for await (const { kind, data } of advisories) {
+            if (!wanted[kind]) continue;
+            assert.deepEqual([data.stream, data.consumer, data.stream_seq, data.deliveries], wanted[kind]);
+            delete wanted[kind];
+            if (!Object.keys(wanted).length) break;
+            await consumer.next({ expires: FETCH_MS }); /* nats-server finds out when somebody asks again */
+        }
     });
 
     test("goes before what is new", async (given) => {

@@ -160,6 +160,14 @@ streams("a stream", (test) => {
         assert.equal((await js.publish(`${topic}.a`, "x")).seq, 1);
     });
 
+    test.posthornd("in files needs a directory, and the refusal says so; one in memory needs none", async ({ start, open }) => {
+        const { js, jsm } = await open({ daemon: await start() });
+        await assert.rejects(jsm.streams.add({ name: "F", subjects: ["f"] }), /server\.data_dir/);
+        await jsm.streams.add({ name: "M", subjects: ["m"], storage: "memory" });
+        assert.equal((await js.publish("m", "x")).seq, 1);
+        assert.deepEqual(await all(jsm.streams.names()), ["M"]);
+    });
+
     test("in memory is a stream like others", async ({ js, jsm, stream, topic }) => {
         const name = await stream({ storage: "memory", max_msgs: 5 });
         await publishAll(js, `${topic}.a`, numbers(8));

@@ -22,7 +22,7 @@ const { packagesOf } = require("./support/documentation");
 const { EventReader } = require("./support/events");
 const { programOf } = require("./support/libnats");
 const { MS } = require("./support/jetstream");
-const { PACKAGES, requirePackage, until } = require("./support/suite");
+const { PACKAGES, requirePackage } = require("./support/suite");
 
 const { connect } = requirePackage(PACKAGES[0]);
 const { jetstream, jetstreamManager } = requirePackage("@nats-io/jetstream");
@@ -67,6 +67,7 @@ async function publishByLibnats(daemon, own, progress) {
 
 /* The answer of a POST, tried again until there is one that is good; many share the connections of the agent. */
 async function post(daemon, agent, target, headers, body, isGood) {
+    const end = Date.now() + 2 * DEADLINE_MS;
     for (;;) {
         try {
             const request = http.request(daemon.http + target, { method: "POST", agent, headers });
@@ -78,7 +79,7 @@ async function post(daemon, agent, target, headers, body, isGood) {
             assert.ok(response.statusCode < 400 || response.statusCode >= 500, `${target}: ${response.statusCode} ${text}`);
             if (response.statusCode === 200 && isGood(JSON.parse(text))) return;
         } catch (error) {
-            if (error instanceof assert.AssertionError) throw error;
+            if (error instanceof assert.AssertionError || Date.now() > end) throw error;
         }
         await pause(RETRY_MS);
     }
@@ -181,11 +182,12 @@ class Follower {
     }
 
     async put(topic) {
-        const value = JSON.stringify(this.states.get(topic));
+        const value = JSON.stringify(this.states.get(topic)), end = Date.now() + 2 * DEADLINE_MS;
         for (;;)
             try {
                 return await this.bucket.put(topic.slice("docs.".length), value);
-            } catch {
+            } catch (error) {
+                if (Date.now() > end) throw error; /* it was no kill */
                 await pause(RETRY_MS);
             }
     }
@@ -266,12 +268,12 @@ async function carry(t, daemon, client) {
     await follow(js, "late", new Follower(bucket, heard.late));
     heard.late.check("the consumer that came late");
     if (!events) return;
-    await until(() => heard.events.count >= line_count, "the reader of events has them all");
+    await events.until(() => heard.events.count >= line_count);
     await events.close();
     assert.ok(events.connections > KILLS, "it came back after each kill");
     heard.events.check("the reader of events that followed");
     const again = readEvents(daemon, heard.again);
-    await until(() => heard.again.count >= line_count, "another one has them all");
+    await again.until(() => heard.again.count >= line_count);
     await again.close();
     heard.again.check("the reader of events that came late");
 }

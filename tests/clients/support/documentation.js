@@ -3,6 +3,7 @@
  * Real data that every machine has: the lines of the text files below /usr/share/doc, by package. Text is what holds no NUL;
  * it need not be UTF-8. Whole files are taken, so long as the package and all of them have room.
  */
+const assert = require("node:assert/strict");
 const fs = require("node:fs");
 const path = require("node:path");
 
@@ -19,11 +20,12 @@ function packagesOf({ lines_max, package_lines_max }) {
         packages.push({ name, topic: `docs.${tokenOf(name)}`, lines });
         count += lines.length;
     }
+    assert.equal(new Set(packages.map((one) => one.topic)).size, packages.length, "each package has a topic of its own");
     return packages;
 }
 
-/* A dot would make two tokens of a name. */
-const tokenOf = (name) => name.replaceAll(".", "_");
+/* What makes one token of a topic, and a key of a bucket; each package keeps a name of its own. */
+const tokenOf = (name) => name.replaceAll("=", "=3d").replace(/[^\w=-]/g, (sign) => `=${sign.codePointAt(0).toString(16)}`);
 
 function linesOf(folder, lines_max) {
     const lines = [];

@@ -3,23 +3,32 @@
  * A reader of server-sent events that comes back as an EventSource does, behind the last event that it has seen. One stands
  * in place of EventSource because node 18 has none; what a browser's does is tested in tests/browser.
  */
+const assert = require("node:assert/strict");
 const http = require("node:http");
 const { once } = require("node:events");
 
 const RETRY_MS = 20;
 
 class EventReader {
-    /* Calls back with { type, id, data } for each event, in order. */
+    /* Calls back with { type, id, data } for each event, in order. What the callback asserts in vain ends it. */
     constructor(url, callback) {
         Object.assign(this, { url, callback, id: "", open: true, connections: 0 });
         this.ended = this.run();
+        this.ended.catch(() => {}); /* whoever waits for it hears of it */
     }
 
     async run() {
         while (this.open) {
-            await this.read().catch(() => {}); /* whatever broke it off: it comes back */
+            await this.read().catch((error) => {
+                if (error instanceof assert.AssertionError) throw error; /* anything else broke it off: it comes back */
+            });
             await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         }
+    }
+
+    /* Waits until question() holds. */
+    async until(question) {
+        while (!question()) await Promise.race([this.ended, new Promise((resolve) => setTimeout(resolve, RETRY_MS))]);
     }
 
     async read() {
