@@ -383,7 +383,8 @@ START_TEST(messages_go_when_they_are_too_old)
 {
     static const char *const storages[] = { "file", "memory" };
     char settings[256];
-    snprintf(settings, sizeof settings, "{\"name\":\"S\",\"subjects\":[\">\"],\"storage\":\"%s\",\"max_age\":1000000000}",
+    snprintf(settings, sizeof settings,
+             "{\"name\":\"S\",\"subjects\":[\">\"],\"storage\":\"%s\",\"max_age\":1000000000}",
              storages[_i]);
     begin(1 << 20);
     struct stream *stream = kit_open(at.engine, settings);
