@@ -17,7 +17,7 @@ static int system_open(void *arg, const char *path, enum files_open how)
         [FILES_CREATE] = O_RDWR | O_CREAT,
     };
     (void)arg;
-    int fd = open(path, flags[how] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640); /* a FIFO would wait for its other end */
+    int fd = open(path, flags[how] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640); /* a FIFO would wait for somebody */
     return fd < 0 ? -errno : fd;
 }
 
