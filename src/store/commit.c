@@ -76,7 +76,7 @@ static bool place_span(struct log *log, struct span *span)
     return true;
 }
 
-static void add_piece(struct log_job *job, struct span *span)
+static void add_piece(struct log *log, struct log_job *job, struct span *span)
 {
     struct segment *segment = span->segment;
     uint32_t to = span->block->used;
@@ -89,7 +89,7 @@ static void add_piece(struct log_job *job, struct span *span)
         .at = span->at + span->size,
         .last_sequence = span->last_sequence,
     };
-    segment->used = span->at + to;
+    log_use_segment(log, segment, span->at + to);
     segment->last_sequence = span->last_sequence;
 }
 
@@ -111,7 +111,7 @@ static bool take_pieces(struct log *log, struct log_job *job)
     for (; job->piece_count < count && (span = spans_at(&log->spans, place)); place++) {
         if (!place_span(log, span))
             return false;
-        add_piece(job, span);
+        add_piece(log, job, span);
     }
     job->rests &= place == log->spans.count;
     return true;
@@ -370,7 +370,8 @@ uint64_t log_commit_end(struct log *log, struct log_job *job)
     end_removals(log, job);
     if (job->has_marked) {
         log->has_mark = true;
-        log->segments[log->segment_count - 1]->used += sizeof(struct record);
+        struct segment *last = log->segments[log->segment_count - 1];
+        log_use_segment(log, last, last->used + sizeof(struct record));
     }
     if (log->rescue_sequence && log->synced_sequence >= log->rescue_sequence) {
         log->rescue_sequence = 0;

@@ -39,6 +39,7 @@ static void retire(struct log *log, struct segment *segment)
     while (log->segments[place] != segment)
         place++;
     log->segment_count--;
+    log->file_bytes -= segment->used;
     for (; place < log->segment_count; place++)
         log->segments[place] = log->segments[place + 1];
     log->retired[log->retired_count++] = segment; /* there is room for all */
@@ -142,9 +143,16 @@ struct segment *log_add_segment(struct log *log, const struct segment *segment)
     if (!copy)
         return NULL;
     *copy = *segment;
+    log->file_bytes += copy->used;
     list_init(&copy->unsynced);
     log->segments[log->segment_count++] = copy;
     return copy;
+}
+
+void log_use_segment(struct log *log, struct segment *segment, uint64_t used)
+{
+    log->file_bytes += used - segment->used;
+    segment->used = used;
 }
 
 void log_free_segment(struct log *log, struct segment *segment)
@@ -279,12 +287,9 @@ uint64_t log_count_from(const struct log *log, uint64_t sequence)
         return 0;
     if (sequence <= log->first_sequence)
         return log->live_count;
-    uint64_t count = sequence <= span->first_sequence
-                         ? span->live_count
-                         : span_count_live(span, sequence, span->last_sequence + 1);
-    while ((span = spans_at(&log->spans, ++place)))
-        count += span->live_count;
-    return count;
+    if (sequence <= span->first_sequence)
+        return spans_count_live(&log->spans, place);
+    return span_count_live(span, sequence, span->last_sequence + 1) + spans_count_live(&log->spans, place + 1);
 }
 
 /* Times ascend as sequences do, as far as the clock has not been set back. */
@@ -323,20 +328,12 @@ bool log_first_span(const struct log *log, struct log_span_facts *ret_facts)
     return true;
 }
 
-static uint64_t segment_bytes(const struct log *log)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < log->segment_count; i++)
-        bytes += log->segments[i]->used;
-    return bytes;
-}
-
 void log_get_state(const struct log *log, struct log_state *ret_state)
 {
     *ret_state = (struct log_state){
         .live_count = log->live_count,
         .byte_count = log->live_bytes,
-        .room_count = log->files ? segment_bytes(log) : log->block_bytes,
+        .room_count = log->files ? log->file_bytes : log->block_bytes,
         .unwritten_count = log->files ? log->appended_bytes - log->written_bytes : 0,
         .cached_count = log->cached_bytes,
         .segment_count = log->segment_count,
@@ -347,7 +344,7 @@ void log_get_state(const struct log *log, struct log_state *ret_state)
 
 void log_discount(struct log *log, struct span *span, uint32_t count, uint64_t bytes)
 {
-    span->live_count -= count;
+    spans_discount(&log->spans, span, count);
     span->live_bytes -= bytes;
     log->live_count -= count;
     log->live_bytes -= bytes;

@@ -194,7 +194,7 @@ static int end(void *arg, const struct inspect_segment *found)
     struct recovery *recovery = arg;
     struct segment *segment = recovery->segment;
     int error = close_span(recovery);
-    segment->used = found->is_clean ? found->size : found->durable_size;
+    log_use_segment(recovery->log, segment, found->is_clean ? found->size : found->durable_size);
     if (found->is_last && !found->is_clean)
         cut(recovery->log, found, segment);
     recovery->log->has_mark = found->is_clean;

@@ -71,10 +71,63 @@ static struct span **place_of(const struct spans *spans, size_t place)
     return &spans->ring[(spans->head + place) & (spans->room - 1)];
 }
 
-bool spans_reserve(struct spans *spans)
+/* Sums. */
+
+static void add(struct spans *spans, size_t number, uint64_t count)
 {
-    if (spans->count < spans->room)
-        return true;
+    spans->summed_count += count;
+    for (; number <= spans->number_max; number += number & -number)
+        spans->sums[number - 1] += count;
+}
+
+static uint64_t sum_up_to(const struct spans *spans, size_t number)
+{
+    uint64_t sum = 0;
+    for (; number > 0; number -= number & -number)
+        sum += spans->sums[number - 1];
+    return sum;
+}
+
+void spans_discount(struct spans *spans, struct span *span, uint32_t count)
+{
+    span->live_count -= count;
+    if (span != spans_last(spans))
+        add(spans, span->number, -(uint64_t)count);
+}
+
+uint64_t spans_count_live(const struct spans *spans, size_t place)
+{
+    if (place >= spans->count)
+        return 0;
+    const struct span *last = spans_last(spans), *before = place ? spans_at(spans, place - 1) : NULL;
+    return spans->summed_count - (before ? sum_up_to(spans, before->number) : 0) + last->live_count;
+}
+
+/* Numbers for twice as many as there are. */
+static bool number_anew(struct spans *spans)
+{
+    size_t number_max = 2 * spans->count + 16;
+    uint64_t *sums = calloc(number_max, sizeof *sums);
+    if (!sums)
+        return false;
+    free(spans->sums);
+    spans->sums = sums;
+    spans->number_max = number_max;
+    spans->last_number = spans->count;
+    spans->summed_count = 0;
+    for (size_t i = 0; i < spans->count; i++) {
+        struct span *span = spans_at(spans, i);
+        span->number = i + 1;
+        if (i + 1 < spans->count)
+            add(spans, span->number, span->live_count);
+    }
+    return true;
+}
+
+/* The queue. */
+
+static bool widen(struct spans *spans)
+{
     size_t room = spans->room ? 2 * spans->room : 16;
     struct span **ring = malloc(room * sizeof *ring);
     if (!ring)
@@ -82,19 +135,40 @@ bool spans_reserve(struct spans *spans)
     for (size_t i = 0; i < spans->count; i++)
         ring[i] = spans_at(spans, i);
     free(spans->ring);
-    *spans = (struct spans){ .ring = ring, .count = spans->count, .room = room };
+    spans->ring = ring;
+    spans->room = room;
+    spans->head = 0;
     return true;
+}
+
+bool spans_reserve(struct spans *spans)
+{
+    return (spans->count < spans->room || widen(spans)) &&
+           (spans->last_number < spans->number_max || number_anew(spans));
 }
 
 void spans_push(struct spans *spans, struct span *span)
 {
+    const struct span *last = spans_last(spans);
+    if (last)
+        add(spans, last->number, last->live_count);
+    span->number = ++spans->last_number;
     *place_of(spans, spans->count++) = span;
+}
+
+/* The last is in no sum. */
+static void take_from_sums(struct spans *spans, size_t place)
+{
+    const struct span *span = spans_at(spans, place + 1 < spans->count ? place : place - 1);
+    if (span)
+        add(spans, span->number, -(uint64_t)span->live_count);
 }
 
 /* Those on its shorter side move up: mostly there are none. */
 struct span *spans_take(struct spans *spans, size_t place)
 {
     struct span *span = spans_at(spans, place);
+    take_from_sums(spans, place);
     if (place < spans->count / 2) {
         for (; place > 0; place--)
             *place_of(spans, place) = spans_at(spans, place - 1);
@@ -136,5 +210,6 @@ size_t spans_find_time(const struct spans *spans, uint64_t time_ms)
 void spans_finish(struct spans *spans)
 {
     free(spans->ring);
+    free(spans->sums);
     *spans = (struct spans){ .ring = NULL };
 }

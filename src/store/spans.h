@@ -14,11 +14,12 @@ struct segment;
 struct span {
     uint64_t first_sequence, last_sequence;
     uint64_t live_bytes;        /* guessed, as soon as one was killed while the block was away */
-    uint32_t live_count;
+    uint32_t live_count;        /* changed by spans_discount, and by appending to the last */
     bool is_closed;             /* it does not grow any more */
     uint64_t time_max_ms;       /* of its records, and of all before them: it ascends from span to span */
     struct block *block;        /* one reference; NULL: its bytes are on disk alone */
     uint32_t *marks;            /* where there is no block: its dead records, as in block->dead */
+    size_t number;              /* its place in sums */
     /* In files. */
     struct segment *segment;    /* NULL: it has no place yet */
     uint64_t at;                /* in the file */
@@ -44,14 +45,27 @@ void span_mark_dead(struct span *span, uint64_t sequence);
 /* 32-bit words that marks take. */
 size_t span_mark_count(const struct span *span);
 
-/* A queue in a ring: spans[(head + place) % room]. Zero is the empty one. */
+/*
+ * A queue in a ring: spans[(head + place) % room]; and sums of live records, so that how many there are behind a span
+ * is known without visiting all of them: a tree in an array (Fenwick's), in which each span but the last has a place by
+ * its number. Numbers ascend, and are given anew when they are used up. Zero is the empty one.
+ */
 struct spans {
     struct span **ring;
     size_t head, count, room;   /* room: a power of two */
+    uint64_t *sums;             /* of 1 to number_max */
+    size_t last_number, number_max;
+    uint64_t summed_count;      /* live records of all spans but the last */
 };
 
 /* Room for one more. False: out of memory. */
 bool spans_reserve(struct spans *spans);
+
+/* Fewer of its records live. */
+void spans_discount(struct spans *spans, struct span *span, uint32_t count);
+
+/* How many records live in the spans from this place on. */
+uint64_t spans_count_live(const struct spans *spans, size_t place);
 
 /* Behind all others; there is room. Takes the span. */
 void spans_push(struct spans *spans, struct span *span);
@@ -65,7 +79,7 @@ size_t spans_find(const struct spans *spans, uint64_t sequence);
 /* The place of the first whose time_max_ms is this or later; count: there is none. */
 size_t spans_find_time(const struct spans *spans, uint64_t time_ms);
 
-/* Frees the ring; the spans are to be taken out before. */
+/* Frees what it has; the spans are to be taken out before. */
 void spans_finish(struct spans *spans);
 
 /* NULL: there are fewer. */

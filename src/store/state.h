@@ -72,6 +72,7 @@ struct log {
     struct log_options options;
     struct segment **segments;  /* the oldest first; what is appended goes into the last, where it is not sealed */
     size_t segment_count, segment_room; /* room: for those, and for as many that are retired */
+    uint64_t file_bytes;        /* used in the segments */
     uint64_t next_serial;
     struct segment **retired;   /* nothing in them is live: to be removed */
     size_t retired_count;
@@ -116,6 +117,8 @@ void log_settle_span(struct log *log, size_t place);
 
 /* A segment behind all others, a copy of this. NULL: out of memory. */
 struct segment *log_add_segment(struct log *log, const struct segment *segment);
+/* It is used up to here from now on. */
+void log_use_segment(struct log *log, struct segment *segment, uint64_t used);
 /* Closes its file too. */
 void log_free_segment(struct log *log, struct segment *segment);
 
