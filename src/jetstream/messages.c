@@ -303,22 +303,12 @@ static void answer_directly(struct request *request, const struct stream_message
     request_answer_message(request, body, head_size, (size_t)(out - body));
 }
 
-static bool allows_direct(struct stream *stream)
-{
-    struct stream_settings settings;
-    if (stream_get_settings(stream, &settings) != 0)
-        return false;
-    bool allows = settings.allow_direct;
-    settings_finish(&settings);
-    return allows;
-}
-
 static void get_directly(struct request *request, const struct wanted *wanted)
 {
     struct stream_run run;
     struct stream_message message;
     struct stream *stream = stream_registry_find(request->jetstream->registry, request->names[0]);
-    if (!stream || !allows_direct(stream)) {
+    if (!stream || !stream_allows_direct(stream)) {
         request_answer_status(request, "NATS/1.0 503"); /* as where nobody listens */
         stream_destroy(stream);
         return;

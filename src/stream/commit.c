@@ -7,7 +7,7 @@
 #include "stream/state.h"
 #include "util/clock.h"
 
-enum { RETRY_MS = 250, FETCH_RETRY_MS = 100 };
+enum { RETRY_MS = 250, FETCH_RETRY_MS = 100, CLOSE_MS = 5000 };
 
 /* Writing down how this life goes. */
 
@@ -16,6 +16,14 @@ static int write_past(struct stream *stream, const struct past *past)
     char path[PATH_MAX];
     int error = engine_path(stream->engine, stream, false, path, sizeof path);
     return error ? error : past_write(engine_files(stream->engine), path, past);
+}
+
+void stream_note_ends(const struct stream *stream, struct past *past)
+{
+    uint64_t first = log_first(stream->log);
+    past->first_sequence = first ? first : stream->appended_sequence + 1;
+    past->last_sequence = stream_shown(stream);
+    past->lost_sequence = stream->lost_sequence;
 }
 
 /* Where readers are to see what is not synced, that is known before they do. */
@@ -30,8 +38,8 @@ static int note_past(struct stream *stream)
 {
     struct past past = stream->past;
     past.shows_unsynced = stream->settings.sync != LOG_SYNC_ALWAYS;
-    past.last_sequence = stream_shown(stream);
-    past.lost_sequence = stream->lost_sequence;
+    stream_note_ends(stream, &past);
+    stream->past_is_stale = false;
     stream_unlock(stream);
     int error = write_past(stream, &past);
     stream_lock(stream);
@@ -173,6 +181,8 @@ static uint64_t commit(struct stream *stream, uint64_t now_ms)
     stream_lock(stream);
     if (is_past_due(stream))
         error = note_past(stream);
+    else if (stream->past_is_stale && !stream->is_removed)
+        note_past(stream); /* where it cannot be written, a gap may be told that is none */
     bool sync = is_to_be_synced(stream, now_ms);
     if (!error && !stream->is_removed && stream->health != STREAM_FAILED)
         job = begin(stream, sync, &mark, &error);
@@ -248,20 +258,35 @@ uint64_t stream_fetch(struct stream *stream, uint64_t now_ms)
 
 /* Closing. */
 
+/* What waits to be fetched before it goes, as far as there is time: else it comes back. */
+static void finish_purges(struct stream *stream)
+{
+    uint64_t end_ms = clock_monotonic_ms() + CLOSE_MS;
+    int error = 0;
+    stream_lock(stream);
+    stream->fetch_is_due = true; /* by nobody else */
+    while ((stream->purges || stream->deletion_count) && !error && clock_monotonic_ms() < end_ms) {
+        bool more = stream_run_purges(stream);
+        if (!more && !fetch(stream, &error))
+            break;
+    }
+    stream_unlock(stream);
+}
+
 /* All is written and synced, and then that it is. */
 static void rest(struct stream *stream)
 {
     int error = 0;
     if (!stream->in_files || stream->is_removed || stream->health != STREAM_WELL)
         return;
+    finish_purges(stream);
     struct log_job *job = log_rest_begin(stream->log, &error);
     if (job) {
         error = log_commit_run(job);
         stream_show(stream, log_commit_end(stream->log, job));
     }
     stream->past.is_clean = !error;
-    stream->past.last_sequence = stream_shown(stream);
-    stream->past.lost_sequence = stream->lost_sequence;
+    stream_note_ends(stream, &stream->past);
     if (!error)
         write_past(stream, &stream->past); /* where it cannot be, the next life looks for itself */
 }

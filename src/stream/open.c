@@ -74,6 +74,10 @@ static void visit(void *arg, const struct record *record, bool is_live)
         return;
     if (is_live)
         count_topic(recovery, record);
+    if (is_live && !recovery->stream->first_time_sequence) {
+        recovery->stream->first_time_sequence = record->sequence;
+        recovery->stream->first_time_ms = record->time_ms;
+    }
     remember_id(recovery, record);
     recovery->stream->appended_time_ms = recovery->stream->last_time_ms = record->time_ms;
 }
@@ -103,16 +107,13 @@ static bool is_whole(const struct past *past, uint64_t last_sequence, const char
     return !past->shows_unsynced || (*boot_id && strcmp(boot_id, past->boot_id) == 0);
 }
 
-/* How far messages have made room for newer ones: as it was written down, or, where the daemon did not come to that, at
- * most up to the first that is there. */
+/* How far messages have made room for newer ones: as it was written down; or, where some have gone since, perhaps up to the
+ * first that is there. */
 static uint64_t lost_sequence(const struct stream *stream, const struct past *past, uint64_t last_sequence)
 {
-    const struct stream_limits *limits = &stream->limits;
     uint64_t first = log_first(stream->log), gone = first ? first - 1 : last_sequence;
-    bool is_bounded = limits->messages_max || limits->bytes_max || limits->age_max_ms;
-    if (past->is_clean || !is_bounded || gone < past->lost_sequence)
-        return past->lost_sequence < gone ? past->lost_sequence : gone;
-    return gone;
+    bool is_known = past->is_clean || !stream_is_bounded(stream) || gone < past->first_sequence;
+    return is_known && past->lost_sequence < gone ? past->lost_sequence : gone;
 }
 
 static int begin_life(struct stream *stream, const char *path)
@@ -134,8 +135,7 @@ static int begin_life(struct stream *stream, const char *path)
     stream_show(stream, findings.written_sequence);
     past->is_clean = false;
     past->shows_unsynced = stream->settings.sync != LOG_SYNC_ALWAYS;
-    past->last_sequence = findings.last_sequence;
-    past->lost_sequence = stream->lost_sequence;
+    stream_note_ends(stream, past);
     snprintf(past->boot_id, sizeof past->boot_id, "%s", options->boot_id);
     stream->past_is_due = past_write(engine_files(stream->engine), path, past) != 0; /* nothing is shown before it is */
     return 0;
@@ -149,6 +149,7 @@ static int set_up(struct stream *stream, const struct stream_settings *settings)
     stream->limits = stream_limits_of(settings);
     stream->has_topics = true;
     stream->topics.keeps_sequences = stream->limits.messages_per_topic_max != 0;
+    stream->allows_direct = settings->allow_direct;
     return settings_copy(&stream->settings, settings);
 }
 

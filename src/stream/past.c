@@ -46,9 +46,11 @@ bool past_locate(const struct past *past, struct cursor *cursor)
 
 static size_t write_text(const struct past *past, char out[TEXT_SIZE])
 {
-    int size = snprintf(out, TEXT_SIZE, "%sclean %d\nunsynced %d\nboot %s\nlast %" PRIu64 "\nlost %" PRIu64 "\n",
-                        first_line, past->is_clean, past->shows_unsynced, past->boot_id, past->last_sequence,
-                        past->lost_sequence);
+    int size = snprintf(out, TEXT_SIZE, "%sclean %d\nunsynced %d\nboot %s\n", first_line, past->is_clean, past->shows_unsynced,
+                        past->boot_id);
+    size += snprintf(out + size, TEXT_SIZE - (size_t)size,
+                     "first %" PRIu64 "\nlast %" PRIu64 "\nlost %" PRIu64 "\n", past->first_sequence,
+                     past->last_sequence, past->lost_sequence);
     for (unsigned i = 0; i < past->old_count; i++)
         size += snprintf(out + size, TEXT_SIZE - (size_t)size, "old %016" PRIx64 " %" PRIu64 "\n", past->old[i].epoch,
                          past->old[i].sequence);
@@ -70,6 +72,8 @@ static void read_line(struct past *past, const char *line)
         past->shows_unsynced = number != 0;
     else if (strncmp(line, "boot ", 5) == 0)
         snprintf(past->boot_id, sizeof past->boot_id, "%s", line + 5);
+    else if (sscanf(line, "first %" SCNu64, &number) == 1)
+        past->first_sequence = number;
     else if (sscanf(line, "last %" SCNu64, &number) == 1)
         past->last_sequence = number;
     else if (sscanf(line, "lost %" SCNu64, &number) == 1)

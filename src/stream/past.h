@@ -7,6 +7,7 @@
  *     clean 0
  *     unsynced 0
  *     boot 6ee9...
+ *     first 18
  *     last 1234
  *     lost 17
  *     old 0123456789abcdef 1000
@@ -28,7 +29,8 @@ struct past {
     bool is_clean;               /* it has stopped, and all was synced */
     bool shows_unsynced;         /* readers see what may be lost with the machine */
     char boot_id[PAST_BOOT_ID_SIZE]; /* the run of the machine; "": not known */
-    uint64_t last_sequence;      /* when it was written */
+    uint64_t first_sequence;     /* of the oldest message kept, when it was written */
+    uint64_t last_sequence;      /* of the newest */
     uint64_t lost_sequence;      /* the last that had made room for newer ones */
 };
 

@@ -269,7 +269,9 @@ uint64_t stream_purge(struct stream *stream, struct slice pattern, uint64_t belo
     stream_lock(stream);
     bool is_all = (!pattern.size || slice_is(pattern, ">")) && !keep_count &&
                   (!below_sequence || below_sequence > stream->appended_sequence);
+    uint64_t first = log_first(stream->log);
     uint64_t count = is_all ? empty(stream) : purge_some(stream, pattern, below_sequence, keep_count);
+    stream->past_is_stale |= stream_is_bounded(stream) && log_first(stream->log) != first;
     stream_unlock(stream);
     if (stream->in_files)
         engine_commit_later(stream->engine, stream);

@@ -44,6 +44,7 @@ struct stream {
 
     bool has_settings;            /* constant */
     struct stream_settings settings;
+    atomic_bool allows_direct;    /* of the settings */
     struct stream_limits limits;
     struct duplicates duplicates;
     uint64_t id_seed, last_id;    /* a hash of the id of the newest message; 0: it has none */
@@ -79,6 +80,7 @@ struct stream {
     int error;                    /* -errno of the last try to write; 0: it went well */
     struct past past;             /* its epochs */
     bool past_is_due;             /* it is to be written before anything new is shown */
+    bool past_is_stale;           /* it is to be written with the next commit: what was taken out since is no gap */
     bool commit_is_due, fetch_is_due; /* the engine has been told */
     uint64_t remember_count;      /* how often somebody has asked for what is taken out to be synced */
     atomic_uint_fast64_t remembered_count; /* of those, what has been done */
@@ -157,6 +159,12 @@ void stream_free(struct stream *stream);
 /* Ends its life: it takes nothing more, and its files go with the last reference. When it returns, another may have its
  * name. 0 or -errno. Without the lock. */
 int stream_remove(struct stream *stream);
+
+/* True where messages make room for newer ones, so that what is missing may be a gap. */
+static inline bool stream_is_bounded(const struct stream *stream)
+{
+    return stream->limits.messages_max || stream->limits.bytes_max || stream->limits.age_max_ms;
+}
 
 /* What settings mean as bounds. */
 struct stream_limits stream_limits_of(const struct stream_settings *settings);
@@ -253,6 +261,9 @@ void stream_finish_purges(struct stream *stream);
 
 /* Something has come that was away. */
 void stream_arrive(struct stream *stream);
+
+/* Where it begins and ends now. */
+void stream_note_ends(const struct stream *stream, struct past *past);
 
 /* Without the lock, from the engine's threads. */
 

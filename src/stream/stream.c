@@ -124,6 +124,11 @@ enum stream_health stream_health(const struct stream *stream)
     return (enum stream_health)atomic_load_explicit(&stream->health, memory_order_relaxed);
 }
 
+bool stream_allows_direct(const struct stream *stream)
+{
+    return atomic_load_explicit(&stream->allows_direct, memory_order_relaxed);
+}
+
 uint64_t stream_backlog(const struct stream *stream)
 {
     return atomic_load_explicit(&stream->backlog, memory_order_relaxed);
@@ -202,6 +207,7 @@ int stream_set_settings(struct stream *stream, const struct stream_settings *set
     stream_lock(stream);
     settings_finish(&stream->settings);
     stream->settings = copy;
+    stream->allows_direct = copy.allow_direct;
     stream->limits = stream_limits_of(settings);
     stream_index_topics(stream);
     stream_bound_topics(stream);
@@ -233,6 +239,14 @@ int stream_get_settings(struct stream *stream, struct stream_settings *ret_setti
 
 /* State. */
 
+/* Where the oldest is away, not before the youngest of those that lie with it. */
+static uint64_t about_first_time(struct stream *stream)
+{
+    struct log_span_facts span;
+    uint64_t first_ms = stream_first_time(stream);
+    return first_ms || !log_first_span(stream->log, &span) ? first_ms : span.time_max_ms;
+}
+
 void stream_get_state(struct stream *stream, struct stream_state *ret_state)
 {
     struct log_state log;
@@ -252,7 +266,7 @@ void stream_get_state(struct stream *stream, struct stream_state *ret_state)
         .deleted_count = count ? shown + 1 - first - count : 0,
         .topic_count = stream->topics.count,
         .uncommitted_count = stream->appended_sequence - shown,
-        .first_time_ms = count ? stream_first_time(stream) : 0,
+        .first_time_ms = count ? about_first_time(stream) : 0,
         .last_time_ms = count ? stream->last_time_ms : 0,
         .health = stream_health(stream),
         .error = stream->error,

@@ -86,6 +86,9 @@ void stream_get_state(struct stream *stream, struct stream_state *ret_state);
 /* One load. */
 enum stream_health stream_health(const struct stream *stream);
 
+/* What its settings say. One load. */
+bool stream_allows_direct(const struct stream *stream);
+
 /* The sequences between the first and the last that are not there, in order, until visit says stop (false). Under the
  * stream's lock: visit calls nothing here. */
 void stream_visit_deleted(struct stream *stream, bool (*visit)(void *arg, uint64_t sequence), void *arg);

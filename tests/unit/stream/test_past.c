@@ -9,6 +9,7 @@
 static struct past sample(unsigned old_count)
 {
     struct past past = { .epoch = 0xfedcba9876543210, .is_clean = true, .boot_id = "6ee9-b", .lost_sequence = 17 };
+    past.first_sequence = 18;
     past.last_sequence = UINT64_MAX;
     for (past.old_count = 0; past.old_count < old_count; past.old_count++)
         past.old[past.old_count] = (struct cursor){ past.old_count + 1, 100 * (past.old_count + 1) };
@@ -25,6 +26,7 @@ static void expect_equal(const struct past *a, const struct past *b)
     }
     ck_assert(a->is_clean == b->is_clean && a->shows_unsynced == b->shows_unsynced);
     ck_assert_str_eq(a->boot_id, b->boot_id);
+    ck_assert_uint_eq(a->first_sequence, b->first_sequence);
     ck_assert_uint_eq(a->last_sequence, b->last_sequence);
     ck_assert_uint_eq(a->lost_sequence, b->lost_sequence);
 }

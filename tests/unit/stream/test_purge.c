@@ -51,6 +51,16 @@ static void end(void)
     at.sim = NULL;
 }
 
+/* Another engine, for the first holds its streams as long as it has not visited them. */
+static void empty_engine(void)
+{
+    const struct stream_engine_options options = {
+        .files = sim_files(at.sim), .directory = "data", .segment_size = 1 << 20, .cache_size = CACHE_SIZE,
+    };
+    stream_engine_destroy(at.engine);
+    ck_assert_int_eq(stream_engine_create(&options, &at.engine), 0);
+}
+
 /* So large that a block holds four. */
 static void fill(const char *topic, unsigned count)
 {
@@ -130,6 +140,21 @@ START_TEST(a_pattern_is_purged_and_nobody_reads_it_meanwhile)
     ck_assert_uint_eq(kit_state(at.stream).topic_count, 1);
     expect_topic("a", 0);
     expect_topic("b", 40);
+    end();
+}
+END_TEST
+
+START_TEST(what_waits_to_be_fetched_goes_before_the_stream_is_closed)
+{
+    begin(1, "");
+    fill_two(40);
+    stream_purge(at.stream, slice_of("a"), 0, 0);
+    stream_delete(at.stream, 4);
+    stream_destroy(at.stream);
+    empty_engine();
+    at.stream = kit_open(at.engine, "{\"name\":\"S\",\"subjects\":[\">\"]}");
+    ck_assert_uint_eq(kit_state(at.stream).message_count, 19);
+    ck_assert_uint_eq(kit_state(at.stream).topic_count, 1);
     end();
 }
 END_TEST
@@ -274,6 +299,7 @@ int main(void)
     TCase *tcase = tcase_create("purge");
     for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_loop_test(tcase, tests[i], 0, 2);
+    tcase_add_test(tcase, what_waits_to_be_fetched_goes_before_the_stream_is_closed);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
