@@ -3,8 +3,8 @@
  *
  *   input = the number of a table, and an object of JSON
  *
- * What is read of an object is JSON again, whatever stands in it; and what is told of settings that were taken can be given
- * back, and is told the same then.
+ * What is read of an object is JSON again, whatever stands in it; and what is told of settings that were taken can be
+ * given back, and is told the same then.
  */
 #include "fuzz.h"
 
