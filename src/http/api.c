@@ -6,6 +6,7 @@
 #include "http/call.h"
 #include "http/calls.h"
 #include "http/names.h"
+#include "stream/registry.h"
 #include "util/json.h"
 #include "wire/format.h"
 #include "wire/headers.h"
@@ -326,4 +327,13 @@ void api_put_page(struct document *document, struct slice reply)
     static const char *const names[] = { "total", "offset", "limit" };
     for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
         document_number(document, names[i], (uint64_t)fields_number(fields_member(reply, names[i]), 0));
+}
+
+uint64_t api_epoch(const struct http *http, struct slice stream)
+{
+    struct stream_registry *registry = http->identity->registry;
+    struct stream *found = registry ? stream_registry_find(registry, stream) : NULL;
+    uint64_t epoch = found ? stream_epoch(found) : 0;
+    stream_destroy(found);
+    return epoch;
 }

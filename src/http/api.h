@@ -69,6 +69,9 @@ bool api_read_change(struct exchange *exchange, const struct field *fields, stru
 /* Writes the members that lists have beside their elements: "total", "offset", "limit". */
 void api_put_page(struct document *document, struct slice reply);
 
+/* The epoch of a stream, which its cursors begin with; 0: it is gone. */
+uint64_t api_epoch(const struct http *http, struct slice stream);
+
 /* True for what may be the name of a stream or a consumer. */
 bool api_name_valid(struct slice name);
 

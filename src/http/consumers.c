@@ -17,9 +17,6 @@ static const struct field name_fields[] = {
     { "name", "name", FIELD_TEXT, 0, NULL },
     { NULL, NULL, 0, 0, NULL },
 };
-static const struct field created_fields[] = {
-    { "created", "created", FIELD_MOMENT, 0, NULL }, { NULL, NULL, 0, 0, NULL },
-};
 static const struct field delivered_fields[] = {
     { "deliveries", "consumer_seq", FIELD_NUMBER, 0, NULL },
     { "delivered_seq", "stream_seq", FIELD_NUMBER, 0, NULL },

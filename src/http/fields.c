@@ -8,7 +8,10 @@
 #include "util/moment.h"
 #include "util/units.h"
 
-enum { TEXT_SIZE = 512 /* of what is read from a string: units, words, moments, topics */ };
+enum {
+    TEXT_SIZE = 512,      /* of what is read from a string: units, words, moments, names */
+    NAME_SHOWN_MAX = 100, /* a longer name is not told again */
+};
 
 /* Values. */
 
@@ -411,7 +414,8 @@ bool fields_to_api(const struct field *fields, struct slice object, struct docum
     while (json_next_member(object, &cursor, &name, &value)) {
         const struct field *field = field_of(fields, name);
         if (!field)
-            return complain(fault, "There is no setting %.*s.", name.size < 80 ? (int)name.size : 80, name.data);
+            return name.size < NAME_SHOWN_MAX ? complain(fault, "There is no setting %.*s.", SLICE_ARGS(name))
+                                              : complain(fault, "There is no setting with a name that long.");
         if (!(field->flags & FIELD_FIXED) && !kinds[field->kind].to_api(field, value, document))
             return complain_of_value(field, fault);
     }
@@ -563,6 +567,11 @@ const struct field purge_fields[] = {
     { "topics",     "filter", FIELD_TEXT,   0, NULL },
     { "before_seq", "seq",    FIELD_NUMBER, 0, NULL },
     { "keep",       "keep",   FIELD_NUMBER, 0, NULL },
+    { NULL, NULL, 0, 0, NULL },
+};
+
+const struct field created_fields[] = {
+    { "created", "created", FIELD_MOMENT, 0, NULL },
     { NULL, NULL, 0, 0, NULL },
 };
 

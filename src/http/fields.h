@@ -65,5 +65,6 @@ int64_t fields_number(struct slice value, int64_t fallback);
 /* The tables. */
 extern const struct field stream_fields[], stream_state_fields[], purge_fields[];
 extern const struct field consumer_fields[], consumer_state_fields[];
+extern const struct field created_fields[]; /* "created", beside the settings of both */
 
 #endif

@@ -15,7 +15,6 @@
 #include "http/routes.h"
 #include "http/state.h"
 #include "net/conn.h"
-#include "stream/registry.h"
 #include "wire/format.h"
 #include "wire/headers.h"
 
@@ -402,15 +401,6 @@ static const struct call_ops pull_ops = {
 
 /* The handler. */
 
-static uint64_t epoch_of(const struct http *http, struct slice name)
-{
-    struct stream_registry *registry = http->identity->registry;
-    struct stream *stream = registry ? stream_registry_find(registry, name) : NULL;
-    uint64_t epoch = stream ? stream_epoch(stream) : 0;
-    stream_destroy(stream);
-    return epoch;
-}
-
 /* NULL: out of memory. */
 static struct pull *pull_create(struct exchange *exchange)
 {
@@ -418,7 +408,7 @@ static struct pull *pull_create(struct exchange *exchange)
     struct pull *pull = malloc(sizeof *pull + stream.size + consumer.size);
     if (!pull)
         return NULL;
-    *pull = (struct pull){ .calls = calls_of(exchange), .epoch = epoch_of(exchange->http, stream) };
+    *pull = (struct pull){ .calls = calls_of(exchange), .epoch = api_epoch(exchange->http, stream) };
     pull->timer.fire = orphan_fire;
     list_init(&pull->place);
     char *at = format_slice(pull->names, stream);

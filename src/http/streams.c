@@ -7,17 +7,12 @@
 #include "http/exchange.h"
 #include "http/monitor.h"
 #include "http/routes.h"
-#include "stream/registry.h"
 #include "util/base64.h"
 #include "util/moment.h"
 #include "util/units.h"
 #include "wire/format.h"
 
 enum { PATTERN_SIZE = 2048 };
-
-static const struct field created_fields[] = {
-    { "created", "created", FIELD_MOMENT, 0, NULL }, { NULL, NULL, 0, 0, NULL },
-};
 
 static struct slice none(void)
 {
@@ -26,16 +21,6 @@ static struct slice none(void)
 
 /* Telling of them. */
 
-/* The epoch of a stream, which its cursors begin with; 0: it is gone. */
-static uint64_t epoch_of(const struct http *http, struct slice name)
-{
-    struct stream_registry *registry = http->identity->registry;
-    struct stream *stream = registry ? stream_registry_find(registry, name) : NULL;
-    uint64_t epoch = stream ? stream_epoch(stream) : 0;
-    stream_destroy(stream);
-    return epoch;
-}
-
 /* Where the stream ends, as readers say it. */
 static void put_last_id(struct document *document, const struct http *http, struct slice name, struct slice state)
 {
@@ -43,7 +28,7 @@ static void put_last_id(struct document *document, const struct http *http, stru
     size_t size;
     if (name.size > sizeof text || !json_read_string(name, text, &size))
         return;
-    struct cursor last = { epoch_of(http, slice_make(text, size)), 0 };
+    struct cursor last = { api_epoch(http, slice_make(text, size)), 0 };
     last.sequence = (uint64_t)fields_number(fields_member(state, "last_seq"), 0);
     if (last.epoch)
         document_text(document, "last_id", slice_make(cursor, cursor_write(last, cursor)));
@@ -262,7 +247,7 @@ static char *write_message(const struct api_ask *ask, struct slice object, char 
     };
     if (!topic.size || !json_read_string(topic, room + head.size + payload.size, &message.topic.size))
         return NULL;
-    uint64_t epoch = epoch_of(ask->http, ask->stream);
+    uint64_t epoch = api_epoch(ask->http, ask->stream);
     char *text = malloc(format_size_max(format, &message, ask->stream));
     if (text)
         *ret_size = (size_t)(format_write(format, &message, ask->stream, epoch, text) - text);

@@ -52,9 +52,13 @@ static int note_past(struct stream *stream)
 
 /* Committing. */
 
-/* Where the stream ended when a commit began. */
-struct mark {
-    uint64_t sequence, bytes, time_ms, remember_count;
+/* One commit: where the stream ended when it began, and how it went. */
+struct round {
+    uint64_t now_ms;              /* the monotonic clock */
+    struct log_job *job;          /* NULL: there is nothing to write */
+    bool sync;
+    int error;
+    uint64_t sequence, time_ms, remember_count, run_ns;
 };
 
 static bool is_to_be_synced(const struct stream *stream, uint64_t now_ms)
@@ -72,25 +76,46 @@ static uint64_t remember(struct stream *stream)
     return stream->remember_count;
 }
 
-static struct log_job *begin(struct stream *stream, bool sync, struct mark *ret_mark, int *ret_error)
+static void begin(struct stream *stream, struct round *round)
 {
-    *ret_mark = (struct mark){ stream->appended_sequence, stream->appended_bytes, stream->appended_time_ms,
-                               remember(stream) };
     stream->commit_is_due = false;
-    return log_commit_begin(stream->log, sync, ret_error);
+    round->sync = is_to_be_synced(stream, round->now_ms);
+    round->sequence = stream->appended_sequence;
+    round->time_ms = stream->appended_time_ms;
+    round->remember_count = remember(stream);
+    round->job = log_commit_begin(stream->log, round->sync, &round->error);
+}
+
+/* Without the lock. */
+static void run(struct round *round)
+{
+    uint64_t start_ns = clock_monotonic_ns();
+    round->error = log_commit_run(round->job);
+    round->run_ns = clock_monotonic_ns() - start_ns;
+}
+
+/* Bytes that wait. What recovery has left to be written anew was appended in another life. */
+static void count_bytes(struct stream *stream, const struct round *round)
+{
+    struct log_state state;
+    uint64_t before = stream->shown_bytes;
+    log_get_state(stream->log, &state);
+    if (state.unwritten_count < stream->appended_bytes)
+        stream->shown_bytes = stream->appended_bytes - state.unwritten_count;
+    atomic_store_explicit(&stream->backlog, stream->appended_bytes - stream->shown_bytes, memory_order_relaxed);
+    engine_note_commit(stream->engine, stream->shown_bytes - before, round->sync && !round->error, round->run_ns);
 }
 
 /* What has been committed is to be seen from now on. True where that is more than before. */
-static bool show(struct stream *stream, uint64_t last, const struct mark *mark)
+static bool show(struct stream *stream, const struct round *round)
 {
+    uint64_t last = log_commit_end(stream->log, round->job);
+    count_bytes(stream, round);
     if (last <= stream_shown(stream))
         return false;
-    if (last == mark->sequence) {
-        stream->shown_bytes = mark->bytes;
-        stream->last_time_ms = mark->time_ms;
-    }
+    if (last == round->sequence)
+        stream->last_time_ms = round->time_ms;
     stream_show(stream, last);
-    atomic_store_explicit(&stream->backlog, stream->appended_bytes - stream->shown_bytes, memory_order_relaxed);
     return true;
 }
 
@@ -106,12 +131,21 @@ static bool note_health(struct stream *stream, int error)
     return is_news;
 }
 
-static void note_sync(struct stream *stream, bool synced, uint64_t now_ms)
+static void note_sync(struct stream *stream, const struct round *round)
 {
-    if (synced)
+    if (round->sync)
         stream->sync_due_ms = 0;
     else if (stream->settings.sync == LOG_SYNC_INTERVAL && !stream->sync_due_ms)
-        stream->sync_due_ms = now_ms + stream->settings.sync_interval_ms;
+        stream->sync_due_ms = round->now_ms + stream->settings.sync_interval_ms;
+}
+
+/* True where that is news. */
+static bool note_remembered(struct stream *stream, const struct round *round)
+{
+    if (round->remember_count <= stream_remembered(stream))
+        return false;
+    atomic_store_explicit(&stream->remembered_count, round->remember_count, memory_order_release);
+    return true;
 }
 
 /* What is to be seen now supersedes, rolls up and makes room. True where there is more to do. */
@@ -123,75 +157,51 @@ static bool settle(struct stream *stream)
     return more;
 }
 
-/* True where that is news. */
-static bool note_remembered(struct stream *stream, const struct mark *mark)
+/* When to come again though nobody asks; at once where a job has not taken all. */
+static uint64_t due(struct stream *stream, const struct round *round)
 {
-    if (mark->remember_count <= stream_remembered(stream))
-        return false;
-    atomic_store_explicit(&stream->remembered_count, mark->remember_count, memory_order_release);
-    return true;
-}
-
-/* Without the lock. */
-static int run_job(struct stream *stream, struct log_job *job, const struct mark *mark, bool sync)
-{
-    uint64_t start_ns = clock_monotonic_ns();
-    int error = log_commit_run(job);
-    engine_note_commit(stream->engine, mark->bytes - stream->written_bytes, sync && !error,
-                       clock_monotonic_ns() - start_ns);
-    stream->written_bytes = mark->bytes;
-    return error;
-}
-
-/* When to come again though nobody asks. */
-static uint64_t due(struct stream *stream, uint64_t now_ms)
-{
-    uint64_t age_due_ms = stream_age_due(stream, now_ms), sync_due_ms = stream->sync_due_ms;
+    uint64_t age_due_ms = stream_age_due(stream, round->now_ms), sync_due_ms = stream->sync_due_ms;
     if (stream->health == STREAM_FULL)
-        return now_ms + RETRY_MS;
-    if (stream->health == STREAM_FAILED || !sync_due_ms)
+        return round->now_ms + RETRY_MS;
+    if (stream->health == STREAM_FAILED)
         return age_due_ms;
-    return age_due_ms && age_due_ms < sync_due_ms ? age_due_ms : sync_due_ms;
+    if (round->job && stream_shown(stream) < stream->appended_sequence)
+        return round->now_ms;
+    return sync_due_ms && (!age_due_ms || sync_due_ms < age_due_ms) ? sync_due_ms : age_due_ms;
 }
 
-static uint64_t end(struct stream *stream, struct log_job *job, const struct mark *mark, int error, bool sync,
-                    uint64_t now_ms)
+static uint64_t end(struct stream *stream, const struct round *round)
 {
-    bool is_news = false;
-    if (job)
-        is_news = show(stream, log_commit_end(stream->log, job), mark);
-    if (!error && (job || sync)) /* where there was nothing to sync, none is due */
-        note_sync(stream, sync, now_ms);
-    if (!error && stream->health != STREAM_FAILED)
-        is_news |= note_remembered(stream, mark);
+    bool is_news = round->job && show(stream, round);
+    if (!round->error && (round->job || round->sync)) /* where there was nothing to sync, none is due */
+        note_sync(stream, round);
+    if (!round->error && stream->health != STREAM_FAILED)
+        is_news |= note_remembered(stream, round);
     if (stream->health != STREAM_FAILED)
-        is_news |= note_health(stream, error);
+        is_news |= note_health(stream, round->error);
     if (settle(stream))
         engine_fetch_soon(stream->engine, stream);
     if (is_news)
         stream_wake(stream, NULL);
-    return due(stream, now_ms);
+    return due(stream, round);
 }
 
 static uint64_t commit(struct stream *stream, uint64_t now_ms)
 {
-    struct mark mark = { .sequence = 0 };
-    struct log_job *job = NULL;
-    int error = 0;
+    struct round round = { .now_ms = now_ms };
     stream_lock(stream);
     if (is_past_due(stream))
-        error = note_past(stream);
+        round.error = note_past(stream);
     else if (stream->past_is_stale && !stream->is_removed)
         note_past(stream); /* where it cannot be written, a gap may be told that is none */
-    bool sync = is_to_be_synced(stream, now_ms);
-    if (!error && !stream->is_removed && stream->health != STREAM_FAILED)
-        job = begin(stream, sync, &mark, &error);
-    if (job) {
+    if (!round.error && !stream->is_removed && stream->health != STREAM_FAILED)
+        begin(stream, &round);
+    if (round.job) {
         stream_unlock(stream);
-        error = run_job(stream, job, &mark, sync);
+        run(&round);
         stream_lock(stream);
     }
-    uint64_t due_ms = stream->is_removed ? 0 : end(stream, job, &mark, error, sync, now_ms);
+    uint64_t due_ms = stream->is_removed ? 0 : end(stream, &round);
     stream_unlock(stream);
     return due_ms;
 }

@@ -107,8 +107,8 @@ static bool is_whole(const struct past *past, uint64_t last_sequence, const char
     return !past->shows_unsynced || (*boot_id && strcmp(boot_id, past->boot_id) == 0);
 }
 
-/* How far messages have made room for newer ones: as it was written down; or, where some have gone since, perhaps up to the
- * first that is there. */
+/* How far messages have made room for newer ones: as it was written down; or, where some have gone since, perhaps up
+ * to the first that is there. */
 static uint64_t lost_sequence(const struct stream *stream, const struct past *past, uint64_t last_sequence)
 {
     uint64_t first = log_first(stream->log), gone = first ? first - 1 : last_sequence;

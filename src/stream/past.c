@@ -46,8 +46,8 @@ bool past_locate(const struct past *past, struct cursor *cursor)
 
 static size_t write_text(const struct past *past, char out[TEXT_SIZE])
 {
-    int size = snprintf(out, TEXT_SIZE, "%sclean %d\nunsynced %d\nboot %s\n", first_line, past->is_clean, past->shows_unsynced,
-                        past->boot_id);
+    int size = snprintf(out, TEXT_SIZE, "%sclean %d\nunsynced %d\nboot %s\n", first_line, past->is_clean,
+                        past->shows_unsynced, past->boot_id);
     size += snprintf(out + size, TEXT_SIZE - (size_t)size,
                      "first %" PRIu64 "\nlast %" PRIu64 "\nlost %" PRIu64 "\n", past->first_sequence,
                      past->last_sequence, past->lost_sequence);

@@ -62,7 +62,6 @@ struct stream {
     atomic_uint_fast64_t last_sequence;
     uint64_t lost_sequence;       /* the last that made room for newer ones; superseded messages are not lost */
     uint64_t appended_bytes, shown_bytes; /* of all records ever appended, and of those to be seen */
-    uint64_t written_bytes;       /* the committer's: of those that it has tried to write */
     uint64_t appended_time_ms;    /* of the newest */
     uint64_t first_time_ms;       /* of the message first_time_sequence, which was the oldest when somebody asked */
     uint64_t first_time_sequence;

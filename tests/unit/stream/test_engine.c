@@ -310,6 +310,24 @@ START_TEST(what_is_taken_out_meanwhile_is_not_counted)
 }
 END_TEST
 
+/* More than one job takes. */
+START_TEST(what_has_piled_up_is_written_without_more_of_it)
+{
+    static char body[BLOCK_SIZE];
+    struct message messages[200];
+    for (unsigned i = 0; i < 200; i++)
+        messages[i] = (struct message){ .body = body, .body_size = sizeof body };
+    const struct batch batch = { .topic = slice_of("a"), .messages = messages, .count = 200 };
+    begin(1 << 20);
+    struct stream *stream = kit_open(at.engine, "{\"name\":\"S\",\"subjects\":[\">\"]}");
+    ck_assert_uint_eq(stream_append(stream, &batch, 1000, NULL), 200);
+    wait_for_last(stream, 200);
+    WAIT_UNTIL(stream_backlog(stream) == 0);
+    stream_destroy(stream);
+    end();
+}
+END_TEST
+
 /* The disk. */
 
 START_TEST(a_full_disk_refuses_and_passes)
@@ -383,9 +401,8 @@ START_TEST(messages_go_when_they_are_too_old)
 {
     static const char *const storages[] = { "file", "memory" };
     char settings[256];
-    snprintf(settings, sizeof settings,
-             "{\"name\":\"S\",\"subjects\":[\">\"],\"storage\":\"%s\",\"max_age\":1000000000}",
-             storages[_i]);
+    snprintf(settings, sizeof settings, "{\"name\":\"S\",\"subjects\":[\">\"],\"storage\":\"%s\","
+             "\"max_age\":1000000000}", storages[_i]);
     begin(1 << 20);
     struct stream *stream = kit_open(at.engine, settings);
     struct stream_run run;
@@ -578,6 +595,7 @@ int main(void)
     tcase_set_timeout(tcase, 2 * DEADLINE_S);
     tcase_add_loop_test(tcase, what_many_append_is_read_whole_and_in_order, 0, 3);
     tcase_add_test(tcase, what_is_taken_out_meanwhile_is_not_counted);
+    tcase_add_test(tcase, what_has_piled_up_is_written_without_more_of_it);
     tcase_add_test(tcase, a_full_disk_refuses_and_passes);
     tcase_add_test(tcase, a_failed_sync_is_for_ever);
     tcase_add_test(tcase, what_is_not_synced_at_once_is_synced_by_and_by);
