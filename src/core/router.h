@@ -60,7 +60,7 @@ struct sink *router_find(struct router *router, struct slice pattern, struct sli
 /* Who wants the topic. Never NULL: where memory is short, sinks may be missing from it, and it is not remembered. */
 const struct match *router_match(struct router *router, struct slice topic);
 
-/* Hands a batch to the keepers: before router_deliver, where the batch was published and nowhere else. Returns
+/* Hands a batch to the keepers, which comes before router_deliver, where the batch was published and nowhere else. Returns
  * how many of its messages, from the first on, one of them will answer. */
 unsigned router_keep(const struct match *match, const struct batch *batch);
 

@@ -102,7 +102,7 @@ struct sink_ops {
      */
     unsigned (*room)(const struct sink *sink, const struct batch *batch);
 
-    /* True where so much waits to be taken by whoever is behind it that those who can wait should. NULL: never. */
+    /* True where so much waits to be taken by whoever is behind it that those who can wait with more should. NULL: never. */
     bool (*is_full)(const struct sink *sink, struct slice topic);
 };
 

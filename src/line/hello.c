@@ -7,8 +7,8 @@
 #include "wire/format.h"
 
 /*
- * Clients switch features on by the server's version, so this is the level of the protocol that is served: consumers
- * with several filters came with 2.10.0. doc/protocol.md says what of that level is left out.
+ * Clients switch features on by the server's version, so this is the level of the protocol that is served: consumers with
+ * several filters came with 2.10.0. doc/protocol.md says what of that level is left out.
  */
 #define PROTOCOL_VERSION "2.10.0"
 

@@ -7,7 +7,7 @@
 #include "stream/state.h"
 #include "util/clock.h"
 
-enum { RETRY_MS = 250, FETCH_RETRY_MS = 100, CLOSE_MS = 5000 };
+enum { RETRY_MS = 250, FETCH_RETRY_MS = 100, FETCH_IDLE_MS = 10000, CLOSE_MS = 5000 };
 
 /* Writing down how this life goes. */
 
@@ -157,6 +157,15 @@ static bool settle(struct stream *stream)
     return more;
 }
 
+/* Its share of the cache, which changes as streams come and go. */
+static void take_share(struct stream *stream)
+{
+    uint64_t share = engine_cache_share(stream->engine, stream);
+    if (share != stream->cache_share)
+        log_set_cache_size(stream->log, share);
+    stream->cache_share = share;
+}
+
 /* When to come again though nobody asks; at once where a job has not taken all. */
 static uint64_t due(struct stream *stream, const struct round *round)
 {
@@ -181,6 +190,7 @@ static uint64_t end(struct stream *stream, const struct round *round)
         is_news |= note_health(stream, round->error);
     if (settle(stream))
         engine_fetch_soon(stream->engine, stream);
+    take_share(stream);
     if (is_news)
         stream_wake(stream, NULL);
     return due(stream, round);
@@ -248,17 +258,31 @@ static bool fetch(struct stream *stream, int *error)
     return true;
 }
 
+/* Who has fetched lately has more of the cache. Returns when that ends. */
+static uint64_t note_fetching(struct stream *stream, bool came, uint64_t now_ms)
+{
+    if (came) {
+        engine_set_fetching(stream->engine, stream, true);
+        stream->fetched_ms = now_ms;
+    } else if (stream->is_fetching && now_ms - stream->fetched_ms >= FETCH_IDLE_MS) {
+        engine_set_fetching(stream->engine, stream, false);
+    }
+    take_share(stream);
+    return stream->is_fetching ? stream->fetched_ms + FETCH_IDLE_MS : 0;
+}
+
 uint64_t stream_fetch(struct stream *stream, uint64_t now_ms)
 {
     int error = 0;
     uint64_t due_ms = 0;
     stream_lock(stream);
     stream->fetch_is_due = false;
-    if (!stream->is_removed) {
+    if (stream->in_files && !stream->is_removed) {
         bool came = fetch(stream, &error);
         bool more = settle(stream); /* before anybody reads what has come */
         if (came)
             stream_arrive(stream);
+        due_ms = note_fetching(stream, came, now_ms);
         if (more || log_is_wanted(stream->log))
             due_ms = error ? now_ms + FETCH_RETRY_MS : now_ms;
     }

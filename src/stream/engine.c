@@ -16,6 +16,7 @@
 
 enum {
     LATER_MS = 50,            /* what nobody waits for is written so much later */
+    FETCHING_SHARE_MIN = 1 << 20, /* of the cache */
     NAME_WAIT_MS = 10000,     /* for a stream that is being closed, which may have much to write */
 };
 
@@ -42,6 +43,8 @@ struct stream_engine {
     bool is_running;
     struct engine_thread threads[ENGINE_THREADS];
     struct list streams;
+    unsigned stream_count, fetching_count; /* of those in files */
+    atomic_uint_fast64_t share, fetching_share; /* of the cache */
     struct list closing, removing; /* for the committer */
     struct stream_engine_stats stats;
 };
@@ -322,6 +325,43 @@ void engine_close(struct stream_engine *engine, struct stream *stream)
         stream_close(stream);
 }
 
+static uint64_t share_of(uint64_t size, unsigned count, uint64_t min)
+{
+    uint64_t share = size / (count ? count : 1);
+    return share > min ? share : min;
+}
+
+/* Under the lock. */
+static void share_cache(struct stream_engine *engine)
+{
+    uint64_t half = engine->options.cache_size / 2;
+    atomic_store_explicit(&engine->share, share_of(half, engine->stream_count, BLOCK_SIZE), memory_order_relaxed);
+    atomic_store_explicit(&engine->fetching_share, share_of(half, engine->fetching_count, FETCHING_SHARE_MIN),
+                          memory_order_relaxed);
+}
+
+uint64_t engine_cache_share(const struct stream_engine *engine, const struct stream *stream)
+{
+    uint64_t share = atomic_load_explicit(&engine->share, memory_order_relaxed);
+    return share + (stream->is_fetching ? atomic_load_explicit(&engine->fetching_share, memory_order_relaxed) : 0);
+}
+
+static void set_fetching(struct stream_engine *engine, struct stream *stream, bool is_fetching)
+{
+    if (stream->is_fetching == is_fetching)
+        return;
+    stream->is_fetching = is_fetching;
+    engine->fetching_count += is_fetching ? 1 : -1u;
+    share_cache(engine);
+}
+
+void engine_set_fetching(struct stream_engine *engine, struct stream *stream, bool is_fetching)
+{
+    pthread_mutex_lock(&engine->lock);
+    set_fetching(engine, stream, is_fetching);
+    pthread_mutex_unlock(&engine->lock);
+}
+
 static const struct stream *find_named(const struct stream_engine *engine, const char *name)
 {
     for (const struct list *at = engine->streams.next; at != &engine->streams; at = at->next) {
@@ -349,8 +389,11 @@ int engine_enter(struct stream_engine *engine, struct stream *stream)
     pthread_mutex_lock(&engine->lock);
     if (!error && stream->in_files)
         error = wait_for_name(engine, stream->name);
-    if (!error)
+    if (!error) {
         list_append(&engine->streams, &stream->place);
+        engine->stream_count += stream->in_files;
+        share_cache(engine);
+    }
     pthread_mutex_unlock(&engine->lock);
     return error;
 }
@@ -359,6 +402,10 @@ void engine_leave(struct stream_engine *engine, struct stream *stream)
 {
     pthread_mutex_lock(&engine->lock);
     list_remove(&stream->place);
+    set_fetching(engine, stream, false);
+    engine->stream_count -= stream->in_files;
+    engine->stats.cached_bytes -= stream->cached_bytes;
+    share_cache(engine);
     pthread_cond_broadcast(&engine->moved);
     pthread_mutex_unlock(&engine->lock);
 }

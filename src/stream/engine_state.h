@@ -45,6 +45,10 @@ uint64_t engine_wall_ms(const struct stream_engine *engine);
 int engine_path(const struct stream_engine *engine, const struct stream *stream, bool is_removed, char *out,
                 size_t size);
 
+/* How much of the cache a stream may have: half of it is shared by all in files, half by those that are fetching. */
+uint64_t engine_cache_share(const struct stream_engine *engine, const struct stream *stream);
+void engine_set_fetching(struct stream_engine *engine, struct stream *stream, bool is_fetching);
+
 /* Counts. */
 void engine_note_commit(struct stream_engine *engine, uint64_t written_bytes, bool synced, uint64_t ns);
 void engine_note_fetch(struct stream_engine *engine, struct stream *stream, uint64_t fetched_bytes,

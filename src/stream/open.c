@@ -85,7 +85,7 @@ static void visit(void *arg, const struct record *record, bool is_live)
 static int recover(struct stream *stream, const char *path)
 {
     const struct stream_engine_options *options = engine_options(stream->engine);
-    const struct log_options log_options = { options->segment_size, options->cache_size };
+    const struct log_options log_options = { options->segment_size, engine_cache_share(stream->engine, stream) };
     uint64_t now_ms = engine_wall_ms(stream->engine);
     uint64_t window_ms = stream->limits.duplicate_window_ms;
     struct recovery recovery = { .stream = stream, .ids_from_ms = now_ms > window_ms ? now_ms - window_ms : 0 };

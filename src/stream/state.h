@@ -84,6 +84,8 @@ struct stream {
     uint64_t remember_count;      /* how often somebody has asked for what is taken out to be synced */
     atomic_uint_fast64_t remembered_count; /* of those, what has been done */
     bool is_removed;
+    uint64_t cache_share;         /* of the log */
+    uint64_t fetched_ms;          /* when something came last; the monotonic clock */
     uint64_t sync_due_ms;         /* the monotonic clock; 0: all is synced */
     bool awaits_age;              /* the engine will come when the oldest message gets too old */
     atomic_uint_fast64_t backlog;
@@ -99,6 +101,7 @@ struct stream {
     } turns[ENGINE_THREADS];
     bool is_moved;                /* its directory has been moved away */
     int move_error;
+    atomic_bool is_fetching;      /* it has more of the cache */
     uint64_t cached_bytes;        /* of blocks in memory that are on disk too, when they were last counted */
 
     struct stream_watch *watches;

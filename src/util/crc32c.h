@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Goes on from the checksum of the bytes before; 0 for none. Another seed makes another sum of the same bytes. */
+/* Goes on from the checksum of the bytes before; 0 for none. A seed of one's own makes the sum of the same bytes another. */
 uint32_t crc32c(uint32_t before, const void *data, size_t size);
 
 /* The same by table, whatever the processor has: for tests. */

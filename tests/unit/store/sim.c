@@ -15,6 +15,8 @@ enum { SECTOR_SIZE = 512, FILES_MAX = 512 };
 struct inode {
     unsigned char *now, *sure;      /* as the process sees them, and as they are sure to outlive a cut */
     uint64_t now_size, sure_size;
+    size_t now_room, sure_room;
+    uint64_t changed_from, changed_to; /* where the two differ, at most */
     uint64_t bad_from;              /* cannot be read from here on; 0: it can */
     unsigned reference_count;       /* names, descriptors and changes that refer to it */
 };
@@ -68,18 +70,42 @@ static void inode_unref(struct inode *inode)
     free(inode);
 }
 
-static void resize(unsigned char **bytes, uint64_t *size, uint64_t wanted)
+static void resize(unsigned char **bytes, size_t *room, uint64_t *size, uint64_t wanted)
 {
-    *bytes = must(realloc(*bytes, wanted + 1));
+    if (wanted >= *room) {
+        *room = 2 * (size_t)wanted + 16;
+        *bytes = must(realloc(*bytes, *room));
+    }
     if (wanted > *size)
         memset(*bytes + *size, 0, wanted - *size);
     *size = wanted;
 }
 
+static void note_change(struct inode *inode, uint64_t from, uint64_t to)
+{
+    inode->changed_from = from < inode->changed_from ? from : inode->changed_from;
+    inode->changed_to = to > inode->changed_to ? to : inode->changed_to;
+}
+
+static void resize_now(struct inode *inode, uint64_t wanted)
+{
+    note_change(inode, wanted < inode->now_size ? wanted : inode->now_size, UINT64_MAX);
+    resize(&inode->now, &inode->now_room, &inode->now_size, wanted);
+}
+
+static void resize_sure(struct inode *inode, uint64_t wanted)
+{
+    resize(&inode->sure, &inode->sure_room, &inode->sure_size, wanted);
+}
+
 static void make_sure(struct inode *inode)
 {
-    resize(&inode->sure, &inode->sure_size, inode->now_size);
-    memcpy(inode->sure, inode->now, inode->now_size);
+    uint64_t from = inode->changed_from, to = inode->changed_to < inode->now_size ? inode->changed_to : inode->now_size;
+    resize_sure(inode, inode->now_size);
+    if (from < to)
+        memcpy(inode->sure + from, inode->now + from, to - from);
+    inode->changed_from = UINT64_MAX;
+    inode->changed_to = 0;
 }
 
 /* Names. */
@@ -287,7 +313,8 @@ static ssize_t write_parts(struct sim *sim, struct inode *inode, const struct io
         if (from + size > limit)
             size = limit > from ? limit - from : 0;
         if (from + size > inode->now_size)
-            resize(&inode->now, &inode->now_size, from + size);
+            resize_now(inode, from + size);
+        note_change(inode, from, from + size);
         if (size)
             memcpy(inode->now + from, parts[i].iov_base, size);
         written += (ssize_t)size;
@@ -311,7 +338,7 @@ static int grow(struct sim *sim, struct inode *inode, uint64_t size)
         return 0;
     if (sim->space != UINT64_MAX && size - inode->now_size > room(sim))
         return -ENOSPC;
-    resize(&inode->now, &inode->now_size, size);
+    resize_now(inode, size);
     return 0;
 }
 
@@ -326,7 +353,7 @@ static int sim_truncate(void *arg, int fd, uint64_t size)
     int error = begin(arg);
     if (!error) {
         struct inode *inode = opened(arg, fd);
-        resize(&inode->now, &inode->now_size, size);
+        resize_now(inode, size);
     }
     return end(arg, error);
 }
@@ -455,8 +482,8 @@ void sim_power_off_at(struct sim *sim, uint64_t call)
 static void lose(struct sim *sim, struct inode *inode)
 {
     uint64_t size = random_below(&sim->random, 2) ? inode->now_size : inode->sure_size;
-    resize(&inode->sure, &inode->sure_size, size);
-    resize(&inode->now, &inode->now_size, size);
+    resize_sure(inode, size);
+    resize_now(inode, size);
     unsigned chance = 1 + random_below(&sim->random, 7); /* of a sector to be lost, in eighths */
     for (uint64_t at = 0; at < size; at += SECTOR_SIZE) {
         size_t part = size - at < SECTOR_SIZE ? (size_t)(size - at) : SECTOR_SIZE;
@@ -464,6 +491,7 @@ static void lose(struct sim *sim, struct inode *inode)
             memcpy(inode->sure + at, inode->now + at, part);
     }
     memcpy(inode->now, inode->sure, size);
+    make_sure(inode);
 }
 
 static void names_free(struct name **names)
@@ -531,6 +559,7 @@ unsigned char *sim_bytes(struct sim *sim, const char *path, uint64_t *ret_size)
     if (!name || !name->inode)
         return NULL;
     *ret_size = name->inode->now_size;
+    note_change(name->inode, 0, UINT64_MAX);
     return name->inode->now;
 }
 
@@ -542,7 +571,7 @@ void sim_spoil(struct sim *sim, const char *path, uint64_t from)
 void sim_put(struct sim *sim, const char *path, const void *data, size_t size)
 {
     struct inode *inode = must(calloc(1, sizeof *inode));
-    resize(&inode->now, &inode->now_size, size);
+    resize_now(inode, size);
     if (size)
         memcpy(inode->now, data, size);
     make_sure(inode);

@@ -10,7 +10,7 @@
 #include "../unit.h"
 #include "diary.h"
 
-enum { SEEDS = 300, LIVES = 4, STEPS_MAX = 60 };
+enum { SEEDS = 500, LIVES = 4, STEPS_MAX = 60 };
 
 /* Power goes at some call in one of the next steps; or the process ends, in peace or not. */
 static void end_life(struct diary *diary)

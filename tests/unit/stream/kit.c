@@ -115,7 +115,7 @@ void kit_settle(struct stream *stream)
     if (!stream->engine)
         return;
     stream_commit(stream, 0);
-    while (stream_fetch(stream, 1))
+    while (stream_fetch(stream, 1) == 1) /* there is more to do at once */
         continue;
     stream_commit(stream, 0);
 }
