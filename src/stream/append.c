@@ -9,6 +9,7 @@ struct newcomer {
     struct slice topic;
     const struct message *message;
     struct expectations asks;
+    bool has_asked;                   /* asks is not empty */
     uint64_t now_ms;
 };
 
@@ -145,6 +146,9 @@ static bool identifies(const struct stream *stream)
 static void read_headers(const struct stream *stream, struct newcomer *newcomer)
 {
     struct slice head = slice_make(newcomer->message->body, newcomer->message->head_size);
+    if (newcomer->has_asked)
+        newcomer->asks = (struct expectations){ .id = { NULL, 0 } }; /* which is large: mostly it is empty already */
+    newcomer->has_asked = head.size;
     if (!head.size)
         return;
     if (stream->has_settings)
@@ -215,9 +219,10 @@ unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_
 {
     unsigned kept = 0;
     bool is_news = false;
+    struct newcomer newcomer = { .topic = batch->topic, .now_ms = now_ms };
     stream_lock(stream);
     for (unsigned i = 0; i < batch->count; i++) {
-        struct newcomer newcomer = { .topic = batch->topic, .message = &batch->messages[i], .now_ms = now_ms };
+        newcomer.message = &batch->messages[i];
         struct receipt receipt = append_one(stream, &newcomer);
         kept += receipt.sequence && !receipt.duplicate;
         if (batch->receipts)

@@ -213,6 +213,17 @@ def a_consumer_that_is_removed_ends_its_pulls():
         worker.answer().check(404, "no-such-consumer")
 
 
+def acknowledging_to_a_consumer_that_is_gone_is_told_at_once():
+    with Daemon(data=True) as daemon, Http(daemon) as http:
+        _make(http, 3)
+        ids = [m["ack_id"] for m in _pull(http)]
+        _call(http, "DELETE", "/S/consumers/C", status=204)
+        for word in ("ack", "nak", "extend"):
+            _call(http, "POST", f"/S/consumers/C/{word}", {"ack_ids": ids}, 404, "no-such-consumer")
+        _call(http, "DELETE", "/S", status=204)
+        _call(http, "POST", "/S/consumers/C/ack", {"ack_ids": ids}, 404, "no-such-consumer")
+
+
 def each_message_goes_to_one_worker():
     with Daemon(data=True) as daemon, Http(daemon) as http:
         _make(http, 2000)
@@ -266,5 +277,6 @@ def nats_and_http_share_a_consumer():
 if __name__ == "__main__":
     main(work_is_pulled_and_acknowledged, who_waits_gets_it_at_once, what_is_given_back_comes_again, what_nobody_acknowledges_comes_again,
          a_pull_whose_client_has_gone_gives_back, ids_are_those_of_the_consumer, a_restart_in_the_middle_loses_nothing,
-         consumers_are_listed_changed_and_removed, a_consumer_that_is_removed_ends_its_pulls, each_message_goes_to_one_worker,
+         consumers_are_listed_changed_and_removed, a_consumer_that_is_removed_ends_its_pulls,
+         acknowledging_to_a_consumer_that_is_gone_is_told_at_once, each_message_goes_to_one_worker,
          large_messages_come_as_many_as_fit, nats_and_http_share_a_consumer)

@@ -184,7 +184,7 @@ def who_leaves_before_the_answer_disturbs_nobody():
             publish(http, "s.stays", b"x")
         equal(len(poll(http, "s.stays", since="all", limit=1000)["messages"]), 60, "messages of those who stay")
         gone = poll(http, "s.gone", since="all", limit=1000)["messages"]
-        equal([m["data"] for m in gone], [m["data"] for m in sorted(gone, key=lambda m: int(m["data"]))], "order of those who left")
+        equal(len({m["data"] for m in gone}), len(gone), "messages of those who left, each once at most")
 
 
 def many_at_once_are_all_kept():

@@ -1,7 +1,7 @@
 /*
  * A log in files where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am),
- * and they fail when a test says so. What was committed is there when the log is opened again, and what was to be gone for
- * sure is gone; nothing leaks. On the real file system, in a directory of its own.
+ * and they fail when a test says so. What was committed is there when the log is opened again, and what was to be gone
+ * for sure is gone; nothing leaks. On the real file system, in a directory of its own.
  */
 #include <errno.h>
 #include <limits.h>
