@@ -7,7 +7,7 @@ enum { ROOM_MIN = 4 << 10 };
 char *buffer_reserve(struct buffer *buffer, size_t more)
 {
     size_t need = buffer->size + more, room = buffer->room ? buffer->room : ROOM_MIN;
-    if (need <= buffer->room)
+    if (buffer->data && need <= buffer->room)
         return buffer->data + buffer->size;
     while (room < need)
         room *= 2;
