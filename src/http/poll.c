@@ -23,7 +23,7 @@ struct poll {
     struct feed_scan scan;
     struct cursor not_after;   /* If-None-Match: the client has all up to here; epoch 0: not asked */
     bool is_new;               /* there is something behind not_after */
-    bool is_held, is_waiting;  /* is_waiting: all has been read, and there is nothing */
+    bool is_held;
     uint64_t due_ms;           /* until when it waits; of the loop's clock */
     unsigned limit, count;
     char *body;                /* the messages so far, each with a comma in front */
@@ -187,10 +187,8 @@ static void poll_end_wait(void *arg)
 
 static void poll_deadline(void *arg, uint64_t now_ms)
 {
-    struct poll *poll = arg;
     (void)now_ms;
-    if (poll->is_waiting)
-        poll_answer(poll);
+    poll_answer(arg);
 }
 
 static const struct hold_ops poll_ops = {
@@ -205,7 +203,6 @@ static void hold(struct poll *poll)
     if (!poll->is_held)
         exchange_hold(poll->exchange, &poll_ops, poll);
     poll->is_held = true;
-    poll->is_waiting = false;
     exchange_set_deadline(poll->exchange, UINT64_MAX);
 }
 
@@ -213,7 +210,6 @@ static void wait_for_more(struct poll *poll)
 {
     struct feed *feed = poll->exchange->http->feed;
     hold(poll);
-    poll->is_waiting = true;
     exchange_set_deadline(poll->exchange, poll->due_ms);
     if (feed_waiter_open(feed, &poll->waiter, poll_ready, poll->scan.patterns, poll->scan.at.sequence) != 0)
         poll_answer(poll);

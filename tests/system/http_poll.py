@@ -401,9 +401,9 @@ def a_curl_user_may_type_the_form():
 
 if __name__ == "__main__":
     main(pages_are_followed_to_the_end, the_default_limit_is_100_and_limits_have_a_limit, pages_are_bounded_in_bytes,
-         next_moves_past_what_was_not_asked_for,
-         what_stands_behind_many_others_is_found_at_once, nothing_new_is_an_empty_list_and_the_same_next, tags_spare_what_the_client_has,
-         the_link_leads_on, cursors_that_are_none_are_refused, a_cursor_of_the_future_is_no_trap, a_gap_is_told,
+         next_moves_past_what_was_not_asked_for, what_stands_behind_many_others_is_found_at_once,
+         nothing_new_is_an_empty_list_and_the_same_next, tags_spare_what_the_client_has, the_link_leads_on,
+         cursors_that_are_none_are_refused, a_cursor_of_the_future_is_no_trap, a_gap_is_told,
          a_cursor_of_an_earlier_life_is_a_gap_and_skips_nothing, without_recent_there_is_no_history_to_poll,
          a_hot_loop_is_told_to_slow_down, those_who_find_something_are_not_slowed_down, a_long_poll_is_answered_by_the_message,
          a_long_poll_without_since_waits_for_what_comes, a_long_poll_ends_with_nothing_when_its_time_is_over, a_wait_has_a_limit,

@@ -290,6 +290,14 @@ def batches_come_in_two_forms():
             listener.nothing()
 
 
+def an_item_without_data_has_an_empty_payload():
+    """Also where nothing has been published before it: nothing is no shortage of memory."""
+    for array in (False, True):
+        with Daemon() as daemon, Http(daemon) as http:
+            equal([result.get("seq") for result in _batch(http, [{"topic": "a"}], array)], [1], "results")
+            equal([m.get("data") for m in poll(http, "a", since="all")["messages"]], [""], "what was published")
+
+
 def bad_items_of_a_batch_stop_nothing():
     items = [{"topic": "a", "data": "1"}, {"topic": "a.*", "data": "2"}, {"topic": "a"}, {"data": "4"}, {"topic": "a", "data": "5", "data_base64": ""},
              {"topic": "a", "data_base64": "?"}, {"topic": 7, "data": "7"}, {"topic": "a", "data": "8", "headers": {"A B": "c"}},
@@ -375,6 +383,6 @@ if __name__ == "__main__":
          what_is_not_kept_is_202, topics_that_name_many_are_refused, a_payload_as_large_as_allowed_passes_and_no_larger,
          many_connections_publish_in_their_own_order, what_is_answered_has_been_delivered_to_whoever_asks_next, a_key_is_accepted_once,
          a_key_holds_across_protocols_and_workers, on_the_line_a_duplicate_is_not_kept_but_goes_out_live, a_key_is_forgotten_when_the_window_ends, keys_are_bounded_in_number,
-         keys_do_nothing_where_nothing_is_kept, batches_come_in_two_forms, bad_items_of_a_batch_stop_nothing,
-         lines_that_are_no_json_are_problems_of_their_own, a_bad_batch_as_a_whole_is_400, items_of_a_batch_have_the_payloads_limit,
+         keys_do_nothing_where_nothing_is_kept, batches_come_in_two_forms, an_item_without_data_has_an_empty_payload,
+         bad_items_of_a_batch_stop_nothing, lines_that_are_no_json_are_problems_of_their_own, a_bad_batch_as_a_whole_is_400, items_of_a_batch_have_the_payloads_limit,
          a_large_batch_keeps_its_order, items_that_go_out_live_say_so, users_must_say_who_they_are)
