@@ -418,6 +418,17 @@ def connect_socket(address, deadline_s=DEADLINE_S, receive_size=None, source=Non
     return sock
 
 
+def is_refused(address):
+    """True where nobody listens. A listener that is closed while a connection to it is being made resets that one."""
+    try:
+        connect_socket(address, 5).close()
+        return False
+    except ConnectionResetError:
+        return False  # the next is refused
+    except ConnectionRefusedError:
+        return True
+
+
 class Peer:
     """One end of a connection to the daemon: what every protocol's client needs of it.
 

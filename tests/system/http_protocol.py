@@ -10,7 +10,7 @@ import stat
 import tempfile
 import time
 
-from harness import PATIENCE, Daemon, connect_socket, equal, main, until
+from harness import PATIENCE, Daemon, equal, is_refused, main, until
 from web import Events, Http, poll, publish, target
 
 ROUTE_METHODS = {
@@ -462,18 +462,10 @@ def a_lame_duck_takes_nobody_new_and_lets_go_of_http_clients():
         idle.get("/healthz").check(200)
         address = daemon.http[0]
         daemon.send_signal(signal.SIGUSR2)
-        until(lambda: _is_refused(address), "the listener closed")
+        until(lambda: is_refused(address), "the listener closed")
         for peer in (idle, events):
             peer.expect_closed(20 * PATIENCE)
         daemon.check_end(daemon.wait_exit())
-
-
-def _is_refused(address):
-    try:
-        connect_socket(address, 5).close()
-        return False
-    except ConnectionRefusedError:
-        return True
 
 
 def a_client_that_leaves_at_any_point_does_no_harm():

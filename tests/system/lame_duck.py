@@ -2,10 +2,9 @@
 """Lame duck (SIGUSR2): clients are told, nobody new comes in, and those who are in are let go one by one."""
 
 import signal
-import socket
 import time
 
-from harness import PATIENCE, Daemon, equal, flush_all, main, read_any, until
+from harness import PATIENCE, Daemon, equal, flush_all, is_refused, main, read_any, until
 
 
 def _begin(daemon, clients):
@@ -48,16 +47,7 @@ def listeners_close_at_once():
         client = daemon.client()
         client.flush()
         _begin(daemon, [client])
-        host, port = daemon.line[0].rsplit(":", 1)
-
-        def refused():
-            try:
-                socket.create_connection((host, int(port)), 5).close()
-                return False
-            except ConnectionRefusedError:
-                return True
-
-        until(refused, "the listener closed")
+        until(lambda: is_refused(daemon.line[0]), "the listener closed")
         client.flush()
         client.expect_closed(20 * PATIENCE)
         daemon.check_end(daemon.wait_exit())
