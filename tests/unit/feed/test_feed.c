@@ -48,7 +48,8 @@ static void text_append(struct client *client, const char *data, size_t size)
 {
     while (client->text_size + size > client->text_room)
         client->text = realloc(client->text, client->text_room = client->text_room ? 2 * client->text_room : 4096);
-    memcpy(client->text + client->text_size, data, size);
+    if (size)
+        memcpy(client->text + client->text_size, data, size);
     client->text_size += size;
 }
 
