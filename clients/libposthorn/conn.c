@@ -156,11 +156,18 @@ void ph_emit(struct ph_conn *conn, enum ph_event_kind kind, int error, const cha
 
 int ph_fd(const struct ph_conn *conn)
 {
-    return conn->fd;
+    return conn->phase == PH_PHASE_LOOKUP ? ph_lookup_fd(conn->dial.lookup) : conn->fd;
+}
+
+unsigned ph_fd_serial(const struct ph_conn *conn)
+{
+    return conn->link;
 }
 
 short ph_events(const struct ph_conn *conn)
 {
+    if (conn->phase == PH_PHASE_LOOKUP)
+        return POLLIN;
     if (conn->fd < 0)
         return 0;
     if (conn->phase == PH_PHASE_DIAL)
@@ -228,6 +235,10 @@ static void keep_time(struct ph_conn *conn)
         if (now_ms >= conn->pause_until_ms)
             ph_link_begin_round(conn);
         break;
+    case PH_PHASE_LOOKUP:
+        if (now_ms >= conn->attempt_deadline_ms)
+            ph_link_break(conn, PH_E_RESOLVE, "the name is not found in time");
+        break;
     case PH_PHASE_DIAL:
     case PH_PHASE_INFO:
     case PH_PHASE_HELLO:
@@ -246,7 +257,10 @@ static void keep_time(struct ph_conn *conn)
 static void turn(struct ph_conn *conn, short revents)
 {
     const short readable = POLLIN | POLLERR | POLLHUP | POLLNVAL;
-    if (conn->phase == PH_PHASE_DIAL) {
+    if (conn->phase == PH_PHASE_LOOKUP) {
+        if (revents)
+            ph_link_looked_up(conn);
+    } else if (conn->phase == PH_PHASE_DIAL) {
         if (revents)
             ph_link_dialled(conn);
     } else if (conn->fd >= 0) {

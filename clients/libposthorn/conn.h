@@ -7,11 +7,13 @@
  *   input.c    bytes into operations, operations to their place drain.c    the end in good order
  *   wait.c     the calls that wait
  *
- * phase        goes to                                when PAUSE        DIAL                                   the
- * pause is over DIAL         INFO | DIAL | PAUSE | IDLE             connected | next address | round failed | given up
- * INFO         HELLO                                  INFO came; CONNECT and PING are sent HELLO        LIVE
- * PONG came; subscriptions are replayed, then the kept output follows LIVE         PAUSE | IDLE
- * it broke | closed
+ *   phase   goes to                                 when
+ *   PAUSE   LOOKUP | DIAL                           the pause is over; addresses need no look-up
+ *   LOOKUP  DIAL | LOOKUP | PAUSE | IDLE            the name has addresses | next URL | round failed | given up
+ *   DIAL    INFO | DIAL | LOOKUP | PAUSE | IDLE     connected | next address | next URL | round failed | given up
+ *   INFO    HELLO                                   INFO came; CONNECT and PING are sent
+ *   HELLO   LIVE                                    PONG came; subscriptions are replayed, the kept output follows
+ *   LIVE    PAUSE | IDLE                            it broke | closed
  */
 #ifndef PH_CONN_H
 #define PH_CONN_H
@@ -23,7 +25,15 @@
 #include "server.h"
 #include "subs.h"
 
-enum ph_phase { PH_PHASE_IDLE, PH_PHASE_PAUSE, PH_PHASE_DIAL, PH_PHASE_INFO, PH_PHASE_HELLO, PH_PHASE_LIVE };
+enum ph_phase {
+    PH_PHASE_IDLE,
+    PH_PHASE_PAUSE,
+    PH_PHASE_LOOKUP,
+    PH_PHASE_DIAL,
+    PH_PHASE_INFO,
+    PH_PHASE_HELLO,
+    PH_PHASE_LIVE,
+};
 
 enum ph_drain_step {
     PH_DRAIN_NONE,
@@ -48,7 +58,7 @@ struct ph_conn {
     int wake_fd;        /* an eventfd that ph_interrupt writes to */
     bool blocking;      /* made by ph_connect: publishing may wait */
     bool processing;    /* within ph_process or a callback: nothing may wait */
-    unsigned link;      /* counts sockets, so that a loop sees that its own is gone */
+    unsigned link;      /* counts descriptors, so that a loop sees that its own is gone */
 
     /* attempts */
     struct ph_dial dial;
@@ -112,6 +122,7 @@ void ph_shut(struct ph_conn *conn, int error);
 /* link.c */
 int ph_link_start(struct ph_conn *conn); /* reads the URLs; the first round begins with the next ph_process */
 void ph_link_begin_round(struct ph_conn *conn);
+void ph_link_looked_up(struct ph_conn *conn); /* the URL's name, or not yet */
 void ph_link_dialled(struct ph_conn *conn);   /* the socket is connected, or failed to */
 void ph_link_greet(struct ph_conn *conn);     /* INFO came */
 void ph_link_establish(struct ph_conn *conn); /* PONG came */

@@ -10,6 +10,16 @@
 
 #include "posthorn.h"
 
+/* What getaddrinfo has said. */
+static int take(struct ph_dial *dial, int code, const char **ret_why)
+{
+    dial->next = dial->list;
+    if (!code)
+        return PH_OK;
+    *ret_why = gai_strerror(code);
+    return code == EAI_MEMORY ? PH_E_MEMORY : PH_E_RESOLVE;
+}
+
 int ph_dial_begin(struct ph_dial *dial, const struct ph_url *url, const char **ret_why)
 {
     *dial = (struct ph_dial){ .url = url };
@@ -17,20 +27,22 @@ int ph_dial_begin(struct ph_dial *dial, const struct ph_url *url, const char **r
         dial->unix_left = true;
         return PH_OK;
     }
-    struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
-    int code = getaddrinfo(url->host, url->port, &wanted, &dial->list);
-    if (code == EAI_NONAME || code == EAI_NODATA || code == EAI_ADDRFAMILY) {
-        /* AI_ADDRCONFIG hides loopback addresses from a machine without a network. */
-        wanted.ai_flags = 0;
-        code = getaddrinfo(url->host, url->port, &wanted, &dial->list);
-    }
-    if (code) {
-        dial->list = NULL;
-        *ret_why = gai_strerror(code);
-        return code == EAI_MEMORY ? PH_E_MEMORY : PH_E_RESOLVE;
-    }
-    dial->next = dial->list;
-    return PH_OK;
+    int code = ph_lookup_now(url->host, url->port, AI_NUMERICHOST, &dial->list);
+    if (code != EAI_NONAME)
+        return take(dial, code, ret_why);
+    int error = ph_lookup_start(url->host, url->port, &dial->lookup);
+    *ret_why = ph_strerror(error);
+    return error;
+}
+
+int ph_dial_take(struct ph_dial *dial, const char **ret_why)
+{
+    int code;
+    if (!ph_lookup_take(dial->lookup, &code, &dial->list))
+        return PH_OK;
+    ph_lookup_leave(dial->lookup);
+    dial->lookup = NULL;
+    return take(dial, code, ret_why);
 }
 
 static int open_socket(int family, const struct sockaddr *address, socklen_t size)
@@ -78,6 +90,7 @@ bool ph_dial_more(const struct ph_dial *dial)
 
 void ph_dial_finish(struct ph_dial *dial)
 {
+    ph_lookup_leave(dial->lookup);
     if (dial->list)
         freeaddrinfo(dial->list);
     *dial = (struct ph_dial){ 0 };

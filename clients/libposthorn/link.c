@@ -98,9 +98,27 @@ static void dial_on(struct ph_conn *conn)
         conn->url_next = (conn->url_next + 1) % conn->url_count;
         conn->urls_left--;
         int error = ph_dial_begin(&conn->dial, conn->url, &why);
-        if (error)
+        if (error) {
             fail_attempt(conn, error, why);
+        } else if (conn->dial.lookup) {
+            conn->phase = PH_PHASE_LOOKUP;
+            conn->link++;
+            conn->attempt_deadline_ms = ph_now_ms() + conn->options.connect_timeout_ms;
+            return;
+        }
     }
+}
+
+void ph_link_looked_up(struct ph_conn *conn)
+{
+    const char *why = "";
+    int error = ph_dial_take(&conn->dial, &why);
+    if (conn->dial.lookup)
+        return;
+    conn->link++;
+    if (error)
+        fail_attempt(conn, error, why);
+    dial_on(conn);
 }
 
 void ph_link_begin_round(struct ph_conn *conn)
@@ -239,13 +257,18 @@ static void break_live(struct ph_conn *conn)
 {
     struct ph_pongs lost = conn->pongs;
     conn->pongs = (struct ph_pongs){ 0 };
-    ph_output_salvage(&conn->out);
+    if (conn->options.no_resend)
+        ph_output_drop(&conn->out);
+    else
+        ph_output_salvage(&conn->out);
     conn->state = PH_STATE_RECONNECTING;
     conn->server.shown.lame_duck = false;
     begin_again(conn);
     ph_emit(conn, PH_EVENT_DISCONNECTED, conn->error, conn->error_text, NULL);
     ph_subs_end_draining(conn);
     fail_pongs(conn, &lost);
+    if (conn->options.no_resend)
+        ph_requests_fail(conn, PH_E_DISCONNECTED);
     if (conn->state == PH_STATE_RECONNECTING && conn->options.reconnect_max == PH_OFF)
         ph_shut(conn, conn->error);
 }
@@ -259,4 +282,67 @@ void ph_link_break(struct ph_conn *conn, int error, const char *text)
         break_live(conn);
     else
         dial_on(conn);
+}
+
+/* ---- other options ---- */
+
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Whether they would make another connection. */
+static bool ask_for_another(const struct ph_options *old, const struct ph_options *now)
+{
+    return !same(old->url, now->url) || !same(old->user, now->user) || !same(old->password, now->password) ||
+           !same(old->token, now->token) || !same(old->name, now->name) || old->no_echo != now->no_echo;
+}
+
+/* Leaves whatever it was doing; the next ph_process begins a round by the new options. */
+static void begin_anew(struct ph_conn *conn)
+{
+    if (conn->phase == PH_PHASE_LIVE) {
+        ph_link_break(conn, PH_E_DISCONNECTED, "there are other options");
+    } else {
+        ph_link_drop_socket(conn);
+        ph_dial_finish(&conn->dial);
+        conn->phase = PH_PHASE_PAUSE;
+    }
+    conn->pause_until_ms = 0;
+}
+
+int ph_set_options(struct ph_conn *conn, const struct ph_options *options)
+{
+    struct ph_options now;
+    struct ph_url *urls = NULL;
+    size_t count = 0;
+    struct slice bad = { 0 };
+    if (conn->processing)
+        return PH_E_BUSY;
+    if (conn->state == PH_STATE_CLOSED)
+        return PH_E_CLOSED;
+    int error = ph_options_copy(options, &now);
+    if (error)
+        return error;
+    now.on_event = conn->options.on_event;
+    now.event_arg = conn->options.event_arg;
+    error = ph_urls_parse(now.url, &urls, &count, &bad);
+    if (error) {
+        ph_options_finish(&now);
+        return ph_fail(conn, error, "%s: '%.*s'", ph_strerror(error), SLICE_ARGS(bad));
+    }
+    bool anew = conn->state != PH_STATE_NEW && ask_for_another(&conn->options, &now);
+    if (anew)
+        begin_anew(conn);
+    ph_options_finish(&conn->options);
+    conn->options = now;
+    if (!anew) {
+        ph_urls_free(urls, count);
+        return PH_OK;
+    }
+    ph_urls_free(conn->urls, conn->url_count);
+    conn->urls = urls;
+    conn->url_count = count;
+    conn->url = NULL;
+    return conn->state == PH_STATE_CLOSED ? PH_E_CLOSED : PH_OK;
 }

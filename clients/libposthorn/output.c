@@ -89,6 +89,12 @@ void ph_output_salvage(struct ph_output *output)
     output->blocked = false;
 }
 
+void ph_output_drop(struct ph_output *output)
+{
+    output->bytes.size = output->written = 0;
+    output->blocked = false;
+}
+
 void ph_output_finish(struct ph_output *output)
 {
     ph_buffer_finish(&output->bytes);

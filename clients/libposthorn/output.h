@@ -28,6 +28,9 @@ int ph_output_write(struct ph_output *output, int fd, size_t *ret_written);
 /* The connection broke: keeps the messages that were not written whole, and drops every other operation. */
 void ph_output_salvage(struct ph_output *output);
 
+/* The same, but keeps nothing. */
+void ph_output_drop(struct ph_output *output);
+
 void ph_output_finish(struct ph_output *output);
 
 #endif

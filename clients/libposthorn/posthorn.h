@@ -4,15 +4,14 @@
  * What is here, in this order: errors, events, options, a connection's life, what the server said of itself, messages
  * and their headers, publishing, subscribing, requesting, draining, waiting, life inside a loop of yours, statistics.
  *
- * Threads.   The library starts none. A connection, with its subscriptions, belongs to one thread at a time; different
- *            connections know nothing of one another and may be used by different threads at once. Handing one from
- *            thread to thread needs a lock or a join of yours between the two. ph_interrupt, ph_strerror, ph_version
- *            and ph_event_name may be called by any thread, and the functions of a message or a header builder by one
- *            at a time for each.
+ * Threads.   None is yours to look after; names of hosts are looked up by one of the library's own. A connection, with
+ *            its subscriptions, belongs to one thread at a time; different connections know nothing of one another and
+ *            may be used by different threads at once. Handing one from thread to thread needs a lock or a join of
+ *            yours between the two. ph_interrupt, ph_strerror, ph_version and ph_event_name may be called by any
+ *            thread, and the functions of a message or a header builder by one at a time for each.
  * Waiting.   Two ways of use, which may be mixed. Blocking: ph_connect, ph_flush, ph_next, ph_request, ph_drain,
  *            ph_poll and ph_run wait on the socket themselves. In your loop: ph_start, then ph_fd, ph_events,
- *            ph_timeout_ms and ph_process; nothing waits. (Looking up a host's name is the exception: libc's resolver
- *            blocks. Use addresses where that matters.)
+ *            ph_timeout_ms and ph_process; nothing waits.
  * Callbacks  run in the thread that uses the connection, inside the calls that wait, ph_process, and ph_publish where
  *            it has to wait; ph_close, ph_destroy and ph_unsubscribe tell what they end.
  *            In a callback everything is allowed but ph_destroy and what waits, which answers PH_E_BUSY there: use
@@ -129,7 +128,7 @@ struct ph_options {
     const char *token;
     const char *name;          /* what the server's operator sees of this client */
 
-    int connect_timeout_ms;    /* for one attempt at one address, greeting included; 2000 */
+    int connect_timeout_ms;    /* for one attempt at one address, greeting included, and for a look-up; 2000 */
     int ping_interval_ms;      /* a PING after this long; 120000 */
     int pings_outstanding_max; /* unanswered PINGs after which the connection counts as broken; 2 */
     int write_timeout_ms;      /* how long ph_publish waits for room (see there); PH_OFF: for ever; 10000 */
@@ -148,6 +147,10 @@ struct ph_options {
 
     ph_event_fn *on_event;     /* NULL: none */
     void *event_arg;
+
+    bool no_resend;            /* what was not written whole when a connection breaks is dropped, and nothing is taken
+                                  while there is none (PH_E_DISCONNECTED); requests under way fail with that, too: for
+                                  callers who keep their messages and see to it themselves that they arrive */
 };
 
 #define PH_OPTIONS_INIT { .size = sizeof(struct ph_options) }
@@ -174,6 +177,13 @@ int ph_connect(struct ph_conn *conn);
  * PH_E_ARGUMENT (already started).
  */
 int ph_start(struct ph_conn *conn);
+
+/*
+ * Other options from now on; on_event and event_arg stay. Where they name other servers, credentials or a name, a
+ * connection that stands is broken off and made anew, with its subscriptions. PH_E_ARGUMENT, PH_E_MEMORY, PH_E_URL,
+ * PH_E_TLS, PH_E_BUSY (in a callback): nothing has changed. PH_E_CLOSED.
+ */
+int ph_set_options(struct ph_conn *conn, const struct ph_options *options);
 
 /*
  * Ends the connection now: writes what the socket takes at once, then no more. Requests under way fail with
@@ -288,7 +298,8 @@ void ph_headers_clear(struct ph_headers *headers);
  * when a call waits, by ph_process, or by ph_write. Success means "on its way", not "received"; ph_flush tells that the
  * server has it. Where the server does not keep up, a connection made by ph_connect waits here (and callbacks run), for
  * write_timeout_ms; one made by ph_start, a callback, and a connection that is broken do not wait.
- * PH_E_TOPIC, PH_E_PAYLOAD_SIZE, PH_E_MEMORY, PH_E_CLOSED, PH_E_FULL (output_size_max is reached), PH_E_INTERRUPTED.
+ * PH_E_TOPIC, PH_E_PAYLOAD_SIZE, PH_E_MEMORY, PH_E_CLOSED, PH_E_FULL (output_size_max is reached), PH_E_INTERRUPTED,
+ * PH_E_DISCONNECTED (no_resend).
  */
 int ph_publish(struct ph_conn *conn, const char *topic, const void *payload, size_t payload_size);
 
@@ -298,6 +309,21 @@ int ph_publish(struct ph_conn *conn, const char *topic, const void *payload, siz
  */
 int ph_publish_with(struct ph_conn *conn, const char *topic, const char *reply, const struct ph_headers *headers,
                     const void *payload, size_t payload_size);
+
+/* A message as it stands on the wire, none of it followed by NUL. */
+struct ph_raw {
+    const char *topic, *reply;
+    size_t topic_size, reply_size; /* reply_size 0: none */
+    const char *body;              /* a whole block of headers, as ph_message has it, and the payload behind it */
+    size_t headers_size;           /* 0: none */
+    size_t body_size;              /* headers and payload together */
+    const char *lines;             /* "Name: value" and CR LF, any number, to go behind those of the block */
+    size_t lines_size;             /* 0: none */
+};
+
+/* The same for who passes on messages of others. Topic, reply and headers are taken for good: they have been looked at
+ * by whoever read them. Errors as ph_publish_with, but for PH_E_TOPIC. */
+int ph_publish_raw(struct ph_conn *conn, const struct ph_raw *message);
 
 /* Publishes to the reply topic of a message. PH_E_NO_REPLY where it has none, else as ph_publish_with. */
 int ph_reply(struct ph_conn *conn, const struct ph_message *message, const struct ph_headers *headers,
@@ -376,8 +402,8 @@ int ph_request(struct ph_conn *conn, const char *topic, const struct ph_headers 
                size_t payload_size, int timeout_ms, struct ph_message **ret_message);
 
 /*
- * error is PH_OK with the answer (borrowed for the call), or PH_E_NO_RESPONDERS, PH_E_TIMEOUT, PH_E_CLOSED with message
- * NULL.
+ * error is PH_OK with the answer (borrowed for the call), or PH_E_NO_RESPONDERS, PH_E_TIMEOUT, PH_E_CLOSED,
+ * PH_E_DISCONNECTED (no_resend) with message NULL.
  */
 typedef void ph_answer_fn(struct ph_conn *conn, int error, const struct ph_message *message, void *arg);
 
@@ -432,6 +458,10 @@ void ph_interrupt(struct ph_conn *conn);
  * the connection, or at least once in each turn of your loop.
  */
 int ph_fd(const struct ph_conn *conn);
+
+/* A number that changes whenever the descriptor is another one, be its number the same: for loops that remember what
+ * they watch, as epoll does. */
+unsigned ph_fd_serial(const struct ph_conn *conn);
 
 /* What to watch it for: POLLIN and POLLOUT of <poll.h>, or 0. POLLOUT is asked for while output waits. */
 short ph_events(const struct ph_conn *conn);

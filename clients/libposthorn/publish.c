@@ -224,22 +224,30 @@ static size_t block_size(const struct ph_headers *headers)
     return headers && headers->block.size ? headers->block.size + HEADERS_END_SIZE : 0;
 }
 
+/* PUB topic [reply] [head_size] size CRLF, of which head_size is that of HPUB. */
+static char *put_line(char *at, const struct ph_raw *message)
+{
+    at = message->headers_size ? put(at, "HPUB ", 5) : put(at, "PUB ", 4);
+    at = put(at, message->topic, message->topic_size);
+    *at++ = ' ';
+    if (message->reply_size) {
+        at = put(at, message->reply, message->reply_size);
+        *at++ = ' ';
+    }
+    if (message->headers_size) {
+        at = ph_number_write(at, message->headers_size);
+        *at++ = ' ';
+    }
+    return put(ph_number_write(at, message->body_size), "\r\n", 2);
+}
+
 /* PUB topic [reply] size CRLF payload CRLF, or HPUB topic [reply] head_size size CRLF headers payload CRLF */
 static char *put_message(char *at, const struct ph_publication *message, size_t topic_size, size_t reply_size)
 {
     size_t head_size = block_size(message->headers);
-    at = head_size ? put(at, "HPUB ", 5) : put(at, "PUB ", 4);
-    at = put(at, message->topic, topic_size);
-    *at++ = ' ';
-    if (reply_size) {
-        at = put(at, message->reply, reply_size);
-        *at++ = ' ';
-    }
-    if (head_size) {
-        at = ph_number_write(at, head_size);
-        *at++ = ' ';
-    }
-    at = put(ph_number_write(at, head_size + message->payload_size), "\r\n", 2);
+    at = put_line(at, &(struct ph_raw){ .topic = message->topic, .reply = message->reply, .topic_size = topic_size,
+                                        .reply_size = reply_size, .headers_size = head_size,
+                                        .body_size = head_size + message->payload_size });
     if (head_size)
         at = headers_end(put(at, message->headers->block.data, message->headers->block.size));
     if (message->payload_size)
@@ -248,6 +256,30 @@ static char *put_message(char *at, const struct ph_publication *message, size_t 
 }
 
 #define MESSAGE_FRAME_SIZE (sizeof "HPUB    \r\n\r\n" + 2 * PH_NUMBER_SIZE)
+
+/* What the server takes. */
+static int check_fit(struct ph_conn *conn, size_t head_size, size_t payload_size)
+{
+    size_t max = conn->server.shown.payload_size_max;
+    if (payload_size > max || head_size > max - payload_size)
+        return ph_fail(conn, PH_E_PAYLOAD_SIZE, "%zu bytes; the server takes %zu", head_size + payload_size, max);
+    if (head_size && conn->phase == PH_PHASE_LIVE && !conn->server.shown.headers)
+        return ph_fail(conn, PH_E_HEADER, "the server takes no headers");
+    return PH_OK;
+}
+
+static int reserve(struct ph_conn *conn, size_t size, char **ret_at)
+{
+    if (conn->options.no_resend && (conn->phase != PH_PHASE_LIVE || conn->broken))
+        return conn->state == PH_STATE_CLOSED ? PH_E_CLOSED : PH_E_DISCONNECTED;
+    return ph_out_reserve(conn, MESSAGE_FRAME_SIZE + size, ret_at);
+}
+
+static void count(struct ph_conn *conn, size_t size)
+{
+    conn->statistics.messages_out++;
+    conn->statistics.message_bytes_out += size;
+}
 
 static int publish(struct ph_conn *conn, const struct ph_publication *message)
 {
@@ -259,19 +291,13 @@ static int publish(struct ph_conn *conn, const struct ph_publication *message)
         return ph_fail(conn, PH_E_TOPIC, "not a topic: '%.100s'", message->topic ? message->topic : "");
     if (message->reply && *message->reply && (reply_size = ph_topic_size(message->reply)) == 0)
         return ph_fail(conn, PH_E_TOPIC, "not a topic to reply to: '%.100s'", message->reply);
-    if (message->payload_size > conn->server.shown.payload_size_max ||
-        head_size > conn->server.shown.payload_size_max - message->payload_size)
-        return ph_fail(conn, PH_E_PAYLOAD_SIZE, "%zu bytes; the server takes %zu", head_size + message->payload_size,
-                       conn->server.shown.payload_size_max);
-    if (head_size && conn->phase == PH_PHASE_LIVE && !conn->server.shown.headers)
-        return ph_fail(conn, PH_E_HEADER, "the server takes no headers");
     char *at;
-    int error = ph_out_reserve(conn, MESSAGE_FRAME_SIZE + topic_size + reply_size + head_size + message->payload_size,
-                               &at);
+    int error = check_fit(conn, head_size, message->payload_size);
+    if (!error)
+        error = reserve(conn, topic_size + reply_size + head_size + message->payload_size, &at);
     if (error)
         return error;
-    conn->statistics.messages_out++;
-    conn->statistics.message_bytes_out += head_size + message->payload_size;
+    count(conn, head_size + message->payload_size);
     ph_out_commit(conn, (size_t)(put_message(at, message, topic_size, reply_size) - at));
     return PH_OK;
 }
@@ -285,6 +311,58 @@ int ph_publish_with(struct ph_conn *conn, const char *topic, const char *reply, 
                     const void *payload, size_t payload_size)
 {
     return publish(conn, &(struct ph_publication){ topic, reply, headers, payload, payload_size });
+}
+
+#define BLOCK_BEGIN "NATS/1.0\r\n"
+
+/* More lines in a block are as many bytes more; where there is no block yet, they need one. */
+static size_t lines_cost(const struct ph_raw *message)
+{
+    size_t block = message->headers_size ? 0 : sizeof BLOCK_BEGIN - 1 + HEADERS_END_SIZE;
+    return message->lines_size ? message->lines_size + block : 0;
+}
+
+/* The lines go before the empty one that ends the block. */
+static char *put_with_lines(char *at, const struct ph_raw *message)
+{
+    if (message->headers_size)
+        at = put(at, message->body, message->headers_size - HEADERS_END_SIZE);
+    else
+        at = put(at, BLOCK_BEGIN, sizeof BLOCK_BEGIN - 1);
+    at = headers_end(put(at, message->lines, message->lines_size));
+    if (message->body_size > message->headers_size)
+        at = put(at, message->body + message->headers_size, message->body_size - message->headers_size);
+    return at;
+}
+
+static bool has_possible_sizes(const struct ph_raw *message)
+{
+    return message->headers_size <= message->body_size && message->topic_size <= PH_TOPIC_SIZE_MAX &&
+           message->reply_size <= PH_TOPIC_SIZE_MAX &&
+           (!message->headers_size || !message->lines_size || message->headers_size > HEADERS_END_SIZE);
+}
+
+int ph_publish_raw(struct ph_conn *conn, const struct ph_raw *message)
+{
+    if (!has_possible_sizes(message))
+        return ph_fail(conn, PH_E_ARGUMENT, "sizes that cannot be");
+    struct ph_raw whole = *message;
+    char *at;
+    whole.headers_size += lines_cost(message);
+    whole.body_size += lines_cost(message);
+    int error = check_fit(conn, whole.headers_size, whole.body_size - whole.headers_size);
+    if (!error)
+        error = reserve(conn, whole.topic_size + whole.reply_size + whole.body_size, &at);
+    if (error)
+        return error;
+    count(conn, whole.body_size);
+    char *end = put_line(at, &whole);
+    if (message->lines_size)
+        end = put_with_lines(end, message);
+    else if (message->body_size)
+        end = put(end, message->body, message->body_size);
+    ph_out_commit(conn, (size_t)(put(end, "\r\n", 2) - at));
+    return PH_OK;
 }
 
 int ph_reply(struct ph_conn *conn, const struct ph_message *message, const struct ph_headers *headers,

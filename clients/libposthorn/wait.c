@@ -34,7 +34,7 @@ int ph_wait(struct ph_conn *conn, int64_t deadline_ms)
         return ph_fail(conn, PH_E_ARGUMENT, "the connection is not started");
     ph_out_write(conn);
     int left_ms = time_left_ms(deadline_ms);
-    struct pollfd watched[] = { { conn->wake_fd, POLLIN, 0 }, { conn->fd, ph_events(conn), 0 } };
+    struct pollfd watched[] = { { conn->wake_fd, POLLIN, 0 }, { ph_fd(conn), ph_events(conn), 0 } };
     int count = poll(watched, 2, sooner(ph_timeout_ms(conn), left_ms));
     if (count > 0 && watched[0].revents && take_interrupt(conn))
         return PH_E_INTERRUPTED;

@@ -18,12 +18,13 @@ struct command_details {
     const struct option_group *groups;
     const char *about;              /* paragraphs, parted by an empty line */
     const struct example *examples; /* or NULL */
+    const char *program;            /* which does it; NULL: this one, by run */
 };
 
 struct command {
     const char *name; /* NULL ends a table */
     const char *summary;
-    enum exit_code (*run)(void *values, struct operands operands); /* NULL: it has commands of its own */
+    enum exit_code (*run)(void *values, struct operands operands); /* NULL: commands, or a program, of its own */
     const struct command_details *details;
     const struct command *commands; /* of its own, or NULL */
 };

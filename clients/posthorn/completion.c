@@ -60,9 +60,15 @@ struct offer {
     const char *fish;
 };
 
+#define STREAM_NAMES "posthorn stream list --names --connect-timeout 500ms --timeout 500ms 2>/dev/null"
+
+#define WEBHOOK_NAMES "posthorn webhook list --names --connect-timeout 500ms --timeout 500ms 2>/dev/null"
+
 static const struct offer offers[] = {
     { "CONTEXT", "$(posthorn context list --names 2>/dev/null)", "_posthorn_contexts",
       "(posthorn context list --names 2>/dev/null)" },
+    { "STREAM", "$(" STREAM_NAMES ")", "_posthorn_streams", "(" STREAM_NAMES ")" },
+    { "WEBHOOK", "$(" WEBHOOK_NAMES ")", "_posthorn_webhooks", "(" WEBHOOK_NAMES ")" },
     { "SHELL", "bash zsh fish", "(bash zsh fish)", "bash zsh fish" },
     { "COMMAND", "$commands", "_posthorn_commands", "(__posthorn_commands)" },
 };
@@ -254,6 +260,14 @@ static void zsh_print(FILE *out)
             "# zsh completion for posthorn, %s\n\n"
             "_posthorn_contexts() {\n"
             "    local -a names=(${(f)\"$(posthorn context list --names 2>/dev/null)\"})\n"
+            "    compadd -a names\n"
+            "}\n\n"
+            "_posthorn_streams() {\n"
+            "    local -a names=(${(f)\"$(" STREAM_NAMES ")\"})\n"
+            "    compadd -a names\n"
+            "}\n\n"
+            "_posthorn_webhooks() {\n"
+            "    local -a names=(${(f)\"$(" WEBHOOK_NAMES ")\"})\n"
             "    compadd -a names\n"
             "}\n\n"
             "_posthorn_commands() {\n",

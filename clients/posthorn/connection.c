@@ -112,6 +112,7 @@ static void on_event(struct ph_conn *conn, const struct ph_event *event, void *a
             say("connection lost (%s); connecting again", *event->text ? event->text : ph_strerror(event->error));
         break;
     case PH_EVENT_RECONNECTED:
+        connection->reconnect_count++;
         say("connected again to %s", ph_server(conn)->address);
         break;
     case PH_EVENT_ERROR:

@@ -17,6 +17,7 @@ struct connection {
     bool verbose;
     bool keeps;             /* a broken connection is made anew */
     enum exit_code failure; /* what the server refused meanwhile; EXIT_OK: nothing */
+    unsigned reconnect_count; /* connections made anew */
 };
 
 enum connection_flags {

@@ -9,6 +9,7 @@
 #include "help.h"
 #include "interrupt.h"
 #include "posthorn.h"
+#include "program.h"
 #include "say.h"
 #include "util/text.h"
 
@@ -28,11 +29,58 @@ static const struct command context_commands[] = {
     { 0 },
 };
 
+static const struct command stream_commands[] = {
+    { "add", "make a stream", stream_add_run, &stream_add_details, NULL },
+    { "list", "print the streams", stream_list_run, &stream_list_details, NULL },
+    { "info", "print the settings of one, and what it holds", stream_info_run, &stream_info_details, NULL },
+    { "edit", "change its settings", stream_edit_run, &stream_edit_details, NULL },
+    { "purge", "remove messages from it", stream_purge_run, &stream_purge_details, NULL },
+    { "remove", "remove it with all it keeps", stream_remove_run, &stream_remove_details, NULL },
+    { "get", "print one of its messages", stream_get_run, &stream_get_details, NULL },
+    { "delete-message", "delete one of its messages", stream_delete_message_run, &stream_delete_message_details, NULL },
+    { 0 },
+};
+
+static const struct command consumer_commands[] = {
+    { "add", "make a consumer of a stream", consumer_add_run, &consumer_add_details, NULL },
+    { "list", "print the consumers of a stream", consumer_list_run, &consumer_list_details, NULL },
+    { "info", "print the settings of one, and how far it has come", consumer_info_run, &consumer_info_details, NULL },
+    { "edit", "change its settings", consumer_edit_run, &consumer_edit_details, NULL },
+    { "remove", "remove it", consumer_remove_run, &consumer_remove_details, NULL },
+    { "next", "take messages from it", consumer_next_run, &consumer_next_details, NULL },
+    { 0 },
+};
+
+static const struct command webhook_commands[] = {
+    { "add", "make a webhook", webhook_add_run, &webhook_add_details, NULL },
+    { "list", "print the webhooks", webhook_list_run, &webhook_list_details, NULL },
+    { "info", "print the settings of one, and what has come of it", webhook_info_run, &webhook_info_details, NULL },
+    { "change", "change its settings", webhook_change_run, &webhook_change_details, NULL },
+    { "enable", "have it send again", webhook_enable_run, &webhook_enable_details, NULL },
+    { "disable", "have it send nothing", webhook_disable_run, &webhook_disable_details, NULL },
+    { "test", "send an example, and print what comes of it", webhook_test_run, &webhook_test_details, NULL },
+    { "verify", "ask its receiver whether it wants what is sent", webhook_verify_run, &webhook_verify_details, NULL },
+    { "rotate", "give it another secret", webhook_rotate_run, &webhook_rotate_details, NULL },
+    { "log", "print its last attempts", webhook_log_run, &webhook_log_details, NULL },
+    { "dead", "print the messages that it has given up", webhook_dead_run, &webhook_dead_details, NULL },
+    { "replay", "send those once more", webhook_replay_run, &webhook_replay_details, NULL },
+    { "resend", "send messages once more, by their ids", webhook_resend_run, &webhook_resend_details, NULL },
+    { "recover", "begin anew, from a time or a cursor on", webhook_recover_run, &webhook_recover_details, NULL },
+    { "remove", "remove it", webhook_remove_run, &webhook_remove_details, NULL },
+    { 0 },
+};
+
 const struct command commands[] = {
     { "pub", "publish a message, or one for each line of standard input", pub_run, &pub_details, NULL },
     { "sub", "print the messages that match patterns", sub_run, &sub_details, NULL },
     { "request", "send a request and print the reply", request_run, &request_details, NULL },
     { "reply", "answer requests with a text, an echo or a command", reply_run, &reply_details, NULL },
+    { "stream", "make, show and change streams", NULL, &stream_details, stream_commands },
+    { "consumer", "make, show and change consumers, and read by them", NULL, &consumer_details, consumer_commands },
+    { "webhook", "make, show and change webhooks, and send again", NULL, &webhook_details, webhook_commands },
+    { "listen", "send messages to a receiver on this machine, as webhooks do", NULL, &listen_details, NULL },
+    { "fsck", "check the files of streams, without a server", fsck_run, &fsck_details, NULL },
+    { "dump", "print the messages in them", dump_run, &dump_details, NULL },
     { "bench", "measure a server: rates and latencies", NULL, &bench_details, bench_commands },
     { "top", "watch a server: rates, memory, connections", top_run, &top_details, NULL },
     { "context", "save servers under names", NULL, &context_details, context_commands },
@@ -93,7 +141,8 @@ static enum exit_code run(const struct command *command, const char *path, int a
     else if (code == EXIT_OK)
         code = check_operands(command, path, &operands);
     if (!help && code == EXIT_OK)
-        code = command->run(values, operands);
+        code = command->run ? command->run(values, operands)
+                            : program_become(command->details->program, argc, argv);
     options_finish(groups, values, &operands);
     free(values);
     return finish_output(code);

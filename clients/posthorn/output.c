@@ -69,13 +69,23 @@ static void put_number(struct output *output, const struct ph_message *message)
 static void put_time(struct output *output, const struct ph_message *message)
 {
     (void)message;
-    struct timeval now;
+    struct timeval when;
     struct tm date;
     char seconds[32];
-    gettimeofday(&now, NULL);
-    gmtime_r(&now.tv_sec, &date);
+    gettimeofday(&when, NULL);
+    if (output->is_kept)
+        when = (struct timeval){ (time_t)(output->kept.time_ns / 1000000000),
+                                 (suseconds_t)(output->kept.time_ns % 1000000000 / 1000) };
+    gmtime_r(&when.tv_sec, &date);
     strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &date);
-    fprintf(output->stream, "%s.%06ldZ", seconds, (long)now.tv_usec);
+    fprintf(output->stream, "%s.%06ldZ", seconds, (long)when.tv_usec);
+}
+
+static void put_sequence(struct output *output, const struct ph_message *message)
+{
+    (void)message;
+    if (output->is_kept)
+        fprintf(output->stream, "%llu", (unsigned long long)output->kept.sequence);
 }
 
 static void put_newline(struct output *output, const struct ph_message *message)
@@ -210,6 +220,17 @@ static void put_json_status(struct output *output, const struct ph_message *mess
     json_string(output->stream, description.data, description.size);
 }
 
+static void put_json_kept(struct output *output)
+{
+    if (!output->is_kept)
+        return;
+    fputs(",\"stream\":", output->stream);
+    json_string(output->stream, output->kept.stream.data, output->kept.stream.size);
+    fprintf(output->stream, ",\"sequence\":%llu", (unsigned long long)output->kept.sequence);
+    if (output->kept.delivered)
+        fprintf(output->stream, ",\"delivered\":%llu", (unsigned long long)output->kept.delivered);
+}
+
 static void put_json(struct output *output, const struct ph_message *message)
 {
     FILE *stream = output->stream;
@@ -221,6 +242,7 @@ static void put_json(struct output *output, const struct ph_message *message)
         fputs(",\"reply\":", stream);
         json_string(stream, message->reply, message->reply_size);
     }
+    put_json_kept(output);
     put_json_status(output, message);
     if (message->headers_size)
         put_json_headers(output, message);
@@ -266,7 +288,7 @@ void output_finish(struct output *output)
     free(output->text);
 }
 
-void output_message(struct output *output, const struct ph_message *message)
+static void put_message(struct output *output, const struct ph_message *message)
 {
     output->count++;
     if (output->timestamps) {
@@ -279,6 +301,19 @@ void output_message(struct output *output, const struct ph_message *message)
         put_json(output, message);
     if (ftell(output->stream) > TEXT_SIZE_MAX)
         output_flush(output);
+}
+
+void output_message(struct output *output, const struct ph_message *message)
+{
+    output->is_kept = kept_read(message, &output->kept);
+    put_message(output, message);
+}
+
+void output_kept(struct output *output, const struct ph_message *message, const struct kept *kept)
+{
+    output->is_kept = true;
+    output->kept = *kept;
+    put_message(output, message);
 }
 
 /* As every tool in a pipe ends when head has its lines. */

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "kept.h"
 #include "options.h"
 #include "posthorn.h"
 
@@ -33,7 +34,8 @@ extern const struct option output_options[];
     X(h, put_headers, "the headers: Name: value, with ', ' between them") \
     X(s, put_size, "the size of the payload in bytes") \
     X(i, put_number, "the number of the message, from 1") \
-    X(d, put_time, "when it came, such as 2026-01-31T23:59:59.123456Z") \
+    X(d, put_time, "when it came or was kept, such as 2026-01-31T23:59:59.123456Z") \
+    X(q, put_sequence, "its sequence, where it comes out of a stream; else empty") \
     X(n, put_newline, "a newline") \
     X(N, put_newline_if_missing, "a newline unless the payload ends with one") \
     X(0, put_nul, "a NUL byte") \
@@ -52,6 +54,8 @@ struct output {
     bool timestamps;
     bool written;   /* nothing is missing on standard output: a write has never failed */
     uint64_t count; /* messages put */
+    bool is_kept;   /* the one being put comes out of a stream, from where kept says */
+    struct kept kept;
 };
 
 /* default_format is used where the options choose none. Says what is wrong with them. */
@@ -60,6 +64,9 @@ void output_finish(struct output *output);
 
 /* Puts a message. It is on standard output after output_flush; a long burst is written on the way. */
 void output_message(struct output *output, const struct ph_message *message);
+
+/* The same for a message that was asked for where it is kept, and that no consumer delivered. */
+void output_kept(struct output *output, const struct ph_message *message, const struct kept *kept);
 
 /*
  * EXIT_OK, or it has been said why standard output cannot be written; a reader that closed the pipe ends the process

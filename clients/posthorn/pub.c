@@ -1,3 +1,4 @@
+#include "acked.h"
 #include "commands.h"
 #include "input.h"
 #include "say.h"
@@ -11,6 +12,8 @@ struct pub_values {
     uint64_t count;
     double rate;
     uint64_t timeout_ns;
+    bool ack;
+    bool json;
 };
 
 #define FIELD(member) offsetof(struct pub_values, member)
@@ -23,6 +26,9 @@ static const struct option options[] = {
     { "count", 'n', "N", OPTION_COUNT, FIELD(count), "1", "publish the message N times" },
     { "rate", 0, "N/s", OPTION_RATE, FIELD(rate), NULL, "at most so many messages a second (or N/m, N/h)" },
     { "timeout", 0, "TIME", OPTION_DURATION, FIELD(timeout_ns), "10s", "wait so long for the server to confirm" },
+    { "ack", 0, NULL, OPTION_FLAG, FIELD(ack), NULL,
+      "wait until the stream of TOPIC has each message, and print the stream and the sequence" },
+    { "json", 'j', NULL, OPTION_FLAG, FIELD(json), NULL, "with --ack: print the acknowledgements as they came" },
     { 0 },
 };
 
@@ -38,6 +44,8 @@ static const struct example examples[] = {
       "posthorn pub photos.cat -H 'Content-Type: image/jpeg' <cat.jpg" },
     { "Publish a log while it grows, a message a line:",
       "tail -n0 -F /var/log/syslog | posthorn pub --lines logs.syslog" },
+    { "Publish an order, once, and know that it is kept:",
+      "posthorn pub orders.new 'a dozen eggs' --ack -H 'Nats-Msg-Id: order-4711'" },
     { 0 },
 };
 
@@ -52,12 +60,17 @@ const struct command_details pub_details = {
         "payload. With --lines each line of standard input is a message: exactly its bytes, without the newline; a "
         "last line without one counts too.\n\n"
         "The exit code is 0 only when the server has confirmed that it took everything. That does not tell that "
-        "anybody was listening.",
+        "anybody was listening.\n\n"
+        "With --ack it is 0 only when a stream has every message, as its settings say: on disk, where they say sync = "
+        "always. A line for each tells the stream and the sequence, and that it is a duplicate, where its Nats-Msg-Id "
+        "was seen a short while ago. When no stream keeps TOPIC the exit code is 5; a message that the stream refuses "
+        "ends it with 1.",
     .examples = examples,
 };
 
 struct publisher {
     struct connection connection;
+    struct acked acked;
     const struct pub_values *values;
     const char *topic;
     struct ph_headers *headers;
@@ -78,17 +91,24 @@ static void keep_rate(struct publisher *publisher)
             return; /* the next publish says why */
 }
 
+static enum exit_code send_message(struct publisher *publisher, const struct payload *payload)
+{
+    int error = ph_publish_with(publisher->connection.conn, publisher->topic, publisher->values->reply,
+                                publisher->headers, payload->data, payload->size);
+    return error == PH_OK ? EXIT_OK : connection_fail(&publisher->connection, error, "cannot publish");
+}
+
 static enum exit_code publish(struct publisher *publisher, const struct payload *payload)
 {
     keep_rate(publisher);
     if (publisher->connection.failure != EXIT_OK)
         return publisher->connection.failure;
-    int error = ph_publish_with(publisher->connection.conn, publisher->topic, publisher->values->reply,
-                                publisher->headers, payload->data, payload->size);
-    if (error != PH_OK)
-        return connection_fail(&publisher->connection, error, "cannot publish");
-    publisher->count++;
-    return EXIT_OK;
+    enum exit_code code = publisher->values->ack
+                              ? acked_publish(&publisher->acked, publisher->topic, publisher->headers, payload->data,
+                                              payload->size)
+                              : send_message(publisher, payload);
+    publisher->count += code == EXIT_OK;
+    return code;
 }
 
 static enum exit_code publish_payload(struct publisher *publisher, const char *argument)
@@ -123,6 +143,10 @@ static enum exit_code confirm(struct publisher *publisher, enum exit_code code)
 {
     if (code == EXIT_CONNECT)
         return code;
+    if (publisher->values->ack) {
+        enum exit_code settled = acked_settle(&publisher->acked);
+        return code != EXIT_OK ? code : settled;
+    }
     enum exit_code flushed = connection_flush(&publisher->connection, publisher->values->timeout_ns);
     if (flushed == EXIT_OK)
         connection_tell(&publisher->connection, "messages taken by the server: %llu",
@@ -134,6 +158,10 @@ static enum exit_code check(const struct pub_values *values, struct operands ope
 {
     if (values->lines && operands.count > 1)
         return fail(EXIT_USAGE, "--lines reads standard input: leave PAYLOAD out");
+    if (values->ack && values->reply)
+        return fail(EXIT_USAGE, "--ack and --reply exclude one another: the acknowledgement is the answer");
+    if (values->json && !values->ack)
+        return fail(EXIT_USAGE, "--json goes with --ack");
     if (values->lines && values->count != 1)
         return fail(EXIT_USAGE, "--lines and --count exclude one another");
     return EXIT_OK;
@@ -149,10 +177,12 @@ enum exit_code pub_run(void *arg, struct operands operands)
     if (code == EXIT_OK)
         code = connection_open(&publisher.connection, &values->server, CONNECTION_ONCE);
     if (code == EXIT_OK) {
+        acked_init(&publisher.acked, &publisher.connection, values->timeout_ns, values->json);
         code = values->lines ? publish_lines(&publisher) : publish_payload(&publisher, operands.texts[1]);
         code = confirm(&publisher, code);
     }
     connection_close(&publisher.connection);
+    acked_finish(&publisher.acked);
     ph_headers_destroy(publisher.headers);
     return code;
 }

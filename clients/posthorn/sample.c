@@ -27,7 +27,13 @@ static char *text(const cJSON *json, const char *name)
 
 static void read_recent(struct sample *sample, const cJSON *posthorn)
 {
-    const cJSON *recent = cJSON_GetArrayItem(cJSON_GetObjectItem(posthorn, "streams"), 0);
+    const cJSON *stream, *recent = NULL;
+    cJSON_ArrayForEach(stream, cJSON_GetObjectItem(posthorn, "streams"))
+    {
+        const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(stream, "name"));
+        if (name && strcmp(name, "recent") == 0)
+            recent = stream;
+    }
     sample->has_recent = recent != NULL;
     sample->recent_messages = number(recent, "messages");
     sample->recent_size = number(recent, "bytes");

@@ -3,6 +3,7 @@
 
 #include "commands.h"
 #include "connection.h"
+#include "durable.h"
 #include "interrupt.h"
 #include "output.h"
 #include "say.h"
@@ -11,6 +12,7 @@
 struct sub_values {
     struct server_values server;
     struct output_values output;
+    struct durable_values durable;
     const char *group;
     uint64_t count;
     uint64_t timeout_ns;
@@ -29,6 +31,7 @@ static const struct option options[] = {
 
 static const struct option_group groups[] = {
     { "Options", options, 0 },
+    DURABLE_GROUP(struct sub_values),
     OUTPUT_GROUP(struct sub_values),
     SERVER_GROUP(struct sub_values),
     { 0 },
@@ -38,6 +41,8 @@ static const struct example examples[] = {
     { "Watch everything below orders:", "posthorn sub 'orders.>'" },
     { "Keep a log that was published with pub --lines, byte for byte:", "posthorn sub --raw logs.syslog >syslog" },
     { "Take one message as it is:", "posthorn sub --count 1 --format %p photos.cat >cat.jpg" },
+    { "Do what is to be done, and go on there after a break:",
+      "posthorn sub --durable billing --ack 'orders.*.paid'" },
     { "Pick a field from JSON:", "posthorn sub --json 'orders.>' | jq -r .topic" },
     { 0 },
 };
@@ -54,10 +59,15 @@ const struct command_details sub_details = {
         "they mean something to the shell too. A message that matches several PATTERNs is printed for each.\n\n"
         "It goes on until Ctrl-C, connecting again when the connection breaks; what is published meanwhile is not "
         "seen. With --verbose, a line 'subscribed' on standard error tells that every message from then on is seen.\n"
-        "\n" OUTPUT_FORMAT_ABOUT "\n"
+        "\n"
+        "With --durable NAME the messages come out of the stream that keeps them, from its first on: the server "
+        "remembers how far the consumer of that NAME has come, and several subscribers by one NAME share its messages. "
+        "With --ack a message counts as done when it has been printed, and is delivered again, to any of them, where "
+        "that is not heard of; without it, when it was sent.\n\n" OUTPUT_FORMAT_ABOUT "\n"
         "A line of --json is an object with time, topic, reply (where there is one), headers (where there are any: "
-        "each name with the list of its values), status and description (where the headers have a status), and "
-        "data, or data_base64 where the payload is not UTF-8.",
+        "each name with the list of its values), status and description (where the headers have a status), stream, "
+        "sequence and delivered (how often; where it comes out of a stream), and data, or data_base64 where the "
+        "payload is not UTF-8.",
     .examples = examples,
 };
 
@@ -145,20 +155,49 @@ static enum exit_code print_messages(struct subscriber *subscriber)
     return code != EXIT_OK ? code : flushed;
 }
 
+static enum exit_code read_live(struct subscriber *subscriber, struct operands patterns)
+{
+    enum exit_code code = connection_open(&subscriber->connection, &subscriber->values->server, CONNECTION_KEEP);
+    if (code == EXIT_OK && !interrupt_watch())
+        code = EXIT_FAILED;
+    if (code == EXIT_OK)
+        code = subscribe(subscriber, patterns);
+    if (code == EXIT_OK)
+        code = print_messages(subscriber);
+    connection_close(&subscriber->connection);
+    return code;
+}
+
+static enum exit_code read_kept(struct subscriber *subscriber, struct operands patterns)
+{
+    const struct sub_values *values = subscriber->values;
+    const struct durable_task task = {
+        .values = &values->durable,
+        .server = &values->server,
+        .patterns = (const char *const *)patterns.texts,
+        .pattern_count = (size_t)patterns.count,
+        .count = values->count,
+        .timeout_ns = values->timeout_ns,
+    };
+    return durable_run(&task, &subscriber->output);
+}
+
+static enum exit_code check(const struct sub_values *values)
+{
+    if (values->group && values->durable.name)
+        return fail(EXIT_USAGE, "--group and --durable exclude one another: who has one --durable shares its messages");
+    return durable_check(&values->durable);
+}
+
 enum exit_code sub_run(void *arg, struct operands patterns)
 {
     const struct sub_values *values = arg;
     struct subscriber subscriber = { .values = values };
-    enum exit_code code = output_init(&subscriber.output, &values->output, "%t %p%n");
+    enum exit_code code = check(values);
     if (code == EXIT_OK)
-        code = connection_open(&subscriber.connection, &values->server, CONNECTION_KEEP);
-    if (code == EXIT_OK && !interrupt_watch())
-        code = EXIT_FAILED;
+        code = output_init(&subscriber.output, &values->output, "%t %p%n");
     if (code == EXIT_OK)
-        code = subscribe(&subscriber, patterns);
-    if (code == EXIT_OK)
-        code = print_messages(&subscriber);
-    connection_close(&subscriber.connection);
+        code = values->durable.name ? read_kept(&subscriber, patterns) : read_live(&subscriber, patterns);
     output_finish(&subscriber.output);
     return code;
 }

@@ -2,7 +2,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
+#include "broker/keeper.h"
 #include "broker/session.h"
 #include "util/random.h"
 
@@ -13,14 +15,20 @@ int broker_init(struct broker *broker, struct counters *counters, const struct u
     random_bytes(&seed, sizeof seed);
     *broker = (struct broker){ .counters = counters, .users = users, .limits = *limits };
     broker->router = router_create(seed, &limits->topic);
-    return broker->router ? 0 : -ENOMEM;
+    broker->receipts = calloc(BATCH_MESSAGES_MAX, sizeof *broker->receipts);
+    broker->unasked = calloc(BATCH_MESSAGES_MAX, sizeof *broker->unasked);
+    return broker->router && broker->receipts && broker->unasked ? 0 : -ENOMEM;
 }
 
 void broker_finish(struct broker *broker)
 {
     assert(!broker->sessions);
     router_destroy(broker->router);
+    free(broker->receipts);
+    free(broker->unasked);
+    broker->unasked = NULL;
     broker->router = NULL;
+    broker->receipts = NULL;
 }
 
 void broker_notify(struct broker *broker, enum broker_notice notice)
@@ -46,4 +54,100 @@ void broker_reconfigure(struct broker *broker, const struct users *users, const 
     for (struct session *session = broker->sessions; session; session = session->next)
         if (!still_welcome(session, users))
             session->ops->notice(session, NOTICE_REVOKED);
+}
+
+unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count)
+{
+    const struct match *match = router_match(broker->router, topic);
+    struct batch batch = { .topic = topic, .messages = messages, .count = count };
+    assert(count <= BATCH_MESSAGES_MAX);
+    batch.serial = broker_next_serial(broker);
+    return router_deliver(broker->router, match, &batch);
+}
+
+/* To the streams that keep the topic. Returns how many of the messages, from the first on, one of them will answer. */
+static unsigned keep(struct broker *broker, const struct match *match, struct batch *batch)
+{
+    if (batch->receipts || match->keepers[0]->keeper == SINK_KEEPS_ACCEPTED)
+        return router_keep(match, batch);
+    for (unsigned i = 0; i < batch->count; i++)
+        broker->receipts[i] = (struct receipt){ .stream = NULL };
+    batch->receipts = broker->receipts;
+    unsigned answered = router_keep(match, batch);
+    batch->receipts = NULL;
+    return answered;
+}
+
+/* Whoever asked for a receipt is told that a message was refused, or was a duplicate: nobody else is to hear of it. */
+static bool is_for_nobody(const struct receipt *receipt)
+{
+    return receipt && (receipt->duplicate || receipt->verdict > RECEIPT_NO_MEMORY);
+}
+
+/* Publishers who ask the broker. */
+
+static bool asks_broker(const struct message *message)
+{
+    return message->reply_size && reply_asks_broker(slice_make(message->reply, message->reply_size));
+}
+
+static bool has_asking(const struct batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++)
+        if (asks_broker(&batch->messages[i]))
+            return true;
+    return false;
+}
+
+/* Whether a stream has been asked to keep the batch: then it is the stream that answers, if memory allows. */
+static bool is_a_streams(const struct broker *broker, const struct match *match, const struct batch *batch)
+{
+    const struct receipt *receipts = batch->receipts ? batch->receipts : broker->receipts;
+    return match->keeper_count && match->keepers[0]->keeper == SINK_KEEPS && receipts->stream;
+}
+
+/* Subscribers are not to answer. */
+static unsigned deliver_unasked(struct broker *broker, const struct match *match, const struct batch *batch)
+{
+    struct batch shown = *batch;
+    shown.messages = broker->unasked;
+    for (unsigned i = 0; i < batch->count; i++) {
+        broker->unasked[i] = batch->messages[i];
+        if (asks_broker(&batch->messages[i]))
+            broker->unasked[i].reply_size = 0;
+    }
+    return router_deliver(broker->router, match, &shown);
+}
+
+static unsigned deliver_asking(struct broker *broker, const struct match *match, const struct batch *batch)
+{
+    bool is_answered = is_a_streams(broker, match, batch);
+    unsigned taken = match->sink_count || match->group_count ? deliver_unasked(broker, match, batch) : 0;
+    for (unsigned i = 0; i < batch->count && !is_answered && broker->keepers; i++)
+        if (asks_broker(&batch->messages[i]))
+            keepers_note_delivered(broker->keepers, &batch->messages[i]);
+    return taken;
+}
+
+unsigned broker_publish(struct broker *broker, const struct match *match, struct batch *batch)
+{
+    assert(batch->count <= BATCH_MESSAGES_MAX);
+    batch->serial = broker_next_serial(broker);
+    if (batch->receipts)
+        *batch->receipts = (struct receipt){ .stream = NULL };
+    if (broker->outlet.publish)
+        return broker->outlet.publish(broker->outlet.arg, match, batch);
+    unsigned answered = match->keeper_count ? keep(broker, match, batch) : 0;
+    if (is_for_nobody(batch->receipts))
+        return answered;
+    unsigned taken = has_asking(batch) ? deliver_asking(broker, match, batch)
+                                       : router_deliver(broker->router, match, batch);
+    return taken > answered ? taken : answered;
+}
+
+void broker_publish_one(struct broker *broker, struct slice topic, const struct message *message,
+                        struct receipt *ret_receipt)
+{
+    struct batch batch = { .topic = topic, .messages = message, .count = 1, .receipts = ret_receipt };
+    broker_publish(broker, router_match(broker->router, topic), &batch);
 }

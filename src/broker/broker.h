@@ -7,11 +7,15 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include "broker/webhooks.h"
 #include "core/router.h"
 #include "metrics/counters.h"
+#include "util/list.h"
 
 struct broker;
-struct feed;
+struct feeds;
+struct jetstream;
+struct keepers;
 struct session;
 struct user;
 struct users;
@@ -37,6 +41,38 @@ struct broker_hooks {
     void (*survey)(void *arg, struct survey *survey);
 };
 
+/* A client that waits until the broker has dealt with what this one has passed on. Embedded in it; it fills in done. */
+struct broker_flush {
+    void (*done)(struct broker_flush *flush);
+    struct list list; /* a list of its own while it does not wait */
+    uint64_t serial;  /* the outlet's own */
+};
+
+/* Somebody who waits until the other broker has answered to a message that is kept here. Embedded in its owner, who
+ * fills in told. */
+struct outlet_waiter {
+    /* Once: in the broker's own words, as broker/acks.h reads them; empty: it has been given up. */
+    void (*told)(struct outlet_waiter *waiter, struct slice answer);
+    uint64_t sequence;
+    struct outlet_waiter *next, **link; /* link NULL: it does not wait */
+};
+
+/* Ties to another broker, of which this one is the sidecar; all NULL elsewhere. */
+struct broker_outlet {
+    void *arg;
+    /* Takes what is published, in place of the streams and sinks here, and returns what broker_publish does. */
+    unsigned (*publish)(void *arg, const struct match *match, struct batch *batch);
+    /* A session's sink has come (+1) to a pattern, or gone (-1). */
+    void (*interest)(void *arg, struct slice pattern, struct slice group, int delta);
+    /* Waits until the broker has dealt with what sessions here have subscribed to, and said live. False: it has, and
+     * done is not called. */
+    bool (*flush)(void *arg, struct broker_flush *flush);
+    /* Waits for what a receipt tells of. False: there is nothing to wait for, and told is not called. */
+    bool (*wait)(void *arg, struct outlet_waiter *waiter, const struct receipt *receipt);
+    /* Waits no more. */
+    void (*unwait)(void *arg, struct outlet_waiter *waiter);
+};
+
 struct broker_limits {
     struct topic_limits topic;
     unsigned subscriptions_max; /* of one session; 0: no limit */
@@ -48,9 +84,17 @@ struct broker {
     const struct users *users;
     struct broker_limits limits;
     struct broker_hooks hooks;
+    struct broker_outlet outlet;
     struct session *sessions;
-    const struct feed *feed;     /* this worker's readers of `recent`, for surveys; NULL: it is off */
+    struct keepers *keepers;     /* of the streams with settings; NULL: there are none, as in tests */
+    struct jetstream *jetstream; /* consumers and the JetStream API, for surveys; NULL as above */
+    struct receipt *receipts;    /* BATCH_MESSAGES_MAX of them, for a batch whose publisher does not ask for any */
+    struct message *unasked;     /* as many: a batch as its subscribers see it, where its publisher asks the broker */
+    struct webhook_desk webhooks; /* where front ends ask of webhooks; the worker turns it */
+    const struct feeds *feeds;   /* this worker's readers of streams, for surveys; NULL: there is no HTTP */
     uint64_t batch_serial;
+    const char *refusal; /* set where a message was refused whose publisher asks for no answer, a sentence: he is told,
+                            and whoever tells him clears it */
     unsigned stall_ms; /* set by a sink whose output is nearly full: whoever publishes waits so long, and clears it */
     bool parked;  /* mail for another worker waits for room: whoever publishes, or answers for what was, waits too */
 };
@@ -78,6 +122,31 @@ void broker_notify(struct broker *broker, enum broker_notice notice);
 /* Other users and limits from now on. Sessions of users who are no longer there, or whose secrets changed, are told
  * that they are revoked. No session refers to the old users afterwards. */
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits);
+
+/* Publishes the server's own words, to whoever is subscribed here; no stream keeps them. The messages are
+ * BATCH_MESSAGES_MAX at most. Returns how many of them, from the first on, somebody took. Not from within a
+ * delivery. */
+unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count);
+
+/* A reply topic under which the broker answers, whatever the topic of the message: with the acknowledgement of the
+ * stream that keeps it, or that it has been delivered. Subscribers are shown no reply. */
+static inline bool reply_asks_broker(struct slice reply)
+{
+    return slice_starts_with(reply, slice_make("$POSTHORN.ACK.", 14));
+}
+
+/*
+ * What session_publish does: hands a batch to the streams that keep the topic, then to those who want it; or to
+ * outlet.publish, where that is set. Returns how
+ * many of its messages, from the first on, somebody took; a stream is somebody where it will answer. Where
+ * batch->receipts is set it is filled in, the batch has one message, and what is refused, or a duplicate, goes to
+ * nobody.
+ */
+unsigned broker_publish(struct broker *broker, const struct match *match, struct batch *batch);
+
+/* Publishes a message of the server's own. Not from within a delivery. */
+void broker_publish_one(struct broker *broker, struct slice topic, const struct message *message,
+                        struct receipt *ret_receipt);
 
 /* The wall clock as the worker reads it; 0 where nobody tells it, as in tests. */
 static inline uint64_t broker_wall_ms(const struct broker *broker)

@@ -48,16 +48,18 @@ int session_route(struct session *session, struct slice topic, const struct matc
 
 unsigned session_publish(struct session *session, const struct match *match, struct batch *batch)
 {
-    struct broker *broker = session->broker;
-    batch->serial = broker_next_serial(broker);
     batch->origin = session;
     session->messages_in += batch->count;
-    if (batch->receipts)
-        *batch->receipts = (struct receipt){ .stream = NULL };
-    router_keep(match, batch);
-    if (batch->receipts && batch->receipts->duplicate)
-        return 0;
-    return router_deliver(broker->router, match, batch);
+    return broker_publish(session->broker, match, batch);
+}
+
+/* The other workers are told of the pattern, and the broker of which this is the sidecar. */
+static void announce(struct broker *broker, struct slice pattern, struct slice group, int delta)
+{
+    if (broker->hooks.interest)
+        broker->hooks.interest(broker->hooks.arg, pattern, group, delta);
+    if (broker->outlet.interest)
+        broker->outlet.interest(broker->outlet.arg, pattern, group, delta);
 }
 
 int session_subscribe(struct session *session, struct sink *sink, struct slice pattern, struct slice group)
@@ -75,23 +77,22 @@ int session_subscribe(struct session *session, struct sink *sink, struct slice p
         return error;
     session->subscription_count++;
     broker->counters->subscriptions_opened++;
-    if (broker->hooks.interest)
-        broker->hooks.interest(broker->hooks.arg, pattern, group, +1);
+    announce(broker, pattern, group, +1);
     return 0;
 }
 
-/* The other workers are told of the pattern, so it is asked for before the sink leaves. */
+/* The pattern is asked for before the sink leaves. */
 static void announce_end(struct broker *broker, const struct sink *sink)
 {
     char pattern[UINT16_MAX];
     size_t size = router_pattern(sink, pattern, sizeof pattern);
-    broker->hooks.interest(broker->hooks.arg, slice_make(pattern, size), router_group(sink), -1);
+    announce(broker, slice_make(pattern, size), router_group(sink), -1);
 }
 
 void session_unsubscribe(struct session *session, struct sink *sink)
 {
     struct broker *broker = session->broker;
-    if (broker->hooks.interest)
+    if (broker->hooks.interest || broker->outlet.interest)
         announce_end(broker, sink);
     router_remove(broker->router, sink);
     session->subscription_count--;

@@ -64,9 +64,10 @@ int session_identify(struct session *session, const struct credentials *credenti
 int session_route(struct session *session, struct slice topic, const struct match **ret_match);
 
 /*
- * Publishes a batch: to the stream that keeps its topic, then to those who want it; fills in its serial and origin.
- * Returns how many of its messages, from the first on, somebody took; a stream is nobody. Where batch->receipts is set
- * it is filled in, the batch has one message, and a duplicate goes to nobody.
+ * Publishes a batch: to the streams that keep its topic, then to those who want it; fills in its serial and origin.
+ * Returns how many of its messages, from the first on, somebody took; a stream is somebody where it will answer. Where
+ * batch->receipts is set it is filled in, the batch has one message, and what is refused, or a duplicate, goes to
+ * nobody.
  */
 unsigned session_publish(struct session *session, const struct match *match, struct batch *batch);
 

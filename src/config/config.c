@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/credentials.h"
 #include "config/option.h"
 #include "config/source.h"
 #include "config/value.h"
@@ -161,7 +162,9 @@ static struct origin *find_origin(const struct loader *loader, const struct sect
 
 static int refuse_section(struct loader *loader, struct slice heading, const char *guess)
 {
-    char expected[128] = "no such section; posthornd.ini(5) has them all";
+    char expected[128];
+    snprintf(expected, sizeof expected, "no such section; %s.ini(5) has them all",
+             program_name(loader->config->program));
     if (guess)
         snprintf(expected, sizeof expected, "no such section; did you mean [%s]?", guess);
     char shown[160], offending[192];
@@ -198,6 +201,8 @@ static int enter_section(struct loader *loader, struct slice word, struct slice 
     const struct section *section = section_find(copy_word(word, copy), &guess);
     if (!section)
         return refuse_section(loader, word, guess);
+    if (!section_is_of(section, loader->config->program))
+        return refuse_section(loader, word, NULL);
     if (section->repeated ? !section_name_is_good(name) : name.size > 0)
         return refuse_name(loader, section, name);
     loader->current = find_origin(loader, section, name);
@@ -208,11 +213,18 @@ static int enter_section(struct loader *loader, struct slice word, struct slice 
     return rc < 0 ? rc : add_origin(loader, section, section_count(section, loader->config) - 1);
 }
 
+/* Also a URL with somebody's password in it, where none belongs. */
+static bool is_secret_value(const struct option *option, const char *value)
+{
+    const char *scheme = strstr(value, "://");
+    return option->flags & OPTION_SECRET || (scheme && strchr(scheme, '@'));
+}
+
 static int refuse_value(struct loader *loader, const struct option *option, const char *value)
 {
     char described[256];
     const char *example = value_example(option);
-    bool is_secret = option->flags & OPTION_SECRET;
+    bool is_secret = is_secret_value(option, value);
     struct blame blame = blame_current(loader, option->key, is_secret ? NULL : value);
     if (!value_text_is_plain(value))
         return refuse_option(loader, blame, "expected UTF-8 without control characters, space at its ends, "
@@ -236,11 +248,12 @@ static int find_option(struct loader *loader, const char *key, const struct opti
 {
     const char *guess;
     *ret_option = option_find(loader->current->section, key, &guess);
-    if (*ret_option)
+    enum program program = loader->config->program;
+    if (*ret_option && option_is_of(*ret_option, loader->current->section, program))
         return 0;
     struct blame blame = blame_current(loader, key, NULL);
-    if (!guess)
-        return refuse_option(loader, blame, "no such option; posthornd.ini(5) has them all");
+    if (*ret_option || !guess)
+        return refuse_option(loader, blame, "no such option; %s.ini(5) has them all", program_name(program));
     return refuse_option(loader, blame, "no such option; did you mean %s?", guess);
 }
 
@@ -346,7 +359,10 @@ static int check_order(struct loader *loader, const struct order *order)
 static int check_section(struct loader *loader, const struct origin *origin)
 {
     const struct section *section = origin->section;
-    const char *expected = section->check ? section->check(loader->config, instance_of(loader, origin)) : NULL;
+    char room[CHECK_ROOM_SIZE];
+    if (!section_is_of(section, loader->config->program))
+        return 0;
+    const char *expected = section->check ? section->check(loader->config, instance_of(loader, origin), room) : NULL;
     return expected ? refuse_option(loader, (struct blame){ origin, origin->line, NULL, NULL }, "%s", expected) : 0;
 }
 
@@ -385,11 +401,15 @@ static int load_text(struct loader *loader, struct slice text, const char *const
     return rc == 0 ? check_whole(loader) : rc;
 }
 
-int config_parse(const char *name, struct slice text, const char *const *overrides, size_t override_count,
-                 struct config **ret_config, struct config_error *ret_error)
+int config_parse(enum program program, const char *name, struct slice text, const char *const *overrides,
+                 size_t override_count, struct config **ret_config, struct config_error *ret_error)
 {
     struct loader loader = { .config = calloc(1, sizeof(struct config)), .name = name, .error = ret_error };
-    int rc = loader.config ? load_text(&loader, text, overrides, override_count) : -ENOMEM;
+    int rc = -ENOMEM;
+    if (loader.config) {
+        loader.config->program = program;
+        rc = load_text(&loader, text, overrides, override_count);
+    }
     loader_finish(&loader);
     if (rc == 0) {
         *ret_config = loader.config;
@@ -412,20 +432,38 @@ static int read_file(const char *path, char *buf, size_t *ret_size)
     return rc;
 }
 
-int config_load(const char *path, const char *const *overrides, size_t override_count, struct config **ret_config,
-                struct config_error *ret_error)
+/* What the file at path says, or no file. */
+static int load_file(enum program program, const char *path, const char *const *overrides, size_t override_count,
+                     struct config **ret_config, struct config_error *ret_error)
 {
     if (!path)
-        return config_parse("(no file)", slice_of(""), overrides, override_count, ret_config, ret_error);
+        return config_parse(program, "(no file)", slice_of(""), overrides, override_count, ret_config, ret_error);
     size_t size = 0;
     char *buf = malloc(FILE_SIZE_MAX + 1);
     int rc = buf ? read_file(path, buf, &size) : -ENOMEM;
     if (rc == 0)
-        rc = config_parse(path, slice_make(buf, size), overrides, override_count, ret_config, ret_error);
+        rc = config_parse(program, path, slice_make(buf, size), overrides, override_count, ret_config, ret_error);
     else
         fail(ret_error, path, rc);
     free(buf);
     return rc;
+}
+
+int config_load(enum program program, const char *path, const char *const *overrides, size_t override_count,
+                struct config **ret_config, struct config_error *ret_error)
+{
+    struct config *config;
+    int rc = load_file(program, path, overrides, override_count, &config, ret_error);
+    if (rc)
+        return rc;
+    rc = credentials_read(&config->uplink);
+    if (rc) {
+        fail(ret_error, config->uplink.credentials_file, rc);
+        config_destroy(config);
+        return rc;
+    }
+    *ret_config = config;
+    return 0;
 }
 
 static void clear_section(const struct section *section, struct config *config)

@@ -1,20 +1,18 @@
 /*
- * config: what posthornd has been told, read from an INI file and from the --set options of its command line.
+ * config: what a program has been told, read from an INI file and from the --set options of its command line.
  *
  * A configuration is loaded as a whole or not at all, and is constant from then on: whoever loaded it owns it, any
  * thread may read it, and a reload loads another one beside it. Everything that is known of an option (its name, type,
  * default, limits, help) is one row of the table in options.c; the loader and all printers are driven by that table.
  *
  * To add an option: a field here, a row in options.c. To add a section: a struct here and its rows in options.c, one in
- * the table of sections, one a key in the table of options. A section that is repeated under names, such as a future
- * [stream NAME], is the same with an array in place of the struct:
+ * the table of sections, one a key in the table of options. A section that is repeated under names, as [stream NAME]
+ * is, has an array in place of the struct, whose first field is char *name. Then posthornd --print-sample >
+ * etc/posthornd.ini and posthornd --print-man > doc/posthornd.ini.5, and the same of posthorn-sidecar: the tests
+ * compare them.
  *
- *     struct config_stream {                          sections[]:
- *         char *name;     first: the NAME               { SECTION_ARRAY(stream, streams, stream_count), .help = ... },
- *         uint64_t bytes_max;                         options[]:
- *     };                                                { "stream", "bytes_max", AT(stream, bytes_max), ... },
- *     struct config_stream *streams;                then posthornd --print-sample > etc/posthornd.ini, posthornd
- *     size_t stream_count;                          --print-man > doc/posthornd.ini.5: the tests compare them.
+ * The programs share the table. A section says whose it is, and so may an option of it; what belongs to another program
+ * stands in the struct at its default, and cannot be given.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -25,6 +23,12 @@
 #include <stdio.h>
 
 #include "util/slice.h"
+
+/* Whose a section or an option is; a set of them is their sum. */
+enum program { PROGRAM_BROKER = 1, PROGRAM_SIDECAR = 2 };
+
+/* "posthornd", "posthorn-sidecar". */
+const char *program_name(enum program program);
 
 struct config_list {
     char **items;
@@ -37,6 +41,11 @@ struct config_server {
     uint64_t spin_ns;                        /* how long a worker polls before it sleeps; 0: not at all */
     char *log;                               /* "stderr" or an absolute path */
     unsigned log_level;                      /* enum log_level of util/log.h */
+    char *data_dir;                          /* "auto", or an absolute path */
+    uint64_t cache_size;                     /* of all streams in files together */
+    uint64_t segment_size;
+    uint64_t stop_grace_ms;                  /* from SIGTERM, for programs that are still connected; 0: none */
+    uint64_t stop_quiet_ms;                  /* for so long none has been, and it stops */
     uint64_t lame_duck_grace_ms;             /* from SIGUSR2 to the first connection closed */
     uint64_t lame_duck_duration_ms;          /* over which the connections are closed */
     unsigned connections_max;
@@ -98,6 +107,74 @@ struct config_recent {
     unsigned duplicate_ids_max;
 };
 
+/* A stream that the configuration owns. Limits: 0: none. Where it is in files, there is a data_dir, or none was looked
+ * for yet. No topic overlaps another, of this stream or of another one. */
+struct config_stream {
+    char *name;                              /* without a dot, and not "recent" */
+    char *description;
+    struct config_list topics;               /* patterns; one or more */
+    unsigned storage;                        /* 0: files, 1: memory */
+    unsigned retention;                      /* 0: limits, 1: interest, 2: workqueue */
+    uint64_t sync_ms;                        /* 0: before a message is acknowledged; UINT64_MAX: never */
+    uint64_t age_max_ms, bytes_max, messages_max, messages_per_topic_max, message_size_max;
+    uint64_t consumers_max;
+    unsigned discard;                        /* 0: the oldest, 1: what is new */
+    unsigned discard_new_per_topic;          /* these and all below: 0 or 1 */
+    uint64_t duplicate_window_ms;            /* 0: duplicates are not looked for */
+    unsigned allow_rollup, allow_direct, deny_delete, deny_purge;
+};
+
+/* What holds for all webhooks. */
+struct config_webhooks {
+    struct config_list allow_networks;       /* that the address guard would refuse */
+    char *ca;                                /* "": the system's; or an absolute path of a file in PEM */
+    char *proxy;                             /* "": none */
+    char *origin;                            /* "": the name of the machine */
+    unsigned connections_max;                /* of all webhooks together */
+    unsigned attempts_kept;                  /* of each webhook */
+};
+
+/* A webhook that the configuration owns. */
+struct config_webhook {
+    char *name;                              /* letters, digits, - and _ */
+    char *url;
+    char *pattern;
+    struct config_list filter;               /* NAME=VALUE */
+    char *start;
+    unsigned mode;                           /* 0: parallel, 1: keyed, 2: ordered */
+    char *key;                               /* "": by topic, where the mode is keyed */
+    unsigned body;                           /* 0: payload, 1: envelope, 2: cloudevents, 3: cloudevents-structured */
+    char *secret_file;                       /* NULL: none; else an absolute path */
+    struct config_list secrets;              /* with neither, one is made */
+    char *authorization;                     /* NULL: none */
+    struct config_list headers;              /* NAME=VALUE */
+    unsigned concurrency;
+    unsigned rate;                           /* a second; 0: no limit */
+    uint64_t timeout_ms;
+    struct config_list retries;              /* durations */
+    uint64_t retry_after_max_ms;
+    unsigned client_errors;                  /* 0: retry, 1: dead */
+    uint64_t disable_after_ms;               /* UINT64_MAX: never */
+    unsigned verify;                         /* 0: none, 1: options, 2: challenge */
+    unsigned enabled;                        /* 0 or 1 */
+    char *description;
+};
+
+/* Log files that the sidecar follows. */
+struct config_tail {
+    char *name;
+    struct config_list paths;                /* globs, absolute */
+    struct config_list exclude;              /* patterns of file names */
+    char *topic;
+    unsigned format;                         /* 0: text, 1: json */
+    unsigned from;                           /* 0: start, 1: end */
+    char *record_begins;                     /* NULL: each line is a record; else an extended regular expression */
+    uint64_t record_wait_ms;
+    uint64_t record_size_max;
+    uint64_t poll_ms;
+    unsigned show_path;                      /* 0 or 1 */
+};
+
 /* At least one of password and token is set. Tokens differ between users. */
 struct config_user {
     char *name;
@@ -105,11 +182,101 @@ struct config_user {
     char *token;                             /* NULL: enters by password only */
 };
 
+/* Where a sidecar finds its broker. */
+struct config_uplink {
+    struct config_list url;                  /* one or more; without credentials */
+    unsigned shuffle;                        /* 0 or 1 */
+    char *http;                              /* "": none */
+    char *name;                              /* "": the name of the server */
+    char *user, *password, *token;           /* NULL: none; what credentials_file says stands here, too */
+    char *credentials_file;                  /* "": none; else an absolute path */
+    uint64_t connect_timeout_ms;
+    uint64_t reconnect_wait_ms, reconnect_wait_max_ms;
+    uint64_t ping_interval_ms;
+    unsigned pings_outstanding_max;
+    uint64_t pending_size_max;               /* live messages that wait for the socket */
+    uint64_t stall_timeout_ms;               /* how long nothing may move while the broker is there */
+};
+
+/* What is published here is kept until the broker has it. */
+struct config_spool {
+    struct config_list topics;               /* patterns, none of which overlaps another; none: nothing is kept */
+    uint64_t bytes_max;
+    uint64_t age_max_ms;                     /* 0: no limit */
+    unsigned discard;                        /* 0: the oldest, 1: what is new */
+    struct config_list acknowledge;          /* patterns */
+    unsigned acknowledge_when;               /* 0: buffered, 1: durable, 2: upstream */
+    unsigned in_flight;                      /* messages without an answer of the broker */
+    uint64_t answer_timeout_ms;
+    uint64_t retry_wait_ms, retry_wait_max_ms;
+    uint64_t refused_bytes_max;
+};
+
+/* How the application calls others by plain HTTP. */
+struct config_call {
+    unsigned enabled;                        /* 0 or 1 */
+    char *path;                              /* begins with a slash and does not end in one */
+    char *topic;
+    uint64_t timeout_ms;                     /* of a call, however often it is tried */
+    uint64_t try_timeout_ms;                 /* of an attempt behind which there may be another */
+    unsigned retries;                        /* 0: none */
+    unsigned retry_budget;                   /* percent of the calls; 0: none */
+    unsigned breaker_failures;               /* in a row; 0: no breaker */
+    uint64_t breaker_pause_ms;
+    unsigned access_log;                     /* 0 or 1 */
+};
+
+/* Messages that the broker's streams keep, and the application is to have. */
+struct config_deliver {
+    char *name;                              /* of the consumer at the broker: letters, digits, - and _ */
+    char *pattern;
+    char *to;                                /* a URL */
+    char *stream;                            /* "": the one that keeps the pattern */
+    unsigned start;                          /* 0: all, 1: new */
+    unsigned mode;                           /* 0: parallel, 1: ordered */
+    unsigned concurrency;
+    uint64_t timeout_ms;
+    struct config_list retries;              /* durations */
+    uint64_t ack_wait_ms;                    /* until what a sidecar that died had in hand is delivered again */
+    unsigned body;                           /* 0: payload, 1: cloudevents, 2: cloudevents-structured */
+    char *health;                            /* "": none; or a path */
+    uint64_t health_interval_ms;
+};
+
+/* Requests on topics that the application is to answer. */
+struct config_serve {
+    char *name;
+    char *topic;                             /* a pattern */
+    char *to;                                /* a URL without query */
+    char *group;
+    unsigned concurrency;
+    unsigned queue_max;                      /* requests that wait */
+    uint64_t timeout_ms;
+    char *health;                            /* "": none; or a path */
+    uint64_t health_interval_ms;
+    unsigned access_log;                     /* 0 or 1 */
+};
+
 struct config {
+    enum program program;
     struct config_server server;
     struct config_line line;
     struct config_http http;
     struct config_recent recent;
+    struct config_stream *streams;
+    size_t stream_count;
+    struct config_webhooks webhooks_all;
+    struct config_webhook *webhooks;
+    size_t webhook_count;
+    struct config_uplink uplink;
+    struct config_spool spool;
+    struct config_call call;
+    struct config_tail *tails;
+    size_t tail_count;
+    struct config_deliver *delivers;
+    size_t deliver_count;
+    struct config_serve *serves;
+    size_t serve_count;
     struct config_user *users;               /* in the order of the file; none: anybody may enter */
     size_t user_count;
 };
@@ -128,17 +295,18 @@ struct config_error {
 };
 
 /*
- * Reads the file at path (NULL: no file, the defaults hold) and lays the overrides over it, the last of equals winning:
- * each is "section.key=value", or "section.NAME.key=value" where the section is repeated.
+ * Reads the file of a program at path (NULL: no file, the defaults hold) and lays the overrides over it, the last of
+ * equals winning: each is "section.key=value", or "section.NAME.key=value" where the section is repeated.
  * Returns 0 and a configuration to be destroyed by the caller, or fills in ret_error and returns -EINVAL (refused),
  * -ENOMEM, or the error of open or read, having allocated nothing.
  */
-int config_load(const char *path, const char *const *overrides, size_t override_count, struct config **ret_config,
-                struct config_error *ret_error);
+int config_load(enum program program, const char *path, const char *const *overrides, size_t override_count,
+                struct config **ret_config, struct config_error *ret_error);
 
-/* The same from text that has been read already; name is what errors call it. Borrows everything until it returns. */
-int config_parse(const char *name, struct slice text, const char *const *overrides, size_t override_count,
-                 struct config **ret_config, struct config_error *ret_error);
+/* The same from text that has been read already; name is what errors call it. Borrows everything until it returns. No
+ * other file is looked at. */
+int config_parse(enum program program, const char *name, struct slice text, const char *const *overrides,
+                 size_t override_count, struct config **ret_config, struct config_error *ret_error);
 
 /* Takes NULL. */
 void config_destroy(struct config *config);
@@ -153,13 +321,21 @@ void config_destroy(struct config *config);
 int config_changes_needing_restart(const struct config *old_config, const struct config *new_config, char **ret_names);
 int config_carry_over(const struct config *old_config, struct config *new_config);
 
+/*
+ * Single structs of a repeated section, such as "deliver", for those who outlive a reload: whether two say the same,
+ * NAME and all; and a copy of one (NULL: out of memory), which is freed by config_free_copy, which takes NULL.
+ */
+bool config_is_same(const char *section_name, const void *a, const void *b);
+void *config_copy(const char *section_name, const void *instance);
+void config_free_copy(const char *section_name, void *instance);
+
 /* The effective configuration, as an INI that loads again. Secrets are left out and say so in a comment. */
 void config_print(const struct config *config, FILE *out);
 
-/* etc/posthornd.ini: every option at its default, commented out, under its help. */
-void config_print_sample(FILE *out);
+/* etc/PROGRAM.ini: every option at its default, commented out, under its help. */
+void config_print_sample(enum program program, FILE *out);
 
-/* doc/posthornd.ini.5, in man(7) roff. */
-void config_print_man(FILE *out);
+/* doc/PROGRAM.ini.5, in man(7) roff. */
+void config_print_man(enum program program, FILE *out);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The man page posthornd.ini(5). What it says of each section and option comes from their rows, all else from the texts
- * below. Every sentence begins a line, as roff likes it.
+ * The man pages posthornd.ini(5) and posthorn-sidecar.ini(5). What they say of each section and option comes from its
+ * row, all else from the texts below. Every sentence begins a line, as roff likes it.
  */
 #include <ctype.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "config/option.h"
 #include "config/value.h"
 
-static const char head[] =
+static const char broker_head[] =
     ".\\\" Written by posthornd --print-man from the table of options; change that, not this.\n"
     ".TH POSTHORND.INI 5 \"\" posthorn \"posthorn manual\"\n"
     ".SH NAME\n"
@@ -19,7 +19,21 @@ static const char head[] =
     ".SH DESCRIPTION\n"
     "The file says what\n"
     ".BR posthornd (8)\n"
-    "does.\n"
+    "does.\n";
+
+static const char sidecar_head[] =
+    ".\\\" Written by posthorn-sidecar --print-man from the table of options; change that, not this.\n"
+    ".TH POSTHORN-SIDECAR.INI 5 \"\" posthorn \"posthorn manual\"\n"
+    ".SH NAME\n"
+    "posthorn-sidecar.ini \\- configuration of the sidecar of the posthorn message broker\n"
+    ".SH SYNOPSIS\n"
+    ".I /etc/posthorn/posthorn-sidecar.ini\n"
+    ".SH DESCRIPTION\n"
+    "The file says what\n"
+    ".BR posthorn-sidecar (8)\n"
+    "does.\n";
+
+static const char middle[] =
     "It is read where\n"
     ".B \\-\\-config\n"
     "names it; without a file the defaults hold.\n"
@@ -83,7 +97,7 @@ static const char head[] =
     "Items separated by commas.\n"
     "A list may go on over lines that begin with a space or a tab.\n";
 
-static const char tail[] =
+static const char broker_tail[] =
     ".SH EXAMPLES\n"
     "A broker for the local network, for two users:\n"
     ".PP\n"
@@ -101,7 +115,21 @@ static const char tail[] =
     ".RE\n"
     ".fi\n"
     ".PP\n"
-    "The same limit for a single run, without a file:\n"
+    "Orders that are kept for a year, and jobs of which each is done by one worker:\n"
+    ".PP\n"
+    ".nf\n"
+    ".RS\n"
+    "[stream orders]\n"
+    "topics = orders.>\n"
+    "age_max = 365d\n"
+    "\n"
+    "[stream jobs]\n"
+    "topics = jobs.>\n"
+    "retention = workqueue\n"
+    ".RE\n"
+    ".fi\n"
+    ".PP\n"
+    "A limit for a single run, without a file:\n"
     ".PP\n"
     ".nf\n"
     ".RS\n"
@@ -113,9 +141,45 @@ static const char tail[] =
     ".I /etc/posthorn/posthornd.ini\n"
     "The file of the service.\n"
     "It may hold secrets: let nobody but the daemon read it.\n"
+    ".TP\n"
+    ".I data_dir/streams/\n"
+    "The streams in files, a directory each;\n"
+    ".B posthorn fsck\n"
+    "and\n"
+    ".B posthorn dump\n"
+    "look into them.\n"
+    ".TP\n"
+    ".I data_dir/meta.db\n"
+    "The settings of streams and consumers, and how far consumers have come: an SQLite database.\n"
     ".SH SEE ALSO\n"
     ".BR posthornd (8),\n"
     ".BR posthorn (1)\n";
+
+static const char sidecar_tail[] =
+    ".SH EXAMPLES\n"
+    "A sidecar that serves its application on the usual addresses of this machine, for a broker elsewhere:\n"
+    ".PP\n"
+    ".nf\n"
+    ".RS\n"
+    "[uplink]\n"
+    "url = nats://broker\\-1:4222, nats://broker\\-2:4222\n"
+    "http = http://broker\\-1:8222\n"
+    "credentials_file = /etc/posthorn/sidecar.token\n"
+    ".RE\n"
+    ".fi\n"
+    ".SH FILES\n"
+    ".TP\n"
+    ".I /etc/posthorn/posthorn-sidecar.ini\n"
+    "The file of the service.\n"
+    "It may hold secrets: let nobody but the daemon read it.\n"
+    ".SH SEE ALSO\n"
+    ".BR posthorn-sidecar (8),\n"
+    ".BR posthornd.ini (5),\n"
+    ".BR posthorn (1)\n";
+
+static const struct page {
+    const char *head, *tail;
+} broker_page = { broker_head, broker_tail }, sidecar_page = { sidecar_head, sidecar_tail };
 
 /* Writes a byte so that roff takes it for nothing of its own. No text of the tables begins with a dot or a quote. */
 static void print_byte(char byte, FILE *out)
@@ -169,19 +233,21 @@ static void print_option(const struct option *option, FILE *out)
     print_default(option, out);
 }
 
-static void print_section(const struct section *section, FILE *out)
+static void print_section(const struct section *section, enum program program, FILE *out)
 {
     fprintf(out, ".SS [%s%s]\n", section->name, section->repeated ? "\\~NAME" : "");
     print_sentences(section->help, out);
     for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
-        print_option(option, out);
+        if (option_is_of(option, section, program))
+            print_option(option, out);
 }
 
-void config_print_man(FILE *out)
+void config_print_man(enum program program, FILE *out)
 {
-    fputs(head, out);
-    fputs(".SH OPTIONS\n", out);
+    const struct page *page = program == PROGRAM_SIDECAR ? &sidecar_page : &broker_page;
+    fprintf(out, "%s%s.SH OPTIONS\n", page->head, middle);
     for (size_t i = 0; i < config_section_count; i++)
-        print_section(&config_sections[i], out);
-    fputs(tail, out);
+        if (section_is_of(&config_sections[i], program))
+            print_section(&config_sections[i], program, out);
+    fputs(page->tail, out);
 }

@@ -32,6 +32,21 @@ const struct option *option_find(const struct section *section, const char *key,
     return NULL;
 }
 
+const char *program_name(enum program program)
+{
+    return program == PROGRAM_SIDECAR ? "posthorn-sidecar" : "posthornd";
+}
+
+bool section_is_of(const struct section *section, enum program program)
+{
+    return section->programs & program;
+}
+
+bool option_is_of(const struct option *option, const struct section *section, enum program program)
+{
+    return section_is_of(section, program) && (!option->programs || (option->programs & program));
+}
+
 const struct option *option_next(const struct section *section, const struct option *option)
 {
     const struct option *end = config_options + config_option_count;

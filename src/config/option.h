@@ -14,6 +14,7 @@
 /* What an option holds, and what min and max count. value.c has a row for each. */
 enum option_kind {
     OPTION_COUNT,       /* unsigned                the number */
+    OPTION_COUNT_WIDE,  /* uint64_t                the number */
     OPTION_SIZE,        /* uint64_t, bytes         the size */
     OPTION_DURATION_MS, /* uint64_t, milliseconds  the duration */
     OPTION_DURATION_NS, /* uint64_t, nanoseconds   the duration */
@@ -23,6 +24,8 @@ enum option_kind {
     OPTION_LIST,        /* struct config_list      items */
     OPTION_KIND_COUNT
 };
+
+enum { CHECK_ROOM_SIZE = 256 };
 
 enum option_flags {
     OPTION_RELOAD = 1, /* SIGHUP changes it */
@@ -38,7 +41,9 @@ struct option {
     unsigned flags;             /* enum option_flags */
     const char *help;           /* sentences */
     /* the following may be left out */
+    unsigned programs;          /* whose it is, of those whose the section is; 0: of all of them */
     const char *zero;           /* the word that stands for 0, which is then outside of min and max */
+    const char *endless;        /* the word that stands for UINT64_MAX, likewise */
     const char *const *choices; /* OPTION_CHOICE: ends with NULL */
     bool (*check)(const char *text); /* OPTION_TEXT, and each item of OPTION_LIST */
     const char *expected;       /* what check asks for */
@@ -47,13 +52,15 @@ struct option {
 struct section {
     const char *name;
     const char *help;
+    unsigned programs;          /* whose it is: a sum of enum program */
     size_t offset;              /* of the struct, or of the pointer to the first of them, in struct config */
     size_t size;                /* of one struct */
     bool repeated;              /* the struct begins with char *name, the NAME of [section NAME] */
     size_t count_offset;        /* repeated: of their number in struct config */
     const char *example;        /* repeated: a NAME for the sample */
-    /* What a section lacks when all is read, written as what was expected; NULL where it is sound. May be NULL. */
-    const char *(*check)(const struct config *config, const void *instance);
+    /* What a section lacks when all is read, written as what was expected; NULL where it is sound. The text is static
+     * or in room. May be NULL. */
+    const char *(*check)(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 };
 
 /* Two sizes of one section of which the first must not exceed the second, or must be below it. */
@@ -72,6 +79,10 @@ extern const size_t config_order_count;
 /* NULL where there is none; then *ret_guess (may be NULL) is the nearest name or NULL. */
 const struct section *section_find(const char *name, const char **ret_guess);
 const struct option *option_find(const struct section *section, const char *key, const char **ret_guess);
+
+/* Whether a program has a section, and an option of it. */
+bool section_is_of(const struct section *section, enum program program);
+bool option_is_of(const struct option *option, const struct section *section, enum program program);
 
 /* The options of a section in the order of the table: begin with NULL. NULL at the end. */
 const struct option *option_next(const struct section *section, const struct option *option);

@@ -1,6 +1,6 @@
 /*
- * THE table of options. The loader, posthornd --check-config, --print-config, the sample etc/posthornd.ini and the man
- * page posthornd.ini(5) all come from it.
+ * THE table of options. The loader, --check-config, --print-config, the samples etc/posthornd.ini and
+ * etc/posthorn-sidecar.ini and the man pages posthornd.ini(5) and posthorn-sidecar.ini(5) all come from it.
  */
 #include <stddef.h>
 
@@ -14,17 +14,58 @@
     .name = #section, .offset = offsetof(struct config, array), .size = sizeof(struct config_##section), \
     .repeated = true, .count_offset = offsetof(struct config, count)
 
+#define BROKER PROGRAM_BROKER
+#define SIDECAR PROGRAM_SIDECAR
+#define BOTH (BROKER | SIDECAR)
+
 /* clang-format off */
 const struct section config_sections[] = {
-    { SECTION(server), .help = "The daemon as a whole." },
-    { SECTION(line), .help = "The line protocol, which NATS clients speak." },
-    { SECTION(http), .check = check_http,
+    { SECTION(server), .programs = BOTH, .help = "The daemon as a whole." },
+    { SECTION(line), .programs = BOTH, .help = "The line protocol, which NATS clients speak." },
+    { SECTION(http), .programs = BOTH, .check = check_http,
         .help = "HTTP: publishing, server-sent events, polling, requests, the dashboard and monitoring." },
-    { SECTION(recent),
+    { SECTION(recent), .programs = BROKER,
         .help = "The stream named recent, in memory: what was published a short while ago, for clients that poll or "
                 "that come back. It keeps every topic but those that begin with $ or _INBOX. and is lost at a "
                 "restart, of which readers are told." },
-    { SECTION_ARRAY(user, users, user_count), .example = "alice", .check = check_user,
+    { SECTION_ARRAY(stream, streams, stream_count), .programs = BROKER, .example = "orders",
+        .check = check_stream,
+        .help = "A stream that keeps what is published under its topics, in files, and acknowledges it. The NAME has "
+                "no dot. What is changed here holds after a reload, but for storage and retention, which stay what "
+                "they were when the stream was made. A stream that is taken out of this file stays, with its messages, "
+                "until it is deleted." },
+    { .name = "webhooks", .offset = offsetof(struct config, webhooks_all), .size = sizeof(struct config_webhooks),
+        .programs = BROKER,
+        .help = "What holds for all webhooks." },
+    { SECTION_ARRAY(webhook, webhooks, webhook_count), .programs = BROKER, .example = "billing",
+        .check = check_webhook,
+        .help = "A URL to which the messages of a pattern are sent, signed, and again until they are taken. The NAME "
+                "has letters, digits, - and _. Further ones are made over HTTP and by posthorn webhook." },
+    { SECTION(uplink), .programs = SIDECAR, .check = check_uplink,
+        .help = "The broker that the sidecar stands before. What is changed here holds after a reload; where url or "
+                "credentials have changed, the sidecar connects anew." },
+    { SECTION(spool), .programs = SIDECAR, .check = check_spool,
+        .help = "What the application publishes is kept here until the broker has it, in files below data_dir, and "
+                "in memory only where there is none. It goes on in order, and the broker keeps each message once." },
+    { SECTION(call), .programs = SIDECAR,
+        .help = "How the application calls others by plain HTTP: GET /svc/users/42 becomes a request on the topic "
+                "svc.users.GET, and its reply the answer." },
+    { SECTION_ARRAY(tail, tails, tail_count), .programs = SIDECAR, .example = "nginx", .check = check_tail,
+        .help = "Log files whose records become messages, each once, as they are written. They are followed when they "
+                "are renamed, cut (copytruncate), removed or made anew; how far they have been read outlives the "
+                "sidecar. While the spool takes nothing they are not read on. Each message has a Nats-Msg-Id, made of "
+                "the file and the place in it. The NAME has letters, digits, - and _." },
+    { SECTION_ARRAY(deliver, delivers, deliver_count), .programs = SIDECAR, .example = "orders",
+        .check = check_deliver,
+        .help = "Messages that a stream of the broker keeps, posted to the application as they come. The broker "
+                "remembers under the NAME (letters, digits, - and _) how far this has come; sidecars that share a NAME "
+                "share the messages. An answer 2xx means that the message is done with, unless its body is JSON with a "
+                "status RETRY or DROP; 404 that it is unwanted, and any other that it is to be sent again later." },
+    { SECTION_ARRAY(serve, serves, serve_count), .programs = SIDECAR, .example = "users", .check = check_serve,
+        .help = "Requests on topics that the application answers over HTTP: what Posthorn-Method, Posthorn-Target and "
+                "the other headers of a request say is what it is asked, and status, headers and body of its answer "
+                "are the reply. While it is away nobody listens here." },
+    { SECTION_ARRAY(user, users, user_count), .programs = BOTH, .example = "alice", .check = check_user,
         .help = "Somebody who may enter, under the NAME that clients give as user. Without any such section anybody "
                 "may enter. A user has a password, or a token, or both; clients that give a token give no name." },
 };
@@ -36,6 +77,26 @@ static const char *const log_levels[] = {
 };
 
 static const char *const no_or_yes[] = { "no", "yes", NULL };
+
+/* In the order of the enums of stream/settings.h. */
+static const char *const storages[] = { "file", "memory", NULL };
+static const char *const retentions[] = { "limits", "interest", "workqueue", NULL };
+static const char *const acknowledgements[] = { "buffered", "durable", "upstream", NULL };
+static const char *const discards[] = { "old", "new", NULL };
+
+/* In the order of the enums of push/settings.h and push/body.h. */
+static const char *const modes[] = { "parallel", "keyed", "ordered", NULL };
+static const char *const bodies[] = { "payload", "envelope", "cloudevents", "cloudevents-structured", NULL };
+static const char *const verifications[] = { "none", "options", "challenge", NULL };
+static const char *const client_errors[] = { "retry", "dead", NULL };
+
+static const char *const tail_formats[] = { "text", "json", NULL };
+static const char *const tail_starts[] = { "start", "end", NULL };
+
+/* In the order that struct config_deliver says. */
+static const char *const starts[] = { "all", "new", NULL };
+static const char *const delivery_modes[] = { "parallel", "ordered", NULL };
+static const char *const delivery_bodies[] = { "payload", "cloudevents", "cloudevents-structured", NULL };
 
 #define AT(section, field) offsetof(struct config_##section, field)
 #define RELOAD OPTION_RELOAD
@@ -51,7 +112,7 @@ const struct option config_options[] = {
     { "server", "workers",                    AT(server, workers),                     OPTION_COUNT,
         "auto",        "1",      "64",      0,
         .help = "Number of threads that serve clients. With auto, one for each processor and at most 8.",
-        .zero = "auto" },
+        .zero = "auto", .programs = BROKER },
     { "server", "spin",                       AT(server, spin_ns),                     OPTION_DURATION_NS,
         "off",         "1us",    "1ms",     0,
         .help = "How long an idle worker polls before it sleeps: lower latency, bought with processor time.",
@@ -63,6 +124,28 @@ const struct option config_options[] = {
     { "server", "log_level",                  AT(server, log_level),                   OPTION_CHOICE,
         "info",        NULL,     NULL,      RELOAD,
         .help = "The least severe event that is logged.", .choices = log_levels },
+    { "server", "data_dir",                   AT(server, data_dir),                    OPTION_TEXT,
+        "auto",        "1",      "1024",    0,
+        .help = "Directory of the streams in files, and of all else that outlives the daemon. It is made where it is "
+                "missing, and belongs to one daemon at a time. With auto, the one that systemd sets up for the service "
+                "($STATE_DIRECTORY); where there is none, streams are kept in memory only.",
+        .check = check_data_dir, .expected = "the word auto, or the absolute path of a directory" },
+    { "server", "cache_size",                 AT(server, cache_size),                  OPTION_SIZE,
+        "64MiB",       "1MiB",   "1TiB",    0,
+        .help = "Memory for messages of streams in files that readers have asked for, all streams together. The newest "
+                "of each stream are in memory besides." },
+    { "server", "segment_size",               AT(server, segment_size),                OPTION_SIZE,
+        "32MiB",       "1MiB",   "1GiB",    0,
+        .help = "Size of the files of a stream. Space is given back by whole files, when all that is in one has "
+                "expired." },
+    { "server", "stop_grace",                 AT(server, stop_grace_ms),               OPTION_DURATION_MS,
+        "20s",         "1ms",    "1h",      RELOAD, .programs = SIDECAR,
+        .help = "How long after SIGTERM the application is still served where it has not gone. From SIGTERM on the "
+                "sidecar begins nothing more for others, and ends what it has begun. A second SIGTERM ends this time.",
+        .zero = "off" },
+    { "server", "stop_quiet",                 AT(server, stop_quiet_ms),               OPTION_DURATION_MS,
+        "500ms",       "0",      "1h",      RELOAD, .programs = SIDECAR,
+        .help = "The application has gone when nobody has been connected for so long." },
     { "server", "lame_duck_grace",            AT(server, lame_duck_grace_ms),          OPTION_DURATION_MS,
         "10s",         "0",      "1h",      RELOAD,
         .help = "How long clients may leave by themselves after SIGUSR2, before the first of them is closed." },
@@ -238,6 +321,476 @@ const struct option config_options[] = {
     { "recent", "duplicate_ids_max",          AT(recent, duplicate_ids_max),           OPTION_COUNT,
         "100000",      "1",      "10000000",RELOAD,
         .help = "How many of them are remembered at most." },
+
+    { "stream", "topics",                     AT(stream, topics),                      OPTION_LIST,
+        NULL,          "1",      "1024",    RELOAD,
+        .help = "Patterns of what it keeps. No two streams keep the same topic.",
+        .check = check_pattern, .expected = "a pattern such as orders.> or orders.*.paid" },
+    { "stream", "description",                AT(stream, description),                 OPTION_TEXT,
+        "",            "0",      "4096",    RELOAD,
+        .help = "A word on what it is for, shown to whoever looks at it." },
+    { "stream", "storage",                    AT(stream, storage),                     OPTION_CHOICE,
+        "file",        NULL,     NULL,      RELOAD,
+        .help = "Where it is kept. What is in memory is lost at a restart. Cannot be changed on a stream that is "
+                "there.",
+        .choices = storages },
+    { "stream", "sync",                       AT(stream, sync_ms),                     OPTION_DURATION_MS,
+        "always",      "1ms",    "1h",      RELOAD,
+        .help = "When what was written is forced onto the disk. With always, before it is acknowledged and before "
+                "anybody may read it. With a duration, as often, and what was acknowledged in between may be lost with "
+                "the machine's power, but not with the daemon. With never, it is left to the system.",
+        .zero = "always", .endless = "never" },
+    { "stream", "retention",                  AT(stream, retention),                   OPTION_CHOICE,
+        "limits",      NULL,     NULL,      RELOAD,
+        .help = "How long a message is kept: until a limit is reached; until all consumers that are interested have "
+                "acknowledged it; or, in a workqueue, until one has, for which each topic has one consumer at most. "
+                "A webhook that reads it counts as one of them. The limits hold in any case. Cannot be changed on a "
+                "stream that is there.",
+        .choices = retentions },
+    { "stream", "age_max",                    AT(stream, age_max_ms),                  OPTION_DURATION_MS,
+        "unlimited",   "100ms",  "36500d",  RELOAD,
+        .help = "How long it keeps a message.",
+        .zero = "unlimited" },
+    { "stream", "bytes_max",                  AT(stream, bytes_max),                   OPTION_SIZE,
+        "unlimited",   "1KiB",   "1024TiB", RELOAD,
+        .help = "How many bytes of messages it keeps.",
+        .zero = "unlimited" },
+    { "stream", "messages_max",               AT(stream, messages_max),                OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000000000000", RELOAD,
+        .help = "How many messages it keeps.",
+        .zero = "unlimited" },
+    { "stream", "messages_per_topic_max",     AT(stream, messages_per_topic_max),      OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000000000000", RELOAD,
+        .help = "How many messages of each topic it keeps; with 1, only the latest.",
+        .zero = "unlimited" },
+    { "stream", "message_size_max",           AT(stream, message_size_max),            OPTION_SIZE,
+        "unlimited",   "1",      "64MiB",   RELOAD,
+        .help = "The largest message that it keeps; a larger one is refused.",
+        .zero = "unlimited" },
+    { "stream", "consumers_max",              AT(stream, consumers_max),               OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000", RELOAD,
+        .help = "How many consumers it may have.",
+        .zero = "unlimited" },
+    { "stream", "discard",                    AT(stream, discard),                     OPTION_CHOICE,
+        "old",         NULL,     NULL,      RELOAD,
+        .help = "What gives way where bytes_max or messages_max is reached: the oldest messages, or the new one, which "
+                "is then refused.",
+        .choices = discards },
+    { "stream", "discard_new_per_topic",      AT(stream, discard_new_per_topic),       OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "With discard = new: whether a message that goes over messages_per_topic_max is refused as well. "
+                "Otherwise the oldest of its topic gives way.",
+        .choices = no_or_yes },
+    { "stream", "duplicate_window",           AT(stream, duplicate_window_ms),         OPTION_DURATION_MS,
+        "2m",          "100ms",  "365d",    RELOAD,
+        .help = "How long the Idempotency-Key or Nats-Msg-Id of a message is remembered, and never longer than "
+                "age_max; another message that has the same is acknowledged as a duplicate and not kept again.",
+        .zero = "off" },
+    { "stream", "allow_rollup",               AT(stream, allow_rollup),                OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether a message with the header Nats-Rollup may take the place of all before it.",
+        .choices = no_or_yes },
+    { "stream", "allow_direct",               AT(stream, allow_direct),                OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether single messages may be asked for by the short way, $JS.API.DIRECT.GET.",
+        .choices = no_or_yes },
+    { "stream", "deny_delete",                AT(stream, deny_delete),                 OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether single messages can be deleted by nobody. It stays so once it is set.",
+        .choices = no_or_yes },
+    { "stream", "deny_purge",                 AT(stream, deny_purge),                  OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether it can be emptied by nobody. It stays so once it is set.",
+        .choices = no_or_yes },
+
+    { "webhooks", "allow_networks",           AT(webhooks, allow_networks),            OPTION_LIST,
+        "",            "0",      "256",     RELOAD,
+        .help = "Addresses that webhooks may be sent to though they are not of the public Internet, such as those of "
+                "this machine and of private networks.",
+        .check = check_network, .expected = "a network such as 10.0.0.0/8 or fd00::/8, or an address" },
+    { "webhooks", "ca",                       AT(webhooks, ca),                        OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A file of the authorities (PEM) that vouch for receivers. Empty: those of the system.",
+        .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "webhooks", "proxy",                    AT(webhooks, proxy),                     OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A proxy that webhooks are sent through. It sees to it itself where it connects to, and its own "
+                "address must be one that they may be sent to. The environment's proxies are never used.",
+        .check = check_url_or_nothing, .expected = "a URL such as http://proxy:3128, or nothing" },
+    { "webhooks", "origin",                   AT(webhooks, origin),                    OPTION_TEXT,
+        "",            "0",      "253",     RELOAD,
+        .help = "The name by which receivers are asked whether they want messages, with verify = options. Empty: that "
+                "of the machine.",
+        .check = check_host_or_nothing, .expected = "a name such as events.example.org, or nothing" },
+    { "webhooks", "connections_max",          AT(webhooks, connections_max),           OPTION_COUNT,
+        "1024",        "1",      "65536",   RELOAD,
+        .help = "The most connections that all webhooks have together." },
+    { "webhooks", "attempts_kept",            AT(webhooks, attempts_kept),             OPTION_COUNT,
+        "100",         "0",      "10000",   RELOAD,
+        .help = "Of how many attempts each webhook remembers what became of them." },
+
+    { "webhook", "url",                       AT(webhook, url),                        OPTION_TEXT,
+        NULL,          "1",      "2048",    RELOAD,
+        .help = "Where the messages are sent.",
+        .check = check_url, .expected = "a URL such as https://example.org/hook" },
+    { "webhook", "pattern",                   AT(webhook, pattern),                    OPTION_TEXT,
+        NULL,          "1",      "65535",   RELOAD,
+        .help = "The topics whose messages are sent. What no [stream NAME] keeps is read from recent, and lost at a "
+                "restart.",
+        .check = check_pattern, .expected = "a pattern such as orders.> or orders.*.paid" },
+    { "webhook", "filter",                    AT(webhook, filter),                     OPTION_LIST,
+        "",            "0",      "32",      RELOAD,
+        .help = "Headers that a message must have to be sent.",
+        .check = check_pair, .expected = "NAME=VALUE" },
+    { "webhook", "start",                     AT(webhook, start),                      OPTION_TEXT,
+        "new",         "1",      "64",      RELOAD,
+        .help = "Where it begins when it is new: with what is published from then on, with all that is kept, behind a "
+                "cursor, or at a time such as 2026-01-31T12:00:00Z." },
+    { "webhook", "mode",                      AT(webhook, mode),                       OPTION_CHOICE,
+        "parallel",    NULL,     NULL,      RELOAD,
+        .help = "Which messages wait until the ones before them are taken: none; those of the same key; or all of a "
+                "stream.",
+        .choices = modes },
+    { "webhook", "key",                       AT(webhook, key),                        OPTION_TEXT,
+        "",            "0",      "256",     RELOAD,
+        .help = "With mode = keyed, what is the key: topic, which is the default, or header:NAME." },
+    { "webhook", "body",                      AT(webhook, body),                       OPTION_CHOICE,
+        "payload",     NULL,     NULL,      RELOAD,
+        .help = "What is sent of a message: its payload; the JSON object that polls show; or a CloudEvent, whose "
+                "attributes are headers or, with cloudevents-structured, members of a JSON object.",
+        .choices = bodies },
+    { "webhook", "secret_file",               AT(webhook, secret_file),                OPTION_TEXT,
+        NULL,          "1",      "1024",    RELOAD,
+        .help = "A file with the secrets that messages are signed with, one a line: whsec_... for v1, whsk_... for "
+                "v1a, of Standard Webhooks.",
+        .check = check_path, .expected = "the absolute path of a file" },
+    { "webhook", "secrets",                   AT(webhook, secrets),                    OPTION_LIST,
+        "",            "0",      "8",       RELOAD | SECRET,
+        .help = "The same here. Where there is neither, a secret is made, which posthorn webhook info --secret shows.",
+        .check = check_secret, .expected = "whsec_... or whsk_..." },
+    { "webhook", "authorization",             AT(webhook, authorization),              OPTION_TEXT,
+        NULL,          "1",      "4096",    RELOAD | SECRET,
+        .help = "What each request has as its header Authorization." },
+    { "webhook", "headers",                   AT(webhook, headers),                    OPTION_LIST,
+        "",            "0",      "31",      RELOAD | SECRET,
+        .help = "Further headers of each request: Accept, Accept-Language, User-Agent, Api-Key, and X-..., but for "
+                "those of proxies and clouds.",
+        .check = check_pair, .expected = "NAME=VALUE" },
+    { "webhook", "concurrency",               AT(webhook, concurrency),                OPTION_COUNT,
+        "16",          "1",      "1024",    RELOAD,
+        .help = "How many requests are under way at once, at most." },
+    { "webhook", "rate",                      AT(webhook, rate),                       OPTION_COUNT,
+        "unlimited",   "1",      "1000000", RELOAD,
+        .help = "How many requests are begun in a second, at most.",
+        .zero = "unlimited" },
+    { "webhook", "timeout",                   AT(webhook, timeout_ms),                 OPTION_DURATION_MS,
+        "15s",         "1ms",    "5m",      RELOAD,
+        .help = "How long an attempt may take, from the look-up of the name to the end of the answer." },
+    { "webhook", "retries",                   AT(webhook, retries),                    OPTION_LIST,
+        "5s, 5m, 30m, 2h, 5h, 10h, 14h, 20h, 24h", "0", "64", RELOAD,
+        .help = "When a message that was not taken is sent again: after the first attempt, the second, and so on. "
+                "Each is moved by up to a fifth, by chance. One that is still not taken after the last is dead, and "
+                "kept as such.",
+        .check = check_duration, .expected = "a duration such as 5s" },
+    { "webhook", "retry_after_max",           AT(webhook, retry_after_max_ms),         OPTION_DURATION_MS,
+        "1h",          "1ms",    "30d",     RELOAD,
+        .help = "How long a receiver may ask to be left alone by Retry-After, at most." },
+    { "webhook", "client_errors",             AT(webhook, client_errors),              OPTION_CHOICE,
+        "retry",       NULL,     NULL,      RELOAD,
+        .help = "What an answer 400 to 499 means, but for 408, 410, 425 and 429: to send the message again, or that "
+                "it is dead.",
+        .choices = client_errors },
+    { "webhook", "disable_after",             AT(webhook, disable_after_ms),           OPTION_DURATION_MS,
+        "5d",          "1s",     "365d",    RELOAD,
+        .help = "A webhook that has had nothing but failures for so long is disabled.",
+        .endless = "never" },
+    { "webhook", "verify",                    AT(webhook, verify),                     OPTION_CHOICE,
+        "none",        NULL,     NULL,      RELOAD,
+        .help = "Whether the receiver is asked if it wants the messages, before any is sent and whenever the url "
+                "changes: by OPTIONS, as CloudEvents has it for web hooks, whose WebHook-Allowed-Rate is kept to; or "
+                "by a POST of {\"type\":\"webhook.challenge\",\"challenge\":\"...\"}, signed, whose word the answer "
+                "says again.",
+        .choices = verifications },
+    { "webhook", "enabled",                   AT(webhook, enabled),                    OPTION_CHOICE,
+        "yes",         NULL,     NULL,      RELOAD,
+        .help = "Whether messages are sent. Meanwhile the stream keeps them.", .choices = no_or_yes },
+    { "webhook", "description",               AT(webhook, description),                OPTION_TEXT,
+        "",            "0",      "4096",    RELOAD,
+        .help = "A word on what it is for, shown to whoever looks at it." },
+
+    { "uplink", "url",                        AT(uplink, url),                         OPTION_LIST,
+        NULL,          "1",      "32",      RELOAD,
+        .help = "Where the broker's line protocol is served: one address, or several of which the first that answers "
+                "is taken. Credentials have options of their own.",
+        .check = check_line_url, .expected = "a URL such as nats://broker:4222, HOST:PORT, [IPV6]:PORT or unix:/PATH" },
+    { "uplink", "shuffle",                    AT(uplink, shuffle),                     OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether to begin at one of the addresses by chance, so that many sidecars spread over them.",
+        .choices = no_or_yes },
+    { "uplink", "http",                       AT(uplink, http),                        OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "Where the broker serves HTTP, for what the sidecar does not answer itself. Empty: nowhere.",
+        .check = check_url_or_nothing, .expected = "a URL such as http://broker:8222, or nothing" },
+    { "uplink", "name",                       AT(uplink, name),                        OPTION_TEXT,
+        "",            "0",      "128",     RELOAD,
+        .help = "What the broker's operator sees of this sidecar. Empty: the name of the server, [server] name." },
+    { "uplink", "user",                       AT(uplink, user),                        OPTION_TEXT,
+        NULL,          "1",      "256",     RELOAD,
+        .help = "The user as whom the sidecar enters." },
+    { "uplink", "password",                   AT(uplink, password),                    OPTION_TEXT,
+        NULL,          "1",      "256",     RELOAD | SECRET,
+        .help = "The user's password." },
+    { "uplink", "token",                      AT(uplink, token),                       OPTION_TEXT,
+        NULL,          "1",      "1024",    RELOAD | SECRET,
+        .help = "A token in place of user and password." },
+    { "uplink", "credentials_file",           AT(uplink, credentials_file),            OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A file with the credentials in its first line: USER:PASSWORD, or a token, which has no colon. It is "
+                "read at the start and at each reload.",
+        .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "uplink", "connect_timeout",            AT(uplink, connect_timeout_ms),          OPTION_DURATION_MS,
+        "2s",          "10ms",   "1m",      RELOAD,
+        .help = "How long one attempt at one address may take, to the broker's greeting." },
+    { "uplink", "reconnect_wait",             AT(uplink, reconnect_wait_ms),           OPTION_DURATION_MS,
+        "100ms",       "1ms",    "1m",      RELOAD,
+        .help = "How long to wait before the addresses are tried again. It doubles with each failure and is cut by "
+                "chance to between half and the whole." },
+    { "uplink", "reconnect_wait_max",         AT(uplink, reconnect_wait_max_ms),       OPTION_DURATION_MS,
+        "5s",          "1ms",    "1h",      RELOAD,
+        .help = "The longest such wait." },
+    { "uplink", "ping_interval",              AT(uplink, ping_interval_ms),            OPTION_DURATION_MS,
+        "30s",         "10ms",   "1d",      RELOAD,
+        .help = "How often the broker is asked whether it is still there." },
+    { "uplink", "pings_outstanding_max",      AT(uplink, pings_outstanding_max),       OPTION_COUNT,
+        "2",           "1",      "100",     RELOAD,
+        .help = "A broker that leaves so many of these without an answer counts as away." },
+    { "uplink", "pending_size_max",           AT(uplink, pending_size_max),            OPTION_SIZE,
+        "8MiB",        "64KiB",  "1GiB",    RELOAD,
+        .help = "Output that may wait for the broker. Live messages beyond it are dropped and counted; what is in the "
+                "spool waits there." },
+    { "uplink", "stall_timeout",              AT(uplink, stall_timeout_ms),            OPTION_DURATION_MS,
+        "1m",          "100ms",  "1d",      RELOAD,
+        .help = "How long nothing may move while the broker can be reached and messages wait for it, before /healthz "
+                "says that the sidecar is not alive." },
+
+    { "spool",  "topics",                     AT(spool, topics),                       OPTION_LIST,
+        ">",           "0",      "256",     0,
+        .help = "What is kept: patterns. The pattern > leaves out topics that begin with $ or _INBOX. What is not "
+                "kept goes on at once, and is lost while the broker is away, as requests are: messages that ask for a "
+                "reply. Empty: nothing is kept.",
+        .check = check_pattern, .expected = "a pattern of topics such as orders.>" },
+    { "spool",  "bytes_max",                  AT(spool, bytes_max),                    OPTION_SIZE,
+        "1GiB",        "64KiB",  "1024TiB", RELOAD,
+        .help = "How much may wait for the broker." },
+    { "spool",  "age_max",                    AT(spool, age_max_ms),                   OPTION_DURATION_MS,
+        "unlimited",   "1s",     "3650d",   RELOAD,
+        .help = "How long a message may wait. What is older is given up, counted and told in the log.",
+        .zero = "unlimited" },
+    { "spool",  "discard",                    AT(spool, discard),                      OPTION_CHOICE,
+        "new",         NULL,     NULL,      RELOAD,
+        .help = "What gives way where bytes_max is reached: the new message, which is refused so that its publisher "
+                "knows, or the oldest, which are counted and told in the log.",
+        .choices = discards },
+    { "spool",  "acknowledge",                AT(spool, acknowledge),                  OPTION_LIST,
+        "",            "0",      "256",     RELOAD,
+        .help = "Patterns whose messages are kept although they ask for a reply, which the sidecar gives: an "
+                "acknowledgement as streams send it. Others say so themselves, by the header Posthorn-Ack: buffered, "
+                "durable or upstream.",
+        .check = check_pattern, .expected = "a pattern of topics such as orders.>" },
+    { "spool",  "acknowledge_when",           AT(spool, acknowledge_when),             OPTION_CHOICE,
+        "durable",     NULL,     NULL,      RELOAD,
+        .help = "When that is: when the message is in the sidecar's memory, when it is in the sidecar's files, or when "
+                "the broker has it, whose own words are passed on.",
+        .choices = acknowledgements },
+    { "spool",  "in_flight",                  AT(spool, in_flight),                    OPTION_COUNT,
+        "8192",        "1",      "1048576", 0,
+        .help = "How many messages may be on their way without an answer of the broker." },
+    { "spool",  "answer_timeout",             AT(spool, answer_timeout_ms),            OPTION_DURATION_MS,
+        "30s",         "10ms",   "1h",      RELOAD,
+        .help = "How long the broker may say nothing to what is on its way, before that is sent once more." },
+    { "spool",  "retry_wait",                 AT(spool, retry_wait_ms),                OPTION_DURATION_MS,
+        "100ms",       "1ms",    "1m",      RELOAD,
+        .help = "How long to wait before a message is sent again that the broker could not take. It doubles with each "
+                "failure and is cut by chance to between half and the whole." },
+    { "spool",  "retry_wait_max",             AT(spool, retry_wait_max_ms),            OPTION_DURATION_MS,
+        "10s",         "1ms",    "1h",      RELOAD,
+        .help = "The longest such wait." },
+    { "spool",  "refused_bytes_max",          AT(spool, refused_bytes_max),            OPTION_SIZE,
+        "64MiB",       "64KiB",  "1024TiB", RELOAD,
+        .help = "How much is kept of what the broker has refused for good: the stream named refused, under $REFUSED. "
+                "and the topic. The oldest give way." },
+
+    { "call",   "enabled",                    AT(call, enabled),                       OPTION_CHOICE,
+        "yes",         NULL,     NULL,      RELOAD,
+        .help = "Whether there are such calls.", .choices = no_or_yes },
+    { "call",   "path",                       AT(call, path),                          OPTION_TEXT,
+        "/svc",        "2",      "256",     RELOAD,
+        .help = "What their paths begin with. The name of the service follows, and then what is asked of it.",
+        .check = check_call_path, .expected = "a path such as /svc, which begins with a slash and does not end in one, "
+                                              "and is not below /v1" },
+    { "call",   "topic",                      AT(call, topic),                         OPTION_TEXT,
+        "svc",         "1",      "256",     RELOAD,
+        .help = "What their topics begin with. The name of the service and the method follow.",
+        .check = check_topic, .expected = "a topic" },
+    { "call",   "timeout",                    AT(call, timeout_ms),                    OPTION_DURATION_MS,
+        "10s",         "1ms",    "1h",      RELOAD,
+        .help = "How long a call may take, however often it is tried." },
+    { "call",   "try_timeout",                AT(call, try_timeout_ms),                OPTION_DURATION_MS,
+        "3s",          "1ms",    "1h",      RELOAD,
+        .help = "How long an attempt may take behind which there may be another." },
+    { "call",   "retries",                    AT(call, retries),                       OPTION_COUNT,
+        "2",           "1",      "20",      RELOAD,
+        .help = "How often a call may be tried again that nobody has had, or, where its method is idempotent (not POST "
+                "or PATCH), that was not answered, or by 502, 503 or 504.",
+        .zero = "off" },
+    { "call",   "retry_budget",               AT(call, retry_budget),                  OPTION_COUNT,
+        "20",          "1",      "100",     RELOAD,
+        .help = "The most retries for each hundred calls of a service, so that one in trouble is not asked all the "
+                "more. Ten are there from the start.",
+        .zero = "off" },
+    { "call",   "breaker_failures",           AT(call, breaker_failures),              OPTION_COUNT,
+        "10",          "1",      "10000",   RELOAD,
+        .help = "After so many failures in a row a service is left alone for a while, and calls of it are refused at "
+                "once. One attempt shows then whether it is back.",
+        .zero = "off" },
+    { "call",   "breaker_pause",              AT(call, breaker_pause_ms),              OPTION_DURATION_MS,
+        "1s",          "10ms",   "1h",      RELOAD,
+        .help = "For how long at first. It doubles with each attempt that fails, up to eight times that." },
+    { "call",   "access_log",                 AT(call, access_log),                    OPTION_CHOICE,
+        "yes",         NULL,     NULL,      RELOAD,
+        .help = "Whether each call is a line in the log.", .choices = no_or_yes },
+
+    { "tail",   "path",                       AT(tail, paths),                         OPTION_LIST,
+        NULL,          "1",      "4095",    0,
+        .help = "The files: absolute paths, in which *, ? and [...] stand for what may differ, such as "
+                "/var/log/nginx/*.log. A renamed file is read to its end though its name is none of these any more.",
+        .check = check_path, .expected = "an absolute path, with * or without" },
+    { "tail",   "exclude",                    AT(tail, exclude),                       OPTION_LIST,
+        "*.gz, *.bz2, *.xz, *.zst", "1", "255", 0,
+        .help = "Names of files, without their directory, that are left out." },
+    { "tail",   "topic",                      AT(tail, topic),                         OPTION_TEXT,
+        NULL,          "1",      "65535",   0,
+        .help = "The topic of the messages.",
+        .check = check_topic, .expected = "a topic such as logs.nginx" },
+    { "tail",   "format",                     AT(tail, format),                        OPTION_CHOICE,
+        "text",        NULL,     NULL,      0,
+        .help = "With json, records that are JSON objects say so by a header, Content-Type: application/json. The "
+                "bytes are passed on as they are in any case.",
+        .choices = tail_formats },
+    { "tail",   "from",                       AT(tail, from),                          OPTION_CHOICE,
+        "start",       NULL,     NULL,      0,
+        .help = "Where files are read from that are there when the tail first runs. What comes later is read from its "
+                "start.",
+        .choices = tail_starts },
+    { "tail",   "record_begins",              AT(tail, record_begins),                 OPTION_TEXT,
+        NULL,          "1",      "1024",    0,
+        .help = "An extended regular expression for the first line of a record, such as ^[0-9]{4}-. Lines that it does "
+                "not match belong to the record before them. It is shown 512 bytes of a line. Without it, each line is "
+                "a record.",
+        .check = check_expression, .expected = "an extended regular expression" },
+    { "tail",   "record_wait",                AT(tail, record_wait_ms),                OPTION_DURATION_MS,
+        "1s",          "1ms",    "1h",      0,
+        .help = "With record_begins: how long to wait for another line, where none has come that begins a record." },
+    { "tail",   "record_size_max",            AT(tail, record_size_max),               OPTION_SIZE,
+        "256KiB",      "16",     "16MiB",   0,
+        .help = "What is longer becomes several messages. Must leave room for headers within [line] "
+                "payload_size_max." },
+    { "tail",   "poll",                       AT(tail, poll_ms),                       OPTION_DURATION_MS,
+        "2s",          "10ms",   "1h",      0,
+        .help = "How often the files are looked at though the system has told of no change, as on network file "
+                "systems, where it cannot." },
+    { "tail",   "show_path",                  AT(tail, show_path),                     OPTION_CHOICE,
+        "no",          NULL,     NULL,      0,
+        .help = "Whether each message names its file, in a header Posthorn-Path.", .choices = no_or_yes },
+
+    { "deliver", "pattern",                   AT(deliver, pattern),                    OPTION_TEXT,
+        NULL,          "1",      "65535",   RELOAD,
+        .help = "The topics whose messages are delivered.",
+        .check = check_pattern, .expected = "a pattern such as orders.> or orders.*.paid" },
+    { "deliver", "to",                        AT(deliver, to),                         OPTION_TEXT,
+        NULL,          "1",      "2048",    RELOAD,
+        .help = "Where the application takes them.",
+        .check = check_url, .expected = "a URL such as http://127.0.0.1:3000/events" },
+    { "deliver", "stream",                    AT(deliver, stream),                     OPTION_TEXT,
+        "",            "0",      "255",     RELOAD,
+        .help = "The stream of the broker that has them. Empty: the one whose topics cover the pattern; where there is "
+                "none yet, it is waited for.",
+        .check = check_group, .expected = "the name of a stream, or nothing" },
+    { "deliver", "start",                     AT(deliver, start),                      OPTION_CHOICE,
+        "all",         NULL,     NULL,      RELOAD,
+        .help = "Where it begins when the broker does not know it yet: with all that the stream keeps, or with what "
+                "comes from then on. Cannot be changed later.",
+        .choices = starts },
+    { "deliver", "mode",                      AT(deliver, mode),                       OPTION_CHOICE,
+        "parallel",    NULL,     NULL,      RELOAD,
+        .help = "Whether messages may overtake one another, or each waits until the one before it is done with or "
+                "dead.",
+        .choices = delivery_modes },
+    { "deliver", "concurrency",               AT(deliver, concurrency),                OPTION_COUNT,
+        "16",          "1",      "1024",    RELOAD,
+        .help = "How many the application is given at once, at most. It begins with one, and less is asked of an "
+                "application that fails." },
+    { "deliver", "timeout",                   AT(deliver, timeout_ms),                 OPTION_DURATION_MS,
+        "30s",         "1ms",    "1h",      RELOAD,
+        .help = "How long the application may take over one." },
+    { "deliver", "retries",                   AT(deliver, retries),                    OPTION_LIST,
+        "1s, 5s, 30s, 2m, 10m", "0",  "64",  RELOAD,
+        .help = "When a message that was not taken is sent again: after the first attempt, the second, and so on. "
+                "Each is moved by up to a fifth, by chance. One that is still not taken after the last is a dead "
+                "letter, which the broker keeps. What the application could not be connected for is no attempt.",
+        .check = check_duration, .expected = "a duration such as 5s" },
+    { "deliver", "ack_wait",                  AT(deliver, ack_wait_ms),                OPTION_DURATION_MS,
+        "15s",         "100ms",  "1h",      RELOAD,
+        .help = "After how long what a sidecar had in hand, of which the broker hears nothing more, is delivered "
+                "again. How long the application takes does not matter: the broker is told meanwhile." },
+    { "deliver", "body",                      AT(deliver, body),                       OPTION_CHOICE,
+        "payload",     NULL,     NULL,      RELOAD,
+        .help = "What is posted of a message: its payload; or a CloudEvent, whose attributes are headers or, with "
+                "cloudevents-structured, members of a JSON object.",
+        .choices = delivery_bodies },
+    { "deliver", "health",                    AT(deliver, health),                     OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A path of the application that answers 2xx as long as it can take messages. Empty: it is taken to be "
+                "there as long as it can be connected to.",
+        .check = check_url_path_or_nothing, .expected = "a path such as /healthz, or nothing" },
+    { "deliver", "health_interval",           AT(deliver, health_interval_ms),         OPTION_DURATION_MS,
+        "5s",          "10ms",   "1h",      RELOAD,
+        .help = "How often it is asked, and how long it may take to answer; while it is away, at least every second." },
+
+    { "serve",  "topic",                      AT(serve, topic),                        OPTION_TEXT,
+        NULL,          "1",      "65535",   RELOAD,
+        .help = "The topics of the requests.",
+        .check = check_pattern, .expected = "a pattern such as svc.users.>" },
+    { "serve",  "to",                         AT(serve, to),                           OPTION_TEXT,
+        NULL,          "1",      "2048",    RELOAD,
+        .help = "Where the application answers. Behind it comes what Posthorn-Target says; else a path of the tokens "
+                "that the wildcards of the topic stand for.",
+        .check = check_base_url, .expected = "a URL such as http://127.0.0.1:3000" },
+    { "serve",  "group",                      AT(serve, group),                        OPTION_TEXT,
+        "serve",       "1",      "255",     RELOAD,
+        .help = "Whoever serves a topic in the same group shares its requests.",
+        .check = check_group, .expected = "one token, such as serve" },
+    { "serve",  "concurrency",                AT(serve, concurrency),                  OPTION_COUNT,
+        "64",          "1",      "4096",    RELOAD,
+        .help = "How many requests the application is given at once." },
+    { "serve",  "queue_max",                  AT(serve, queue_max),                    OPTION_COUNT,
+        "256",         "0",      "65536",   RELOAD,
+        .help = "How many more may wait for it. One more is answered 503." },
+    { "serve",  "timeout",                    AT(serve, timeout_ms),                   OPTION_DURATION_MS,
+        "30s",         "1ms",    "1h",      RELOAD,
+        .help = "How long a request may take, waiting included. It is answered 504 then." },
+    { "serve",  "health",                     AT(serve, health),                       OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A path of the application that answers 2xx as long as it can serve. Empty: it is taken to be there as "
+                "long as it can be connected to.",
+        .check = check_url_path_or_nothing, .expected = "a path such as /healthz, or nothing" },
+    { "serve",  "health_interval",            AT(serve, health_interval_ms),           OPTION_DURATION_MS,
+        "5s",          "10ms",   "1h",      RELOAD,
+        .help = "How often it is asked, and how long it may take to answer; while it is away, at least every second." },
+    { "serve",  "access_log",                 AT(serve, access_log),                   OPTION_CHOICE,
+        "yes",         NULL,     NULL,      RELOAD,
+        .help = "Whether each request is a line of the log.",
+        .choices = no_or_yes },
 
     { "user",   "password",                   AT(user, password),                      OPTION_TEXT,
         NULL,          "1",      "256",     RELOAD | SECRET,

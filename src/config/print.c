@@ -26,19 +26,19 @@ static void print_heading(const struct section *section, const char *name, FILE 
     fprintf(out, "[%s%s%s]\n", section->name, section->repeated ? " " : "", section->repeated ? name : "");
 }
 
-/* A secret is left out, so that what is printed can never be taken for it; one that is not set is not worth a word. */
-static void print_secret(const struct option *option, const void *value, FILE *out)
-{
-    if (*(char *const *)value)
-        fprintf(out, "; %s is set; secrets are not printed\n", option->key);
-}
-
 static bool is_empty(const struct option *option, const void *value)
 {
     if (option->kind == OPTION_LIST)
         return ((const struct config_list *)value)->item_count == 0;
     const char *text = option->kind == OPTION_TEXT ? *(char *const *)value : " ";
     return !text || !*text;
+}
+
+/* A secret is left out, so that what is printed can never be taken for it; one that is not set is not worth a word. */
+static void print_secret(const struct option *option, const void *value, FILE *out)
+{
+    if (!is_empty(option, value))
+        fprintf(out, "; %s is set; secrets are not printed\n", option->key);
 }
 
 static void print_option(const struct option *option, const void *value, FILE *out)
@@ -57,17 +57,25 @@ static void print_section(const struct section *section, const struct config *co
     void *instance = section_instance(section, config, index);
     print_heading(section, section->repeated ? section_name(instance) : NULL, out);
     for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
-        print_option(option, option_value(option, instance), out);
+        if (option_is_of(option, section, config->program))
+            print_option(option, option_value(option, instance), out);
+}
+
+/* All of one kind. */
+static void print_sections(const struct section *section, const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < section_count(section, config); i++) {
+        if (section > config_sections || i > 0)
+            fputs("\n", out);
+        print_section(section, config, i, out);
+    }
 }
 
 void config_print(const struct config *config, FILE *out)
 {
     for (size_t i = 0; i < config_section_count; i++)
-        for (size_t j = 0; j < section_count(&config_sections[i], config); j++) {
-            if (i + j > 0)
-                fputs("\n", out);
-            print_section(&config_sections[i], config, j, out);
-        }
+        if (section_is_of(&config_sections[i], config->program))
+            print_sections(&config_sections[i], config, out);
 }
 
 static void print_sample_option(const struct option *option, FILE *out)
@@ -83,28 +91,33 @@ static void print_sample_option(const struct option *option, FILE *out)
 }
 
 /* A plain section stands there, ready for its options; one that is repeated is an example, and commented out. */
-static void print_sample_section(const struct section *section, FILE *out)
+static void print_sample_section(const struct section *section, enum program program, FILE *out)
 {
     fputs("\n\n", out);
     print_comment(out, section->help);
     fputs(section->repeated ? ";" : "", out);
     print_heading(section, section->example, out);
-    for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option)) {
-        fputs("\n", out);
-        print_sample_option(option, out);
-    }
+    for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
+        if (option_is_of(option, section, program)) {
+            fputs("\n", out);
+            print_sample_option(option, out);
+        }
 }
 
-void config_print_sample(FILE *out)
+void config_print_sample(enum program program, FILE *out)
 {
-    fputs("; posthornd.ini: the configuration of posthornd, the message broker. posthornd.ini(5) describes it.\n"
-          ";\n"
-          "; Every option stands here at its default, commented out: take away the ';' before one to set it.\n"
-          "; Sizes have a unit (B, KiB, MiB, GiB, TiB), and so have durations (ns, us, ms, s, m, h, d).\n"
-          ";\n"
-          "; posthornd --config FILE --check-config says what is wrong with a file. SIGHUP makes a running\n"
-          "; posthornd read it again, which changes all but the options that need a restart.\n",
-          out);
+    const char *name = program_name(program);
+    fprintf(out, "; %s.ini: the configuration of %s, the %s. %s.ini(5) describes it.\n", name, name,
+            program == PROGRAM_SIDECAR ? "message broker beside an application" : "message broker", name);
+    fprintf(out,
+            ";\n"
+            "; Every option stands here at its default, commented out: take away the ';' before one to set it.\n"
+            "; Sizes have a unit (B, KiB, MiB, GiB, TiB), and so have durations (ns, us, ms, s, m, h, d).\n"
+            ";\n"
+            "; %s --config FILE --check-config says what is wrong with a file. SIGHUP makes a running\n"
+            "; %s read it again, which changes all but the options that need a restart.\n",
+            name, name);
     for (size_t i = 0; i < config_section_count; i++)
-        print_sample_section(&config_sections[i], out);
+        if (section_is_of(&config_sections[i], program))
+            print_sample_section(&config_sections[i], program, out);
 }

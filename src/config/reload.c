@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/config.h"
 #include "config/option.h"
@@ -36,7 +37,8 @@ static int visit_all(const struct config *old_config, const struct config *new_c
 {
     int rc = 0;
     for (size_t i = 0; i < config_section_count && rc == 0; i++)
-        rc = visit_section(&config_sections[i], old_config, new_config, visitor);
+        if (section_is_of(&config_sections[i], new_config->program))
+            rc = visit_section(&config_sections[i], old_config, new_config, visitor);
     return rc;
 }
 
@@ -74,4 +76,40 @@ static int carry_over(const struct option *option, const void *old_value, void *
 int config_carry_over(const struct config *old_config, struct config *new_config)
 {
     return visit_all(old_config, new_config, &(struct visitor){ carry_over, NULL });
+}
+
+/* Single structs. */
+
+bool config_is_same(const char *section_name, const void *a, const void *b)
+{
+    const struct section *section = section_find(section_name, NULL);
+    for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
+        if (!value_equal(option, option_value(option, a), option_value(option, b)))
+            return false;
+    return strcmp(*(char *const *)a, *(char *const *)b) == 0;
+}
+
+void *config_copy(const char *section_name, const void *instance)
+{
+    const struct section *section = section_find(section_name, NULL);
+    char **copy = calloc(1, section->size);
+    int error = copy && (*copy = strdup(*(char *const *)instance)) ? 0 : -ENOMEM;
+    for (const struct option *option = option_next(section, NULL); option && !error;
+         option = option_next(section, option))
+        error = value_copy(option, option_value(option, instance), option_value(option, copy));
+    if (!error)
+        return copy;
+    config_free_copy(section_name, copy);
+    return NULL;
+}
+
+void config_free_copy(const char *section_name, void *instance)
+{
+    const struct section *section = section_find(section_name, NULL);
+    if (!instance)
+        return;
+    for (const struct option *option = option_next(section, NULL); option; option = option_next(section, option))
+        value_clear(option, option_value(option, instance));
+    free(*(char **)instance);
+    free(instance);
 }

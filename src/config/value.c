@@ -76,14 +76,23 @@ static uint64_t number_fetch(const struct kind *kind, const void *value)
     return kind->size == sizeof(uint64_t) ? *(const uint64_t *)value : *(const unsigned *)value;
 }
 
+static bool is_word(const char *word, const char *text)
+{
+    return word && strcmp(word, text) == 0;
+}
+
 static int number_parse(const struct option *option, const char *text, void *value)
 {
     const struct kind *kind = &kinds[option->kind];
     uint64_t number = 0;
-    bool is_zero = option->zero && strcmp(text, option->zero) == 0;
-    if (!is_zero && (!kind->read(text, &number) || !number_in_limits(option, number)))
+    if (is_word(option->endless, text))
+        number_store(kind, UINT64_MAX, value);
+    else if (is_word(option->zero, text))
+        number_store(kind, 0, value);
+    else if (kind->read(text, &number) && number_in_limits(option, number))
+        number_store(kind, number / kind->scale, value);
+    else
         return -EINVAL;
-    number_store(kind, number / kind->scale, value);
     return 0;
 }
 
@@ -92,13 +101,15 @@ static void number_print(const struct option *option, const void *value, FILE *o
     const struct kind *kind = &kinds[option->kind];
     char text[UNITS_TEXT_SIZE];
     uint64_t number = number_fetch(kind, value);
-    fputs(number == 0 && option->zero ? option->zero : kind->format(number * kind->scale, text), out);
+    const char *word = number == 0 ? option->zero : number == UINT64_MAX ? option->endless : NULL;
+    fputs(word ? word : kind->format(number * kind->scale, text), out);
 }
 
 static void number_describe(const struct option *option, char *text, size_t text_size)
 {
-    snprintf(text, text_size, "%s between %s and %s%s%s", kinds[option->kind].noun, option->min, option->max,
-             option->zero ? ", or " : "", option->zero ? option->zero : "");
+    snprintf(text, text_size, "%s between %s and %s%s%s%s%s", kinds[option->kind].noun, option->min, option->max,
+             option->zero ? ", or " : "", option->zero ? option->zero : "", option->endless ? ", or " : "",
+             option->endless ? option->endless : "");
 }
 
 static int choice_parse(const struct option *option, const char *text, void *value)
@@ -304,6 +315,7 @@ static void list_describe(const struct option *option, char *text, size_t text_s
 
 static const struct kind kinds[OPTION_KIND_COUNT] = {
     [OPTION_COUNT]       = { NUMBER(unsigned), .noun = "a number", COUNT_READ, .scale = 1 },
+    [OPTION_COUNT_WIDE]  = { NUMBER(uint64_t), .noun = "a number", COUNT_READ, .scale = 1 },
     [OPTION_SIZE]        = { NUMBER(uint64_t), .noun = "a size", SIZE_READ, .scale = 1 },
     [OPTION_DURATION_MS] = { NUMBER(uint64_t), .noun = "a duration in whole milliseconds", DURATION_READ,
                              .scale = 1000000 },

@@ -367,8 +367,8 @@ void index_match(struct index *index, struct slice topic, index_visit *visit, vo
     }
 }
 
-struct sink *index_find(struct index *index, struct slice pattern, struct slice group,
-                        bool (*is_it)(const struct sink *sink, const void *arg), const void *arg)
+/* The first of the sinks under a pattern and group; NULL: there are none. */
+static struct sink *sinks_under(const struct index *index, struct slice pattern, struct slice group)
 {
     struct index_node *node = index->root;
     struct slice token;
@@ -377,7 +377,19 @@ struct sink *index_find(struct index *index, struct slice pattern, struct slice 
     if (!node)
         return NULL;
     struct index_group *in = group.size ? group_find(node, group) : NULL;
-    struct sink *sink = group.size ? (in ? in->members : NULL) : node->sinks;
+    return group.size ? (in ? in->members : NULL) : node->sinks;
+}
+
+void index_visit_pattern(struct index *index, struct slice pattern, struct slice group, index_visit *visit, void *arg)
+{
+    for (struct sink *sink = sinks_under(index, pattern, group); sink; sink = sink->next)
+        visit(arg, sink, group);
+}
+
+struct sink *index_find(struct index *index, struct slice pattern, struct slice group,
+                        bool (*is_it)(const struct sink *sink, const void *arg), const void *arg)
+{
+    struct sink *sink = sinks_under(index, pattern, group);
     while (sink && !is_it(sink, arg))
         sink = sink->next;
     return sink;

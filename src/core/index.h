@@ -44,6 +44,9 @@ void index_match(struct index *index, struct slice topic, index_visit *visit, vo
 struct sink *index_find(struct index *index, struct slice pattern, struct slice group,
                         bool (*is_it)(const struct sink *sink, const void *arg), const void *arg);
 
+/* Visits the sinks that stand under exactly this pattern and group; group empty: plain ones. */
+void index_visit_pattern(struct index *index, struct slice pattern, struct slice group, index_visit *visit, void *arg);
+
 /* The pattern under which a sink stands, written at out (room for size bytes). Returns its length, 0: no room. */
 size_t index_pattern(const struct sink *sink, char *out, size_t size);
 

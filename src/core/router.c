@@ -47,7 +47,7 @@ struct gather_member {
 
 struct router {
     struct index *index;
-    uint64_t seed, generation;
+    uint64_t seed, generation, changes;
     struct topic_limits limits;
     struct random random;
     uint64_t hits, misses;
@@ -68,6 +68,7 @@ struct router *router_create(uint64_t seed, const struct topic_limits *limits)
         return NULL;
     router->seed = seed;
     router->generation = 1;
+    router->nothing.is_short = true;
     router->limits = *limits;
     random_init(&router->random, hash_mix(seed, HASH_PRIME_A));
     router->index = index_create(seed);
@@ -148,6 +149,7 @@ static void entry_spoil(struct router *router, struct entry *entry)
 /* A sink comes to the pattern, or leaves it: which answers are wrong from now on? */
 static void cache_invalidate(struct router *router, struct slice pattern)
 {
+    router->changes++;
     if (!pattern_has_wildcard(pattern)) {
         uint64_t hash = topic_hash(router, pattern);
         struct entry **place = entry_place(set_of(router, hash), tag_of(hash), pattern);
@@ -210,8 +212,12 @@ static void gather_keeper(struct gather *gather, struct sink *sink)
 {
     gather->keepers =
         grow(gather, gather->keepers, &gather->keeper_room, gather->keeper_count, sizeof *gather->keepers);
-    if (gather->keeper_count < gather->keeper_room)
-        gather->keepers[gather->keeper_count++] = sink;
+    if (gather->keeper_count == gather->keeper_room)
+        return;
+    size_t at = gather->keeper_count++;
+    for (; at && gather->keepers[at - 1]->keeper > sink->keeper; at--)
+        gather->keepers[at] = gather->keepers[at - 1];
+    gather->keepers[at] = sink;
 }
 
 static bool gather_sink_at(struct gather *gather, struct sink *sink, unsigned place)
@@ -354,6 +360,7 @@ static const struct match *match_build(struct router *router, struct slice topic
     struct entry *entry = entry_create(router, topic, verdict);
     if (!entry)
         return &router->nothing;
+    entry->match.is_short = router->gather.short_of_memory;
     if (seen_before(router, hash) && !router->gather.short_of_memory) {
         cache_put(router, hash, entry);
     } else {
@@ -382,6 +389,11 @@ void router_set_limits(struct router *router, const struct topic_limits *limits)
 }
 
 /* Sinks. */
+
+uint64_t router_changes(const struct router *router)
+{
+    return router->changes;
+}
 
 int router_add(struct router *router, struct sink *sink, struct slice pattern, struct slice group)
 {
@@ -418,10 +430,14 @@ struct sink *router_find(struct router *router, struct slice pattern, struct sli
 
 /* Delivery. */
 
-void router_keep(const struct match *match, const struct batch *batch)
+unsigned router_keep(const struct match *match, const struct batch *batch)
 {
-    for (unsigned i = 0; i < match->keeper_count; i++)
-        match->keepers[i]->ops->deliver(match->keepers[i], batch);
+    unsigned answered = 0;
+    for (unsigned i = 0; i < match->keeper_count; i++) {
+        unsigned count = match->keepers[i]->ops->deliver(match->keepers[i], batch);
+        answered = count > answered ? count : answered;
+    }
+    return answered;
 }
 
 unsigned router_deliver_plain(struct router *router, const struct match *match, struct batch *batch)
@@ -602,6 +618,29 @@ unsigned router_deliver(struct router *router, const struct match *match, struct
         taken = count > taken ? count : taken;
     }
     return taken;
+}
+
+static void gather_live(void *arg, struct sink *sink, struct slice group)
+{
+    (void)group;
+    struct gather *gather = arg;
+    if (!sink->keeper)
+        gather_sink_at(gather, sink, gather->sink_count);
+}
+
+unsigned router_deliver_pattern(struct router *router, struct slice pattern, struct slice group, struct batch *batch)
+{
+    struct gather *gather = &router->gather;
+    gather_begin(gather);
+    index_visit_pattern(router->index, pattern, group, gather_live, gather);
+    if (!gather->sink_count)
+        return 0;
+    if (!group.size) {
+        const struct match match = { .sinks = gather->sinks, .sink_count = gather->sink_count };
+        return router_deliver_plain(router, &match, batch);
+    }
+    const struct match_group members = { group, gather->sinks, 0, gather->sink_count };
+    return deliver_to_group(router, &members, batch);
 }
 
 void router_stats(const struct router *router, struct router_stats *ret_stats)

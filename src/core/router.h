@@ -26,11 +26,12 @@ struct match_group {
 /* The answer for one topic: borrowed until the next call on the router other than router_deliver*. */
 struct match {
     struct slice topic;
-    struct sink **keepers; /* keep it for later readers */
+    struct sink **keepers; /* keep it for later readers; those that keep what others accepted come last */
     struct sink **sinks;   /* plain, each target once */
     struct match_group *groups;
     unsigned keeper_count, sink_count, group_count;
     enum topic_verdict verdict; /* where it is not TOPIC_GOOD, nobody wants it */
+    bool is_short;         /* memory has run out: some may be missing */
 };
 
 static inline bool match_is_empty(const struct match *match)
@@ -60,8 +61,9 @@ struct sink *router_find(struct router *router, struct slice pattern, struct sli
 /* Who wants the topic. Never NULL: where memory is short, sinks may be missing from it, and it is not remembered. */
 const struct match *router_match(struct router *router, struct slice topic);
 
-/* Hands a batch to the keepers, which comes before router_deliver, where the batch was published and nowhere else. */
-void router_keep(const struct match *match, const struct batch *batch);
+/* Hands a batch to the keepers, which comes before router_deliver, where the batch was published and nowhere else.
+ * Returns how many of its messages, from the first on, one of them will answer. */
+unsigned router_keep(const struct match *match, const struct batch *batch);
 
 /* Hands a batch to all but the keepers: plain sinks, then one member of each group. Returns how many of its messages,
  * from the first on, somebody took. The batch's topic is the match's. */
@@ -70,6 +72,16 @@ unsigned router_deliver(struct router *router, const struct match *match, struct
 /* The same for plain sinks alone, and for the one group of that name, as other workers ask for. */
 unsigned router_deliver_plain(struct router *router, const struct match *match, struct batch *batch);
 unsigned router_deliver_group(struct router *router, const struct match *match, struct slice name, struct batch *batch);
+
+/*
+ * Hands a batch to the sinks that stand under exactly this pattern, whatever its topic: all plain ones, or one member
+ * of the group. Keepers are left out. For what comes by a subscription that stands for all of them elsewhere. Returns
+ * how many of its messages, from the first on, somebody took.
+ */
+unsigned router_deliver_pattern(struct router *router, struct slice pattern, struct slice group, struct batch *batch);
+
+/* A number that changes whenever a sink comes or goes. */
+uint64_t router_changes(const struct router *router);
 
 struct router_stats {
     uint64_t hits, misses;

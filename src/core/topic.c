@@ -50,6 +50,46 @@ bool pattern_matches(struct slice pattern, struct slice topic)
     return t > topic.size;
 }
 
+static bool stands_for_any(struct slice token)
+{
+    return slice_is(token, "*");
+}
+
+static bool stands_for_rest(struct slice token)
+{
+    return slice_is(token, ">");
+}
+
+bool pattern_overlaps(struct slice a, struct slice b)
+{
+    struct slice in_a, in_b;
+    size_t at_a = 0, at_b = 0;
+    while (topic_next_token(a, &at_a, &in_a)) {
+        if (!topic_next_token(b, &at_b, &in_b))
+            return false;
+        if (stands_for_rest(in_a) || stands_for_rest(in_b))
+            return true;
+        if (!stands_for_any(in_a) && !stands_for_any(in_b) && !slice_equal(in_a, in_b))
+            return false;
+    }
+    return at_b > b.size;
+}
+
+bool pattern_covers(struct slice outer, struct slice inner)
+{
+    struct slice want, have;
+    size_t in_outer = 0, in_inner = 0;
+    while (topic_next_token(outer, &in_outer, &want)) {
+        if (!topic_next_token(inner, &in_inner, &have))
+            return false;
+        if (stands_for_rest(want))
+            return true;
+        if (stands_for_rest(have) || (!stands_for_any(want) && !slice_equal(want, have)))
+            return false;
+    }
+    return in_inner > inner.size;
+}
+
 bool patterns_match(struct slice patterns, struct slice topic)
 {
     size_t cursor = 0;

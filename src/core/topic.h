@@ -61,6 +61,25 @@ bool pattern_has_wildcard(struct slice pattern);
 /* True where the pattern names the topic. Both are valid. In a topic, "*" and ">" are plain letters. */
 bool pattern_matches(struct slice pattern, struct slice topic);
 
+/* True where there is a topic that both patterns name. Both are valid. */
+bool pattern_overlaps(struct slice a, struct slice b);
+
+/* True for topics that only those keep who ask for them by name: the server's own words, and answers that one client
+ * waits for. */
+static inline bool topic_is_private(struct slice topic)
+{
+    return (topic.size && topic.data[0] == '$') || slice_starts_with(topic, slice_make("_INBOX.", 7));
+}
+
+/* True where there is a topic that streams of both patterns would keep. Both are valid. */
+static inline bool patterns_contend(struct slice a, struct slice b)
+{
+    return topic_is_private(a) == topic_is_private(b) && pattern_overlaps(a, b);
+}
+
+/* True where each topic that the inner pattern names is named by the outer. Both are valid. */
+bool pattern_covers(struct slice outer, struct slice inner);
+
 /* Walks patterns joined by commas: starts with *cursor = 0; false behind the last. */
 static inline bool patterns_next(struct slice patterns, size_t *cursor, struct slice *ret_pattern)
 {

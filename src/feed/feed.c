@@ -40,6 +40,9 @@ struct feed *feed_create(struct stream *stream, const struct feed_host *host, ui
     list_init(&feed->busy);
     list_init(&feed->empty);
     list_init(&feed->catching);
+    list_init(&feed->blocked);
+    list_init(&feed->away);
+    list_init(&feed->away_waiters);
     list_init(&feed->ready);
     return feed;
 }
@@ -83,6 +86,7 @@ void tail_begin(struct feed *feed)
 static void tail_end(struct feed *feed)
 {
     feed->is_watching = false;
+    feed->tail_is_away = false;
     stream_unwatch(feed->stream, &feed->watch);
 }
 
@@ -103,39 +107,50 @@ static void take_message(struct feed *feed, const struct stream_message *message
     feed->tail_sequence = message->sequence;
 }
 
-/* False at the end of the stream. */
-static bool take_run(struct feed *feed, unsigned *budget)
+static enum stream_found take_run(struct feed *feed, unsigned *budget)
 {
     struct stream_run run;
     struct stream_message message;
-    bool found = stream_read(feed->stream, feed->tail_sequence, feed->host.wall_ms(feed->host.arg), &run);
+    enum stream_found found = stream_read(feed->stream, feed->tail_sequence, feed->host.wall_ms(feed->host.arg), &run);
     if (run.gap_first)
         tail_missed(feed, run.gap_last);
-    if (!found)
-        return false;
+    if (found != STREAM_FOUND)
+        return found;
     while (*budget && stream_run_next(&run, &message)) {
         take_message(feed, &message);
         --*budget;
     }
     stream_release(&run);
-    return true;
+    return found;
 }
 
 /* True where there is more. */
 static bool tail_run(struct feed *feed)
 {
     unsigned budget = TAIL_SLICE;
+    enum stream_found found = STREAM_FOUND;
     bool advanced = stream_watch_take(&feed->watch);
     uint64_t last = stream_last(feed->stream); /* before the look at what is there: what comes then is not passed */
-    if (!advanced && feed->tail_sequence == last)
+    if (feed->tail_is_away || (!advanced && feed->tail_sequence == last))
         return false;
-    while (budget)
-        if (!take_run(feed, &budget)) {
-            if (feed->tail_sequence < last)
-                feed->tail_sequence = last; /* what is missing has been superseded */
-            return false;
-        }
-    return true;
+    while (budget && found == STREAM_FOUND)
+        found = take_run(feed, &budget);
+    feed->tail_is_away = found == STREAM_AWAY;
+    if (found == STREAM_NONE && feed->tail_sequence < last)
+        feed->tail_sequence = last; /* what is missing has been superseded */
+    return found == STREAM_FOUND;
+}
+
+/* Something has come from disk: for whom, they find out themselves. */
+static void take_arrivals(struct feed *feed)
+{
+    uint64_t arrivals = stream_arrivals(feed->stream);
+    if (arrivals == feed->arrivals)
+        return;
+    feed->arrivals = arrivals;
+    feed->tail_is_away = false;
+    readers_go_on(feed);
+    list_splice(&feed->ready, &feed->away_waiters);
 }
 
 /* Serving. */
@@ -177,6 +192,7 @@ static bool tell_waiters(struct feed *feed)
 
 bool feed_run(struct feed *feed)
 {
+    take_arrivals(feed);
     bool more = feed->is_watching && tail_run(feed);
     more |= tell_waiters(feed);
     more |= serve_readers(feed);
@@ -185,9 +201,43 @@ bool feed_run(struct feed *feed)
         frames_free(&feed->frame);
     if (feed->empty_count)
         channels_drop_empty(feed, feed->host.wall_ms(feed->host.arg));
-    if (feed->is_watching && !feed->channel_count)
+    if (feed->is_watching && !feed->channel_count && list_is_empty(&feed->away_waiters))
         tail_end(feed);
     return more;
+}
+
+/* Ending. */
+
+static void end_readers(struct list *readers)
+{
+    while (!list_is_empty(readers)) {
+        struct feed_reader *reader = LIST_OWNER(readers->next, struct feed_reader, place);
+        reader->ops->ended(reader);
+    }
+}
+
+void feed_end(struct feed *feed)
+{
+    feed->is_ended = true;
+    for (size_t i = 0; i < feed->table_size; i++)
+        for (struct channel *channel = feed->table[i]; channel; channel = channel->next)
+            channel_scatter(channel); /* its readers catch up, its waiters are ready */
+    end_readers(&feed->catching);
+    end_readers(&feed->away);
+    end_readers(&feed->blocked);
+    list_splice(&feed->ready, &feed->away_waiters);
+    while (tell_waiters(feed))
+        ;
+}
+
+bool feed_is_ended(const struct feed *feed)
+{
+    return feed->is_ended;
+}
+
+bool feed_is_used(const struct feed *feed)
+{
+    return feed->reader_count || feed->waiter_count || feed->channel_count;
 }
 
 /* Waiters. */
@@ -217,6 +267,14 @@ void feed_waiter_again(struct feed *feed, struct feed_waiter *waiter, void (*rea
     wait_in(waiter, &feed->ready);
 }
 
+/* What has come since the last look may have been what it waits for, and nobody was told. */
+void feed_waiter_away(struct feed *feed, struct feed_waiter *waiter, void (*ready)(struct feed_waiter *waiter))
+{
+    tail_begin(feed);
+    *waiter = (struct feed_waiter){ .ready = ready, .feed = feed };
+    wait_in(waiter, stream_arrivals(feed->stream) == feed->arrivals ? &feed->away_waiters : &feed->ready);
+}
+
 void feed_waiter_close(struct feed_waiter *waiter)
 {
     if (!waiter->feed)
@@ -235,7 +293,7 @@ void feed_waiter_close(struct feed_waiter *waiter)
 static void scan_begin(struct feed *feed, struct feed_scan *scan)
 {
     struct stream_state state;
-    if (scan->at.epoch != feed->epoch) {
+    if (scan->at.epoch != feed->epoch && !stream_locate(feed->stream, &scan->at)) {
         stream_get_state(feed->stream, &state);
         scan->at = (struct cursor){ feed->epoch, state.first_sequence - 1 };
         scan->gap = true;
@@ -251,7 +309,7 @@ static bool scan_run(struct feed_scan *scan, struct stream_run *run, uint64_t li
     struct stream_message message;
     uint64_t sequence = scan->at.sequence, passed = sequence;
     while (run_next_of(run, scan->patterns, limit, budget, &sequence, &message)) {
-        if (!take(arg, &message)) {
+        if (!is_too_old(&scan->from_ms, &message) && !take(arg, &message)) {
             scan->at.sequence = passed;
             return false;
         }
@@ -261,27 +319,38 @@ static bool scan_run(struct feed_scan *scan, struct stream_run *run, uint64_t li
     return *budget > 0;
 }
 
+/* Reads one run. True where the scan goes on; otherwise *end says how it ends. */
+static bool scan_step(struct feed *feed, struct feed_scan *scan, uint64_t limit, unsigned *budget,
+                      bool (*take)(void *arg, const struct stream_message *message), void *arg, enum feed_scan_end *end)
+{
+    struct stream_run run;
+    enum stream_found found = stream_read(feed->stream, scan->at.sequence, feed->host.wall_ms(feed->host.arg), &run);
+    if (run.gap_first) {
+        scan->at.sequence = run.gap_last;
+        scan->gap = true;
+    }
+    if (found != STREAM_FOUND) {
+        *end = found == STREAM_AWAY ? FEED_SCAN_AWAY : FEED_SCAN_DONE;
+        if (found == STREAM_NONE && scan->at.sequence < limit)
+            scan->at.sequence = limit;
+        return false;
+    }
+    bool go_on = scan_run(scan, &run, limit, budget, take, arg);
+    *end = *budget ? FEED_SCAN_STOPPED : FEED_SCAN_PAUSED;
+    stream_release(&run);
+    return go_on;
+}
+
 enum feed_scan_end feed_scan(struct feed *feed, struct feed_scan *scan,
                              bool (*take)(void *arg, const struct stream_message *message), void *arg)
 {
+    enum feed_scan_end end = FEED_SCAN_DONE;
     unsigned budget = SCAN_SLICE;
     uint64_t limit = stream_last(feed->stream);
     scan_begin(feed, scan);
-    while (scan->at.sequence < limit) {
-        struct stream_run run;
-        bool found = stream_read(feed->stream, scan->at.sequence, feed->host.wall_ms(feed->host.arg), &run);
-        if (run.gap_first) {
-            scan->at.sequence = run.gap_last;
-            scan->gap = true;
-        }
-        if (!found)
-            scan->at.sequence = limit > scan->at.sequence ? limit : scan->at.sequence;
-        bool go_on = !found || scan_run(scan, &run, limit, &budget, take, arg);
-        if (found)
-            stream_release(&run);
-        if (!go_on)
-            return budget ? FEED_SCAN_STOPPED : FEED_SCAN_PAUSED;
-    }
+    while (scan->at.sequence < limit)
+        if (!scan_step(feed, scan, limit, &budget, take, arg, &end))
+            return end;
     return FEED_SCAN_DONE;
 }
 
@@ -317,5 +386,7 @@ void feed_get_stats(const struct feed *feed, struct feed_stats *ret_stats)
         .byte_count = feed->frames_size,
     };
     for (const struct list *at = feed->catching.next; at != &feed->catching; at = at->next)
+        ret_stats->behind_count++;
+    for (const struct list *at = feed->away.next; at != &feed->away; at = at->next)
         ret_stats->behind_count++;
 }

@@ -11,6 +11,8 @@
  *
  * Long polls are waiters: they are told once that there may be something, and read for themselves (feed_scan).
  *
+ * What a stream has on disk alone is away until it has been fetched. Whoever needs it rests meanwhile.
+ *
  * Belongs to the worker's thread. No sockets: what it writes goes through reader_ops.
  */
 #ifndef FEED_FEED_H
@@ -49,6 +51,13 @@ struct stream_watch *feed_watch(struct feed *feed);
  */
 bool feed_run(struct feed *feed);
 
+/* The stream is gone: ends all readers, and tells all waiters, who find that it is ended. Not from within feed_run. */
+void feed_end(struct feed *feed);
+bool feed_is_ended(const struct feed *feed);
+
+/* Somebody reads, waits, or has done so a moment ago. */
+bool feed_is_used(const struct feed *feed);
+
 /* Readers. */
 
 struct feed_reader_ops {
@@ -59,6 +68,8 @@ struct feed_reader_ops {
     void (*keep)(struct feed_reader *reader, const char *data, size_t size);
     /* Messages behind `from` and up to `to` are gone, and were perhaps for this reader; it goes on behind `to`. */
     void (*gap)(struct feed_reader *reader, struct cursor from, struct cursor to);
+    /* The stream is gone: closes the reader. */
+    void (*ended)(struct feed_reader *reader);
 };
 
 /* Embedded in its owner. */
@@ -68,6 +79,7 @@ struct feed_reader {
     struct channel *channel;
     uint64_t epoch;                 /* of the cursor that it came with; from then on the stream's */
     uint64_t sequence;              /* all up to here has been sent, or was not for it */
+    uint64_t from_ms;               /* what the stream took before is passed over; the owner sets it, once it is open */
     uint64_t offset;                /* its place in the channel's bytes, while it stands there */
     struct list place;              /* in one of the lists of the channel or the feed */
     uint8_t state;                  /* enum reader_state of reader.h */
@@ -98,7 +110,7 @@ bool feed_reader_is_kept(const struct feed_reader *reader);
 struct feed_waiter {
     void (*ready)(struct feed_waiter *waiter); /* called once, from feed_run; it waits no longer then */
     struct feed *feed;              /* NULL: it does not wait */
-    struct channel *channel;        /* NULL: only for the next turn */
+    struct channel *channel;        /* NULL: only for the next turn, or for what is away */
     struct list place;
 };
 
@@ -109,6 +121,9 @@ int feed_waiter_open(struct feed *feed, struct feed_waiter *waiter, void (*ready
 /* Is told in the next turn, whatever comes: for a reading that goes on. */
 void feed_waiter_again(struct feed *feed, struct feed_waiter *waiter, void (*ready)(struct feed_waiter *waiter));
 
+/* Is told when what a reading needs has come from disk: after FEED_SCAN_AWAY. */
+void feed_waiter_away(struct feed *feed, struct feed_waiter *waiter, void (*ready)(struct feed_waiter *waiter));
+
 /* Nothing happens where it does not wait; zero does not. */
 void feed_waiter_close(struct feed_waiter *waiter);
 
@@ -117,6 +132,7 @@ void feed_waiter_close(struct feed_waiter *waiter);
 struct feed_scan {
     struct slice patterns;
     struct cursor at;               /* read up to here */
+    uint64_t from_ms;               /* what the stream took before is passed over; 0 from the first message on */
     bool gap;                       /* set where messages behind it were gone */
 };
 
@@ -124,6 +140,7 @@ enum feed_scan_end {
     FEED_SCAN_DONE,    /* all that the stream had when it was called has been looked at */
     FEED_SCAN_PAUSED,  /* a slice of work is done: look for input, and call again */
     FEED_SCAN_STOPPED, /* take said stop */
+    FEED_SCAN_AWAY,    /* what comes next is being fetched: feed_waiter_away, and call again */
 };
 
 /* Reads on from scan->at and calls take for every message of the patterns, until take says stop (false): then that

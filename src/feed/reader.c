@@ -32,6 +32,20 @@ static void rest(struct feed_reader *reader)
 {
     list_remove(&reader->place);
     reader->state = READER_BLOCKED;
+    list_append(&reader->feed->blocked, &reader->place);
+}
+
+static void wait_for_arrival(struct feed_reader *reader)
+{
+    list_remove(&reader->place);
+    reader->state = READER_AWAY;
+    list_append(&reader->feed->away, &reader->place);
+}
+
+void readers_go_on(struct feed *feed)
+{
+    while (!list_is_empty(&feed->away))
+        catch_up_later(LIST_OWNER(feed->away.next, struct feed_reader, place));
 }
 
 void reader_leave_channel(struct feed_reader *reader)
@@ -97,12 +111,16 @@ static void tell_gap(struct feed_reader *reader, struct cursor from, uint64_t to
     reader->ops->gap(reader, from, end);
 }
 
-/* The channel holds all that comes next: the reader takes its place there. */
+/* The channel holds all that comes next: the reader takes its place there. One that still looks for a time reads on:
+ * what the channel holds may be older. */
 static bool arrive(struct feed_reader *reader)
 {
     struct channel *channel = reader->channel;
-    if (reader->sequence > reader->feed->tail_sequence || reader->sequence < channel_start_sequence(channel))
+    uint64_t tail = reader->feed->tail_sequence;
+    if (reader->sequence > tail || reader->sequence < channel_start_sequence(channel) ||
+        (reader->from_ms && reader->sequence < tail))
         return false;
+    reader->from_ms = 0;
     reader->offset = frames_offset_behind(&channel->frames, reader->sequence);
     stand(reader);
     return true;
@@ -124,6 +142,14 @@ bool run_next_of(struct stream_run *run, struct slice patterns, uint64_t limit, 
     return false;
 }
 
+bool is_too_old(uint64_t *from_ms, const struct stream_message *message)
+{
+    if (message->time_ms < *from_ms)
+        return true;
+    *from_ms = 0;
+    return false;
+}
+
 /* Formats what the run has for the reader. Returns the sequence up to which all has been looked at. */
 static uint64_t format_run(struct feed_reader *reader, struct stream_run *run)
 {
@@ -134,6 +160,10 @@ static uint64_t format_run(struct feed_reader *reader, struct stream_run *run)
     uint64_t sequence = reader->sequence, before = sequence;
     while (frames_size(&feed->scratch) < CATCH_SIZE &&
            run_next_of(run, channel->text, feed->tail_sequence, &budget, &sequence, &message)) {
+        if (is_too_old(&reader->from_ms, &message)) {
+            before = sequence;
+            continue;
+        }
         struct slice frame = feed_frame(feed, channel->format, &message);
         if (!frame.size || !frames_append(&feed->scratch, frame, message.sequence))
             return before;
@@ -158,20 +188,22 @@ static void read_on(struct feed_reader *reader)
 {
     struct feed *feed = reader->feed;
     struct stream_run run;
-    bool found = stream_read(feed->stream, reader->sequence, feed->host.wall_ms(feed->host.arg), &run);
+    enum stream_found found = stream_read(feed->stream, reader->sequence, feed->host.wall_ms(feed->host.arg), &run);
     if (run.gap_first)
         tell_gap(reader, (struct cursor){ feed->epoch, reader->sequence }, run.gap_last);
-    if (!found) {
-        if (reader->sequence < feed->tail_sequence)
+    if (reader->state != READER_CLOSED) {
+        if (found == STREAM_FOUND)
+            send_scratch(reader, format_run(reader, &run));
+        else if (found == STREAM_AWAY)
+            wait_for_arrival(reader);
+        else if (reader->sequence < feed->tail_sequence)
             reader->sequence = feed->tail_sequence;
-        return;
     }
-    if (reader->state != READER_CLOSED)
-        send_scratch(reader, format_run(reader, &run));
     stream_release(&run);
 }
 
-/* Its cursor is of another life of the stream: whatever came after it there is gone, and all that is kept is new. */
+/* Its cursor is of another life of the stream, which nobody remembers: whatever came after it there is gone, and all
+ * that is kept is new. */
 static void start_over(struct feed_reader *reader)
 {
     const struct cursor from = { reader->epoch, reader->sequence };
@@ -204,6 +236,8 @@ int feed_reader_open(struct feed *feed, struct feed_reader *reader, const struct
     struct channel *channel = channel_enter(feed, patterns, true, format);
     if (!channel)
         return -ENOMEM;
+    if (after.epoch != feed->epoch)
+        stream_locate(feed->stream, &after);
     *reader = (struct feed_reader){
         .ops = ops,
         .feed = feed,

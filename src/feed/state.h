@@ -16,8 +16,14 @@ struct feed {
     /* The tail: reads the stream once for all channels. */
     struct router *index;          /* whose sinks are the patterns of the channels */
     struct stream_watch watch;
-    bool is_watching;              /* there are channels */
+    bool is_watching;              /* there are channels, or somebody waits for what is away */
     uint64_t tail_sequence;        /* read up to here */
+
+    /* Messages that are on disk and being fetched. */
+    uint64_t arrivals;             /* what had come by the last look: stream_arrivals */
+    bool tail_is_away;             /* it waits for what comes next */
+    struct list away;              /* readers that do */
+    struct list away_waiters;
 
     /* Channels by patterns and format. */
     struct channel **table;
@@ -26,6 +32,7 @@ struct feed {
     struct list busy;              /* channels with readers behind */
     struct list empty;             /* channels without members, the first has been so for the longest */
     struct list catching;          /* readers that read from the stream */
+    struct list blocked;           /* readers whose sockets are full */
     struct list ready;             /* waiters to be told */
 
     struct frames scratch;         /* of a reader that catches up */
@@ -34,6 +41,7 @@ struct feed {
     struct frames frame;           /* the message that was formatted last, for whoever wants it next */
     struct feed_format frame_format;
 
+    bool is_ended;                 /* the stream is gone */
     size_t reader_count, waiter_count;
     size_t frames_size;            /* of all channels */
 };
@@ -43,7 +51,7 @@ static inline bool format_is(struct feed_format a, struct feed_format b)
     return a.shape == b.shape && a.data == b.data && a.event_is_topic == b.event_is_topic;
 }
 
-/* From the first channel on the tail follows the stream. Comes before the channel is made. */
+/* From the first channel on, or where somebody waits, the tail follows the stream. Comes before the channel is made. */
 void tail_begin(struct feed *feed);
 
 #endif

@@ -1,5 +1,6 @@
 #include "config/config.h"
 #include "http/calls.h"
+#include "http/commit.h"
 #include "http/item.h"
 #include "http/publish.h"
 #include "http/routes.h"
@@ -65,9 +66,10 @@ static bool append_problem(struct buffer *results, const struct fault *fault)
 
 static bool append_result(struct buffer *results, struct slice topic, const struct receipt *receipt)
 {
+    unsigned status;
     char *out = buffer_reserve(results, publish_result_size_max(topic, receipt));
     if (out)
-        results->size += (size_t)(publish_write_result(out, topic, receipt) - out);
+        results->size += (size_t)(publish_write_result(out, topic, receipt, &status) - out);
     return out != NULL;
 }
 
@@ -82,8 +84,10 @@ static bool publish_item(struct exchange *exchange, struct slice text, struct bu
     struct fault fault = { PROBLEM_BAD_BODY, "An item is a JSON object in UTF-8." };
     if (!item_read(text, &item) || !item_read_message(calls, &item, text.size, &topic, &message, &fault))
         return append_problem(results, &fault);
-    publish_message(exchange, topic, &message, &receipt);
-    return append_result(results, topic, &receipt);
+    if (publish_check(exchange, topic, &message, &receipt))
+        publish_message(exchange, topic, &message, &receipt);
+    return append_result(results, topic, &receipt) &&
+           (!publish_awaits_commit(&receipt) || commit_note(&calls->commits, &receipt));
 }
 
 static bool append_text(struct buffer *results, const char *text)
@@ -160,15 +164,16 @@ static bool read_type(struct exchange *exchange, struct items *items)
 
 void publish_batch(struct exchange *exchange)
 {
-    struct buffer *results = &calls_of(exchange)->text;
+    struct calls *calls = calls_of(exchange);
+    struct buffer *results = &calls->text;
     struct items items = { .body = exchange->body };
     if (!read_type(exchange, &items) || (items.is_array && !check_array(exchange, items)) ||
         !check_size(exchange, items))
         return;
-    results->size = 0;
-    if (publish_items(exchange, items, results))
-        answer(exchange, 200, "application/json", slice_make(results->data, results->size), NULL);
-    else
+    results->size = calls->commits.count = 0;
+    if (!publish_items(exchange, items, results))
         calls_short_of_memory(exchange);
-    calls_let_go(calls_of(exchange));
+    else if (!commit_wait(exchange, &calls->commits, slice_make(results->data, results->size), true))
+        answer(exchange, 200, "application/json", slice_make(results->data, results->size), NULL);
+    calls_let_go(calls);
 }

@@ -16,13 +16,6 @@
 /* Numbers are never used twice: the next call in a place has a number that is larger by this. */
 enum { CALLS_MAX = 1 << 20 };
 
-struct call {
-    struct calls *calls;
-    struct exchange *exchange;  /* held; NULL: unused */
-    uint64_t number;
-    struct call *next_unused;
-};
-
 /* The table. */
 
 void inbox_init(struct inbox *inbox)
@@ -32,6 +25,7 @@ void inbox_init(struct inbox *inbox)
     char *at = format_bytes(inbox->prefix, "_INBOX.", 7);
     at = format_bytes(at, name, INBOX_NAME_SIZE);
     *at = '.';
+    list_init(&inbox->again);
 }
 
 void inbox_finish(struct inbox *inbox)
@@ -62,41 +56,46 @@ static struct call *call_create(struct calls *calls)
         return NULL;
     call->calls = calls;
     call->number = inbox->slot_count;
+    list_init(&call->again);
     inbox->slots[inbox->slot_count++] = call;
     return call;
 }
 
-static struct call *call_begin(struct calls *calls, struct exchange *exchange)
+/* One that is unused, or new. NULL: out of memory. */
+static struct call *call_take(struct calls *calls)
 {
     struct call *call = calls->inbox.unused;
-    if (call)
-        calls->inbox.unused = call->next_unused;
-    else if (!(call = call_create(calls)))
-        return NULL;
-    call->number += CALLS_MAX;
-    call->exchange = exchange;
-    calls->inbox.waiting_count++;
+    if (!call)
+        return call_create(calls);
+    calls->inbox.unused = call->next_unused;
     return call;
 }
 
-/* Whoever waits hears no more of it. Returns the exchange, which is to be answered or is gone. */
-static struct exchange *call_end(struct call *call)
+void call_leave_client(struct call *call)
+{
+    call->exchange = NULL;
+    call->calls->inbox.waiting_count--;
+}
+
+struct exchange *call_end(struct call *call)
 {
     struct inbox *inbox = &call->calls->inbox;
     struct exchange *exchange = call->exchange;
-    call->exchange = NULL;
+    if (exchange)
+        call_leave_client(call);
+    list_remove(&call->again);
+    call->ops = NULL;
     call->next_unused = inbox->unused;
     inbox->unused = call;
-    inbox->waiting_count--;
     return exchange;
 }
 
-/* NULL: nobody waits, or not any more. */
-static struct call *call_find(const struct inbox *inbox, uint64_t number)
+struct call *call_find(const struct calls *calls, uint64_t number)
 {
+    const struct inbox *inbox = &calls->inbox;
     uint64_t place = number % CALLS_MAX;
     struct call *call = place < inbox->slot_count ? inbox->slots[place] : NULL;
-    return call && call->exchange && call->number == number ? call : NULL;
+    return call && call->ops && call->number == number ? call : NULL;
 }
 
 /* Reply topics. */
@@ -108,8 +107,8 @@ static struct slice reply_topic(const struct call *call, char out[INBOX_PREFIX_S
     return slice_make(out, (size_t)(at - out));
 }
 
-/* The call that a reply is for. The topic has our prefix; what follows may be anything. */
-static struct call *call_of_topic(const struct inbox *inbox, struct slice topic)
+/* The call that a message is for. The topic has our prefix; what follows may be anything. */
+static struct call *call_of_topic(const struct calls *calls, struct slice topic)
 {
     uint64_t number = 0;
     for (size_t i = INBOX_PREFIX_SIZE; i < topic.size; i++) {
@@ -117,45 +116,27 @@ static struct call *call_of_topic(const struct inbox *inbox, struct slice topic)
             return NULL;
         number = number * 10 + (uint64_t)(topic.data[i] - '0');
     }
-    return call_find(inbox, number);
+    return call_find(calls, number);
 }
 
-/* Answers. */
-
-static void answer_no_responders(struct exchange *exchange)
-{
-    exchange->http->loop->counters.no_responders++;
-    answer_problem(exchange, PROBLEM_NO_RESPONDERS, NULL, "Nobody answers requests to this topic.");
-}
-
-static void answer_reply(struct calls *calls, struct exchange *exchange, const struct message *reply)
-{
-    struct slice head = slice_make(reply->body, reply->head_size);
-    struct slice payload = slice_make(reply->body + reply->head_size, reply->body_size - reply->head_size);
-    if (headers_status(head, NULL) == 503)
-        answer_no_responders(exchange);
-    else
-        answer_message(calls, exchange, slice_make(NULL, 0), head, payload);
-}
+/* The sink. */
 
 static struct calls *calls_of_inbox(struct sink *sink)
 {
     return (struct calls *)((char *)sink - offsetof(struct calls, inbox.sink));
 }
 
-/* One reply is taken, and none where nobody waits for it: who publishes it may be told so. */
+/* None is taken where nobody waits for it: who publishes it may be told so. */
 static unsigned inbox_deliver(struct sink *sink, const struct batch *batch)
 {
     struct calls *calls = calls_of_inbox(sink);
-    struct call *call = call_of_topic(&calls->inbox, batch->topic);
-    if (!call)
-        return 0;
-    calls->http->loop->counters.messages_out++;
-    answer_reply(calls, call_end(call), batch->messages);
-    return 1;
+    struct call *call = call_of_topic(calls, batch->topic);
+    unsigned taken = call ? call->ops->deliver(call, batch) : 0;
+    calls->http->loop->counters.messages_out += taken;
+    return taken;
 }
 
-static const struct sink_ops inbox_ops = { inbox_deliver, NULL };
+static const struct sink_ops inbox_ops = { .deliver = inbox_deliver };
 
 /* 0, -EDQUOT or -ENOMEM. */
 static int inbox_open(struct calls *calls)
@@ -179,44 +160,108 @@ void inbox_close(struct calls *calls)
     calls->inbox.open = false;
 }
 
+void inbox_turn(struct calls *calls)
+{
+    struct list now;
+    list_init(&now);
+    list_splice(&now, &calls->inbox.again);
+    while (!list_is_empty(&now)) {
+        struct call *call = LIST_OWNER(now.next, struct call, again);
+        list_remove(&call->again);
+        call->ops->again(call);
+    }
+}
+
+void call_again(struct call *call)
+{
+    list_remove(&call->again);
+    list_append(&call->calls->inbox.again, &call->again);
+    loop_again(call->calls->http->loop);
+}
+
 /* While it waits. */
 
 static void on_abandoned(void *arg)
 {
-    struct calls *calls = ((struct call *)arg)->calls;
-    call_end(arg);
+    struct call *call = arg;
+    struct calls *calls = call->calls;
+    if (call->ops->abandoned)
+        call->ops->abandoned(call);
+    else
+        call_end(call);
     calls_rest(calls);
 }
 
 static void on_deadline(void *arg, uint64_t now_ms)
 {
+    struct call *call = arg;
     (void)now_ms;
-    answer_problem(call_end(arg), PROBLEM_NO_REPLY, NULL, "No reply came in time.");
+    call->ops->deadline(call);
 }
 
 static const struct hold_ops call_hold_ops = { .abandoned = on_abandoned, .deadline = on_deadline };
 
-/* The exchange is held before the request goes out: a reply may be there before publish_message returns. */
-static void call_run(struct call *call, struct exchange *exchange, struct slice topic, struct message *message,
-                     uint64_t timeout_ms)
+struct call *call_begin(struct exchange *exchange, const struct call_ops *ops, void *arg)
 {
-    struct calls *calls = call->calls;
-    char reply[INBOX_PREFIX_SIZE + FORMAT_NUMBER_SIZE_MAX];
-    struct slice reply_slice = reply_topic(call, reply);
-    uint64_t number = call->number;
-    message->reply = reply_slice.data;
-    message->reply_size = (uint32_t)reply_slice.size;
+    struct calls *calls = calls_of(exchange);
+    struct call *call = inbox_open(calls) == 0 ? call_take(calls) : NULL;
+    if (!call) {
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "Too many requests wait for replies.");
+        return NULL;
+    }
+    call->number += CALLS_MAX;
+    call->exchange = exchange;
+    call->ops = ops;
+    call->arg = arg;
+    calls->inbox.waiting_count++;
     exchange_hold(exchange, &call_hold_ops, call);
-    exchange_set_deadline(exchange, loop_now_ms(calls->http->loop) + timeout_ms);
-    bool taken = publish_message(exchange, topic, message, NULL);
-    if (!taken && (call = call_find(&calls->inbox, number)))
-        answer_no_responders(call_end(call));
+    return call;
 }
 
+bool call_publish(struct call *call, struct slice topic, struct message *message)
+{
+    char reply[INBOX_PREFIX_SIZE + FORMAT_NUMBER_SIZE_MAX];
+    struct slice reply_slice = reply_topic(call, reply);
+    message->reply = reply_slice.data;
+    message->reply_size = (uint32_t)reply_slice.size;
+    return publish_message(call->exchange, topic, message, NULL);
+}
+
+/* Requests: the first reply answers. */
+
+static void answer_no_responders(struct exchange *exchange)
+{
+    exchange->http->loop->counters.no_responders++;
+    answer_problem(exchange, PROBLEM_NO_RESPONDERS, NULL, "Nobody answers requests to this topic.");
+}
+
+static unsigned request_deliver(struct call *call, const struct batch *batch)
+{
+    struct calls *calls = call->calls;
+    struct exchange *exchange = call_end(call);
+    const struct message *reply = batch->messages;
+    struct slice head = slice_make(reply->body, reply->head_size);
+    struct slice payload = slice_make(reply->body + reply->head_size, reply->body_size - reply->head_size);
+    if (headers_status(head, NULL) == 503)
+        answer_no_responders(exchange);
+    else
+        answer_message(calls, exchange, slice_make(NULL, 0), head, payload);
+    return 1;
+}
+
+static void request_deadline(struct call *call)
+{
+    answer_problem(call_end(call), PROBLEM_NO_REPLY, NULL, "No reply came in time.");
+}
+
+static const struct call_ops request_ops = { .deliver = request_deliver, .deadline = request_deadline };
+
+/* The exchange is held before the request goes out: a reply may be there before call_publish returns. */
 void request_topic(struct exchange *exchange)
 {
     struct calls *calls = calls_of(exchange);
     const struct config_http *config = &exchange->http->config->http;
+    struct slice topic = exchange->parameter;
     uint64_t timeout_ms;
     struct message message;
     if (!calls_read_topic(exchange) ||
@@ -224,10 +269,11 @@ void request_topic(struct exchange *exchange)
                              &timeout_ms) ||
         !calls_read_message(exchange, &message))
         return;
-    struct call *call = inbox_open(calls) == 0 ? call_begin(calls, exchange) : NULL;
-    if (!call) {
-        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "Too many requests wait for replies.");
+    struct call *call = call_begin(exchange, &request_ops, NULL);
+    if (!call)
         return;
-    }
-    call_run(call, exchange, exchange->parameter, &message, timeout_ms);
+    uint64_t number = call->number;
+    exchange_set_deadline(exchange, loop_now_ms(calls->http->loop) + timeout_ms);
+    if (!call_publish(call, topic, &message) && (call = call_find(calls, number)))
+        answer_no_responders(call_end(call));
 }

@@ -7,6 +7,7 @@
 #include "http/call.h"
 #include "http/headers.h"
 #include "http/names.h"
+#include "http/pull.h"
 #include "http/responder.h"
 #include "http/state.h"
 #include "util/units.h"
@@ -27,6 +28,7 @@ struct calls *calls_create(struct http *http)
     calls->queues = http->identity->queues;
     calls->desk = (struct queue_desk){ .wake = wake_loop, .arg = http->loop };
     inbox_init(&calls->inbox);
+    list_init(&calls->orphans);
     return calls;
 }
 
@@ -38,10 +40,12 @@ void calls_destroy(struct calls *calls)
     calls_rest(calls);
     inbox_finish(&calls->inbox);
     buffer_finish(&calls->refused);
+    buffer_finish(&calls->unused);
     buffer_finish(&calls->message);
     buffer_finish(&calls->lines);
     buffer_finish(&calls->text);
     buffer_finish(&calls->name);
+    commit_list_finish(&calls->commits);
     free(calls);
 }
 
@@ -56,6 +60,9 @@ void calls_turn(struct calls *calls)
         responder_refuse(calls);
     if (calls->taker_count > 0)
         responder_serve(calls);
+    inbox_turn(calls);
+    if (calls->unused.size > 0)
+        pull_give_back(calls);
     if (calls->leaving)
         calls_rest(calls);
 }
@@ -101,6 +108,7 @@ void calls_rest(struct calls *calls)
         return;
     calls->leaving = false;
     responder_end_leases(calls);
+    pull_end_orphans(calls);
     inbox_close(calls);
     if (calls->session_open)
         session_close(&calls->session);

@@ -12,9 +12,11 @@
 
 #include "broker/session.h"
 #include "http/buffer.h"
+#include "http/commit.h"
 #include "http/exchange.h"
 #include "http/http.h"
 #include "stream/queue.h"
+#include "util/list.h"
 
 struct call;
 struct lease;
@@ -22,15 +24,16 @@ struct lease;
 /* "_INBOX." and as many letters, and "." behind them: the topics of our replies begin so, and end in a number. */
 enum { INBOX_NAME_SIZE = 22, INBOX_PREFIX_SIZE = 7 + INBOX_NAME_SIZE + 1 };
 
-/* Where replies come in: one sink under "_INBOX.NAME.*" for all who ask on this worker. */
+/* Where replies come in: one sink under "_INBOX.NAME.*" for all who ask on this worker; see call.h. */
 struct inbox {
     struct sink sink;
     bool open;
     char prefix[INBOX_PREFIX_SIZE];
     struct call **slots;            /* a call's number, modulo CALLS_MAX, is its place; NULL: never used */
     uint32_t slot_count, slot_room;
-    uint32_t waiting_count;
+    uint32_t waiting_count;         /* calls with an exchange */
     struct call *unused;            /* linked by next_unused */
+    struct list again;              /* calls that go on in the next turn */
 };
 
 struct calls {
@@ -45,10 +48,13 @@ struct calls {
     unsigned lease_count;
     unsigned taker_count;           /* GETs that wait for a request */
     struct buffer refused;          /* reply topics of requests for which there was no room, a size before each */
+    struct list orphans;            /* pulls whose clients are gone, and for which messages may still come */
+    struct buffer unused;           /* topics by which messages are given back, a size before each */
     struct buffer message;          /* that is being published: headers, payload, CR LF */
     struct buffer lines;            /* header lines of an answer */
     struct buffer text;             /* a body of an answer */
     struct buffer name;             /* a topic of a batch */
+    struct commit_list commits;     /* what a call has published and is to wait for */
 };
 
 /* Borrows the room. NULL: out of memory. */

@@ -138,7 +138,7 @@ static bool admit(struct http_client *client, const struct http_request *request
 static void forget_request(struct exchange *exchange)
 {
     exchange->request = NULL;
-    exchange->body = exchange->parameter = slice_make(NULL, 0);
+    exchange->body = exchange->parameter = exchange->second = slice_make(NULL, 0);
 }
 
 static void wait_for_room(struct http_client *client)
@@ -291,7 +291,8 @@ static bool must_wait(struct http_client *client)
     bool full = conn_pending(conn) > OUTPUT_SIZE_MAX;
     if (conn->paused)
         return true;
-    if (client->exchange.state == EXCHANGE_HELD || state_of(client)->quiescing || full) {
+    bool held = client->exchange.state == EXCHANGE_HELD || client->exchange.state == EXCHANGE_STREAM;
+    if (held || state_of(client)->quiescing || full) {
         conn->awaits_room = full;
         conn_pause(conn, CONN_PAUSE_OWNER);
         return true;
@@ -306,7 +307,7 @@ static size_t client_input(struct conn *conn, const char *data, size_t size)
 {
     struct http_client *client = client_of_conn(conn);
     size_t at = 0, taken = 1;
-    if (client->exchange.state == EXCHANGE_STREAM)
+    if (client->exchange.state == EXCHANGE_STREAM && !client->exchange.keep_alive)
         return size;
     while (taken && at < size && conn_is_open(conn) && !must_wait(client)) {
         if (client->gather)

@@ -115,11 +115,16 @@ void document_finish(struct document *document)
 
 void document_answer(struct document *document, struct exchange *exchange)
 {
+    document_answer_as(document, exchange, 200);
+}
+
+void document_answer_as(struct document *document, struct exchange *exchange, unsigned status)
+{
     const struct buffer *buffer = &document->buffer;
     struct slice body = slice_make(buffer->data, buffer->size);
     if (document->failed)
         answer_problem(exchange, PROBLEM_INTERNAL, NULL, "The server is short of memory.");
     else
-        answer(exchange, 200, "application/json", body, "Cache-Control: no-store\r\n");
+        answer(exchange, status, "application/json", body, "Cache-Control: no-store\r\n");
     document_finish(document);
 }

@@ -40,4 +40,7 @@ void document_finish(struct document *document);
 /* Answers 200 with the text, or 500 where memory ran out, and finishes the document. */
 void document_answer(struct document *document, struct exchange *exchange);
 
+/* The same with another status that says that all is well. */
+void document_answer_as(struct document *document, struct exchange *exchange, unsigned status);
+
 #endif

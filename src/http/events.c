@@ -50,6 +50,8 @@ static uint32_t chance(uint64_t max)
     return random_below(&random, (uint32_t)max + 1);
 }
 
+static void events_close(struct events *events);
+
 /* The feed's side. */
 
 static size_t reader_send(struct feed_reader *reader, const char *data, size_t size)
@@ -87,7 +89,16 @@ static void reader_gap(struct feed_reader *reader, struct cursor from, struct cu
     tell_gap(events_of(reader), from, to);
 }
 
-static const struct feed_reader_ops reader_ops = { reader_send, reader_keep, reader_gap };
+/* The stream is gone: so is its reader, who comes back and finds what there is then. */
+static void reader_ended(struct feed_reader *reader)
+{
+    struct events *events = events_of(reader);
+    struct exchange *exchange = events->exchange;
+    events_close(events);
+    exchange_end(exchange);
+}
+
+static const struct feed_reader_ops reader_ops = { reader_send, reader_keep, reader_gap, reader_ended };
 
 /* Heartbeats. */
 
@@ -201,14 +212,14 @@ static void greet(struct events *events)
 /* Subscribes and begins to read. 0 or -errno. */
 static int open_sources(struct events *events, const struct reading *reading)
 {
-    struct http *http = events->exchange->http;
     int error = 0;
     if (reading->live.size)
         error = live_open(events->exchange, reading->live, reading->format, &events->live);
     if (!error && reading->kept.size) {
-        error = feed_reader_open(http->feed, &events->reader, &reader_ops, reading->kept, reading->format,
+        error = feed_reader_open(reading->feed, &events->reader, &reader_ops, reading->kept, reading->format,
                                  reading->after);
         events->has_reader = !error;
+        events->reader.from_ms = reading->from_ms;
     }
     return error;
 }

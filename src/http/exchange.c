@@ -15,7 +15,7 @@ enum {
     PARTS_MAX = 16,             /* of one that is sent so */
 };
 
-#define NO_LENGTH SIZE_MAX /* the end of the connection is the end of the body */
+#define NO_LENGTH EXCHANGE_ENDLESS
 
 /* clang-format off */
 static const struct status {
@@ -23,7 +23,8 @@ static const struct status {
     const char *line;
 } statuses[] = {
 #define STATUS(status, reason) { status, "HTTP/1.1 " #status " " reason "\r\n" }
-    STATUS(200, "OK"), STATUS(202, "Accepted"), STATUS(204, "No Content"), STATUS(304, "Not Modified"),
+    STATUS(200, "OK"), STATUS(201, "Created"), STATUS(202, "Accepted"), STATUS(204, "No Content"),
+    STATUS(304, "Not Modified"),
     STATUS(400, "Bad Request"), STATUS(401, "Unauthorized"), STATUS(403, "Forbidden"), STATUS(404, "Not Found"),
     STATUS(405, "Method Not Allowed"), STATUS(406, "Not Acceptable"), STATUS(408, "Request Timeout"),
     STATUS(409, "Conflict"), STATUS(410, "Gone"), STATUS(413, "Content Too Large"), STATUS(414, "URI Too Long"),
@@ -31,24 +32,27 @@ static const struct status {
     STATUS(422, "Unprocessable Content"), STATUS(429, "Too Many Requests"),
     STATUS(431, "Request Header Fields Too Large"), STATUS(501, "Not Implemented"),
     STATUS(503, "Service Unavailable"), STATUS(504, "Gateway Timeout"), STATUS(505, "HTTP Version Not Supported"),
-    STATUS(500, "Internal Server Error"), /* last: what is not in the table */
+    STATUS(507, "Insufficient Storage"),
+    STATUS(500, "Internal Server Error"),
 #undef STATUS
 };
 /* clang-format on */
-
-static const char *status_line(unsigned status)
-{
-    const struct status *at = statuses, *last = statuses + sizeof statuses / sizeof *statuses - 1;
-    while (at < last && at->status != status)
-        at++;
-    return at->line;
-}
 
 /* Heads. */
 
 static char *put(char *out, const char *text)
 {
     return format_slice(out, slice_of(text));
+}
+
+/* One that somebody else has answered need not be in the table: what it means, its number says. */
+static char *put_status(char *out, unsigned status)
+{
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (statuses[i].status == status)
+            return put(out, statuses[i].line);
+    out = format_number(put(out, "HTTP/1.1 "), status);
+    return put(out, " \r\n");
 }
 
 static const char *date_line(struct http *http)
@@ -88,7 +92,7 @@ static const char *connection_line(const struct exchange *exchange)
 static char *put_head(struct exchange *exchange, char *out, unsigned status, const char *type, size_t body_size,
                       const char *headers)
 {
-    out = put(out, status_line(status));
+    out = put_status(out, status);
     out = format_bytes(out, date_line(exchange->http), DATE_LINE_SIZE - 1);
     out = put(out, connection_line(exchange));
     if (type) {
@@ -113,7 +117,7 @@ static char *put_head(struct exchange *exchange, char *out, unsigned status, con
 static void finish(struct exchange *exchange)
 {
     struct http_client *client = client_of_exchange(exchange);
-    bool held = exchange->state == EXCHANGE_HELD;
+    bool held = exchange->state == EXCHANGE_HELD || exchange->state == EXCHANGE_STREAM;
     exchange->state = EXCHANGE_DONE;
     client->continued = false;
     client_enter(client, PHASE_IDLE, loop_now_ms(client->conn.loop) + exchange->http->state->idle_timeout_ms);
@@ -231,7 +235,7 @@ void answer_problem(struct exchange *exchange, enum problem_kind kind, const cha
 static void hold(struct exchange *exchange, enum exchange_state state, const struct hold_ops *ops, void *arg)
 {
     exchange->request = NULL;
-    exchange->body = exchange->parameter = slice_make(NULL, 0);
+    exchange->body = exchange->parameter = exchange->second = slice_make(NULL, 0);
     exchange->ops = ops;
     exchange->arg = arg;
     exchange->state = (uint8_t)state;
@@ -251,6 +255,26 @@ bool exchange_stream(struct exchange *exchange, const char *type, const char *he
     exchange->keep_alive &= exchange->is_head && !exchange->http->state->lame_duck;
     write_answer(exchange, 200, type, NULL, 0, NO_LENGTH, headers);
     if (exchange->is_head || !conn_is_open(exchange_conn(exchange))) {
+        finish(exchange);
+        return false;
+    }
+    hold(exchange, EXCHANGE_STREAM, ops, arg);
+    return true;
+}
+
+static bool has_no_body(const struct exchange *exchange, unsigned status)
+{
+    return exchange->is_head || status == 204 || status == 304;
+}
+
+bool exchange_relay(struct exchange *exchange, unsigned status, const char *type, size_t body_size,
+                    const char *headers, const struct hold_ops *ops, void *arg)
+{
+    assert(exchange->state == EXCHANGE_HELD);
+    bool is_empty = has_no_body(exchange, status);
+    exchange->keep_alive &= (is_empty || body_size != EXCHANGE_ENDLESS) && !exchange->http->state->lame_duck;
+    write_answer(exchange, status, type, NULL, 0, status == 204 ? NO_LENGTH : body_size, headers);
+    if (is_empty || body_size == 0 || !conn_is_open(exchange_conn(exchange))) {
         finish(exchange);
         return false;
     }

@@ -3,7 +3,8 @@
  *
  *   handler --answer_*--> done                      the usual way, before it returns
  *      `----exchange_hold--> answer_*--> done       a poll that waits, a request for its reply
- *      `----exchange_stream--> exchange_send... exchange_end
+ *      |----exchange_stream--> exchange_send... exchange_end
+ *      `----exchange_hold--> exchange_relay--> exchange_send... exchange_end
  *
  * An exchange lies in its connection's client, at the same place from the handler until it is done, and is used again
  * for the next request. What it says of the request (request, body, parameter) lies in the connection's input and in
@@ -54,6 +55,7 @@ struct exchange {
     const struct http_request *request; /* NULL once the handler has returned or holds the exchange */
     struct slice body;       /* decoded; empty: none. CONN_SLACK bytes behind it may be overwritten for a while. */
     struct slice parameter;  /* what the path has in place of the route's wildcard, percent-decoded */
+    struct slice second;     /* and of its second one */
 
     /* The rest is exchange.c's and client.c's. */
     const struct hold_ops *ops;
@@ -88,7 +90,7 @@ void answer_empty(struct exchange *exchange, unsigned status, const char *header
 void answer_problem(struct exchange *exchange, enum problem_kind kind, const char *headers, const char *detail, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* The exchange is answered later, by any of answer_*, which ends the hold. exchange->request, body and parameter are
+/* The exchange is answered later, by any of answer_*, which ends the hold. exchange->request, body and parameters are
  * empty from then on. Requests pipelined behind it wait, and go on later in the turn of the answer. */
 void exchange_hold(struct exchange *exchange, const struct hold_ops *ops, void *arg);
 
@@ -96,6 +98,15 @@ void exchange_hold(struct exchange *exchange, const struct hold_ops *ops, void *
  * exchange is held until exchange_end. False where there is nothing more to send, as for HEAD: ops is not called. */
 bool exchange_stream(struct exchange *exchange, const char *type, const char *headers, const struct hold_ops *ops,
                      void *arg);
+
+/* The end of the connection is the end of the body. */
+#define EXCHANGE_ENDLESS SIZE_MAX
+
+/* Makes a stream of one that is held: an answer of somebody else's, passed on as it comes, of body_size bytes in all or
+ * EXCHANGE_ENDLESS. type may be NULL. Where the size is known and all is sent, the next request may come; where less
+ * is sent, whoever holds it drops the connection. False as exchange_stream: nothing more is to be sent. */
+bool exchange_relay(struct exchange *exchange, unsigned status, const char *type, size_t body_size,
+                    const char *headers, const struct hold_ops *ops, void *arg);
 
 /* Sends bytes of a stream, as many as the socket takes at once; the rest is the caller's, who hears of `writable`. 0
  * while bytes kept earlier wait, and where the worker holds its output back. */

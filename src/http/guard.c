@@ -10,6 +10,8 @@ enum {
     SECRET_SIZE_MAX = 2048, /* of NAME:PASSWORD */
     METHODS_SIZE = 80,      /* "Allow: " and every method */
     ASKED_SIZE_MAX = 512,   /* names of our own headers that a page asks for */
+    METHODS_ALL = 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_POST | 1u << HTTP_PUT | 1u << HTTP_PATCH |
+                  1u << HTTP_DELETE,
 };
 
 /* "NAME: GET, HEAD\r\n" */
@@ -60,7 +62,7 @@ static void answer_astray(struct exchange *exchange, unsigned allowed)
     char line[METHODS_SIZE];
     struct slice method;
     if (slice_is(request->path, "*"))
-        allowed = 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_POST | 1u << HTTP_PUT;
+        allowed = METHODS_ALL;
     *put_methods(line, "Allow", allowed | 1u << HTTP_OPTIONS) = '\0';
     if (!allowed)
         answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "This server has no such path.");
@@ -73,24 +75,51 @@ static void answer_astray(struct exchange *exchange, unsigned allowed)
         answer_empty(exchange, 204, line);
 }
 
-static bool find_route(struct exchange *exchange)
+/* Decodes a parameter of the path behind those that stand in the room already, of which *used bytes are used. */
+static bool decode_parameter(struct exchange *exchange, struct slice encoded, size_t *used, struct slice *ret_parameter)
 {
     struct http_state *state = exchange->http->state;
-    const struct http_request *request = exchange->request;
-    struct slice parameter;
-    unsigned allowed;
-    exchange->route = route_find(request->method, request->path, &parameter, &allowed);
-    if (!exchange->route) {
-        answer_astray(exchange, allowed);
-        return false;
-    }
-    long size = http_decode(parameter, false, state->parameter, sizeof state->parameter);
+    char *out = state->parameters + *used;
+    long size = http_decode(encoded, false, out, sizeof state->parameters - *used);
     if (size < 0) {
         answer_problem(exchange, PROBLEM_BAD_REQUEST, NULL, "The path is badly encoded.");
         return false;
     }
-    exchange->parameter = slice_make(state->parameter, (size_t)size);
+    *ret_parameter = slice_make(out, (size_t)size);
+    *used += (size_t)size;
     return true;
+}
+
+/* What goes on beyond the rows of the table takes any method, and has no parameters. */
+static const struct route *look_beyond(struct exchange *exchange, struct slice ret_parameters[ROUTE_PARAMETERS_MAX],
+                                       unsigned *allowed)
+{
+    const struct http *http = exchange->http;
+    if (!http->routes->beyond)
+        return NULL;
+    for (unsigned i = 0; i < ROUTE_PARAMETERS_MAX; i++)
+        ret_parameters[i] = slice_make(exchange->request->path.data, 0);
+    if (exchange->request->method != HTTP_OPTIONS)
+        return http->routes->beyond(http, exchange->request);
+    *allowed = METHODS_ALL;
+    return NULL;
+}
+
+static bool find_route(struct exchange *exchange)
+{
+    const struct http_request *request = exchange->request;
+    struct slice parameters[ROUTE_PARAMETERS_MAX];
+    unsigned allowed;
+    size_t used = 0;
+    exchange->route = route_find(exchange->http->routes, request->method, request->path, parameters, &allowed);
+    if (!exchange->route)
+        exchange->route = look_beyond(exchange, parameters, &allowed);
+    if (!exchange->route) {
+        answer_astray(exchange, allowed);
+        return false;
+    }
+    return decode_parameter(exchange, parameters[0], &used, &exchange->parameter) &&
+           decode_parameter(exchange, parameters[1], &used, &exchange->second);
 }
 
 /* Who asks. */

@@ -1,18 +1,37 @@
 #include "http/headers.h"
 
+#include "wire/format.h"
 #include "wire/headers.h"
 
 static const char prefix[] = "Posthorn-Header-";
 enum { PREFIX_SIZE = sizeof prefix - 1 };
+
+/* On what condition a stream is to keep the message. None is longer in the message than in the request. */
+static const char condition_prefix[] = "Posthorn-Expected-", kept_condition_prefix[] = "Nats-Expected-";
+static const struct condition {
+    const char *name, *kept_name; /* behind the prefixes */
+    bool is_number;
+} conditions[] = {
+    { "Stream", "Stream", false },
+    { "Last-Sequence", "Last-Sequence", true },
+    { "Last-Topic-Sequence", "Last-Subject-Sequence", true },
+    { "Last-Id", "Last-Msg-Id", false },
+};
+enum { CONDITION_COUNT = sizeof conditions / sizeof conditions[0] };
 
 static bool is_name(struct slice name, const char *wanted)
 {
     return name.size == strlen(wanted) && strncasecmp(name.data, wanted, name.size) == 0;
 }
 
-static bool has_prefix(struct slice name)
+/* What follows the prefix in *name, whatever their case; false: it begins otherwise. */
+static bool cut_prefix(struct slice *name, const char *start)
 {
-    return name.size >= PREFIX_SIZE && strncasecmp(name.data, prefix, PREFIX_SIZE) == 0;
+    size_t size = strlen(start);
+    if (name->size < size || strncasecmp(name->data, start, size) != 0)
+        return false;
+    *name = slice_make(name->data + size, name->size - size);
+    return true;
 }
 
 bool headers_id_valid(struct slice id)
@@ -21,6 +40,16 @@ bool headers_id_valid(struct slice id)
         if (id.data[i] < ' ' || id.data[i] >= 0x7f)
             return false;
     return id.size > 0 && id.size <= HEADERS_ID_SIZE_MAX;
+}
+
+bool headers_have_condition(struct slice block)
+{
+    size_t cursor = 0;
+    struct slice name, value;
+    while (headers_next(block, &cursor, &name, &value))
+        if (cut_prefix(&name, kept_condition_prefix))
+            return true;
+    return false;
 }
 
 /* From a request. */
@@ -63,14 +92,48 @@ static void gather_key(struct gathering *gathering, struct slice value)
     gathering->key = value;
 }
 
+static bool is_whole_number(struct slice value)
+{
+    for (size_t i = 0; i < value.size; i++)
+        if (value.data[i] < '0' || value.data[i] > '9')
+            return false;
+    return value.size > 0 && value.size <= 19;
+}
+
+/* One that is not known is not passed over: the message would be kept whatever its sender expects. */
+static void gather_condition(struct gathering *gathering, struct slice name, struct slice value)
+{
+    const struct condition *condition = conditions;
+    char kept_name[64];
+    while (condition < conditions + CONDITION_COUNT && !is_name(name, condition->name))
+        condition++;
+    if (condition == conditions + CONDITION_COUNT) {
+        gathering->fault = "a Posthorn-Expected-... is none of Stream, Last-Sequence, Last-Topic-Sequence, Last-Id";
+        return;
+    }
+    if (!value.size || (condition->is_number && !is_whole_number(value))) {
+        gathering->fault = "a Posthorn-Expected-... is empty, or no whole number where it is to be one";
+        return;
+    }
+    char *end = format_slice(kept_name, slice_of(kept_condition_prefix));
+    end = format_slice(end, slice_of(condition->kept_name));
+    gather_add(gathering, slice_make(kept_name, (size_t)(end - kept_name)), value);
+}
+
+static void gather_ours(struct gathering *gathering, struct slice name, struct slice value)
+{
+    if (cut_prefix(&name, prefix))
+        gather_own(gathering, name, value);
+    else if (cut_prefix(&name, condition_prefix))
+        gather_condition(gathering, name, value);
+}
+
 /* Requests bring many headers that are not ours: the first letter tells most of them. */
 static void gather(struct gathering *gathering, const struct http_header *header)
 {
     switch (header->name.data[0] | 0x20) {
     case 'p':
-        if (has_prefix(header->name))
-            gather_own(gathering, slice_make(header->name.data + PREFIX_SIZE, header->name.size - PREFIX_SIZE),
-                       header->value);
+        gather_ours(gathering, header->name, header->value);
         break;
     case 'c':
         if (is_name(header->name, "Content-Type"))

@@ -4,6 +4,7 @@
  *     Content-Type: v             <->   Content-Type: v
  *     Posthorn-Header-NAME: v     <->   NAME: v
  *     Idempotency-Key: k           ->   Nats-Msg-Id: k
+ *     Posthorn-Expected-...: v     ->   Nats-Expected-...: v, without which the message is not to be kept
  *
  * Pure; any thread.
  */
@@ -18,6 +19,9 @@ enum { HEADERS_ID_SIZE_MAX = 256 };
 
 /* True for 1 to HEADERS_ID_SIZE_MAX printable ASCII characters. */
 bool headers_id_valid(struct slice id);
+
+/* True where a block says on what condition the message is to be kept. */
+bool headers_have_condition(struct slice block);
 
 /* Bytes that headers_from_request writes at most. */
 size_t headers_size_max(const struct http_request *request);

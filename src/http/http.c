@@ -4,10 +4,11 @@
 
 #include "broker/broker.h"
 #include "config/config.h"
-#include "feed/feed.h"
 #include "http/calls.h"
 #include "http/client.h"
+#include "http/feeds.h"
 #include "http/reading.h"
+#include "http/routes.h"
 #include "util/log.h"
 
 static size_t larger(uint64_t a, uint64_t b)
@@ -50,9 +51,12 @@ struct http *http_create(struct loop *loop, struct broker *broker, struct feed *
         return NULL;
     }
     *http = (struct http){ .loop = loop, .broker = broker, .feed = feed, .identity = identity, .state = state };
+    http_set_routes(http, &broker_routes, NULL);
     state->pace = pace_create();
     state->calls = calls_create(http);
-    if (!state->pace || !state->calls || take_options(http, config) != 0) {
+    state->feeds = feeds_create(loop, broker, feed, identity->registry);
+    broker->feeds = state->feeds;
+    if (!state->pace || !state->calls || !state->feeds || take_options(http, config) != 0) {
         http_destroy(http);
         return NULL;
     }
@@ -66,6 +70,8 @@ void http_destroy(struct http *http)
     pace_destroy(http->state->pace);
     origins_finish(&http->state->origins);
     calls_destroy(http->state->calls);
+    http->broker->feeds = NULL;
+    feeds_destroy(http->state->feeds);
     free(http->state);
     free(http);
 }
@@ -74,6 +80,12 @@ void http_reconfigure(struct http *http, const struct config *config)
 {
     if (take_options(http, config) != 0)
         log_error("origins_kept", "error=\"out of memory\" action=\"pages may ask as before\"");
+}
+
+void http_set_routes(struct http *http, const struct route_table *routes, void *guest)
+{
+    http->routes = routes;
+    http->guest = guest;
 }
 
 void http_on_closed(struct http *http, void (*closed)(void *arg, const struct address *peer), void *arg)
@@ -86,5 +98,5 @@ bool http_turn(struct http *http)
 {
     bool more = clients_resume(http);
     calls_turn(http->state->calls); /* behind those who may have asked */
-    return (http->feed && feed_run(http->feed)) || more;
+    return feeds_run(http->state->feeds) || more;
 }

@@ -6,8 +6,8 @@
  *   exchange   one request and its answer                    problem    the kinds of errors
  *   guard      who may go where                              origin     which pages may ask, under which names
  *
- *   the handlers: publish, batch; read with events, poll, live; call, responder; health, monitor with its documents;
- *   page and describe, whose files are embedded
+ *   the handlers: publish, batch; read with events, poll, live; call, responder; streams, consumers, webhooks; health,
+ *   monitor with its documents; page and describe, whose files are embedded
  *
  * doc/http-api.md is the interface. Belongs to the worker's thread.
  */
@@ -21,7 +21,11 @@ struct broker;
 struct config;
 struct config_http;
 struct feed;
+struct meta;
 struct queues;
+struct route_table;
+struct stream_engine;
+struct stream_registry;
 
 /* What pages and monitors are told of the server; constant, and outlives the room. */
 struct http_identity {
@@ -32,8 +36,12 @@ struct http_identity {
     unsigned http_port;
     uint64_t start_time_ms;          /* wall clock */
     unsigned worker_count;
-    unsigned char reply_key[32];     /* signs what responders are given to answer with; the same for all workers */
+    unsigned char reply_key[32];     /* signs what those get who take requests and messages, to answer with; the same
+                                        for all workers, and for as long as there are streams on disk */
     struct queues *queues;           /* requests for HTTP workers; shared by all workers */
+    struct stream_registry *registry; /* streams with settings, and what is behind them; NULL in tests */
+    struct stream_engine *engine;
+    struct meta *meta;               /* NULL: nothing outlives the daemon */
 };
 
 /* The room's state, one for each worker. Handlers may look at all of it. */
@@ -43,6 +51,8 @@ struct http {
     struct feed *feed;               /* readers of the stream `recent`; NULL: it is off */
     const struct http_identity *identity;
     const struct config *config;     /* of the last reload; borrowed */
+    const struct route_table *routes; /* those of the broker, where nobody has set others */
+    void *guest;                     /* whose routes they are; NULL: the broker's */
     struct http_state *state;        /* the rest: client.c and the handlers' own; see http/state.h */
 };
 
@@ -54,6 +64,9 @@ struct http *http_create(struct loop *loop, struct broker *broker, struct feed *
 void http_destroy(struct http *http);
 
 void http_reconfigure(struct http *http, const struct config *config);
+
+/* Answers by these routes, whose handlers find guest in the room. Both are borrowed. Before the first client comes. */
+void http_set_routes(struct http *http, const struct route_table *routes, void *guest);
 
 /* Takes an accepted connection; loopback: it came by an address of this machine's own. One that is refused is
  * answered 503 and closed. 0, or -errno and the descriptor is still the caller's. */

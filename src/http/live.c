@@ -44,7 +44,7 @@ static unsigned live_deliver(struct sink *sink, const struct batch *batch)
         const struct message *message = &batch->messages[i];
         const struct stream_message as_kept = {
             .time_ms = broker->hooks.wall_ms(broker->hooks.arg),
-            .topic = batch->topic,
+            .topic = message_topic(message, batch->topic),
             .head = slice_make(message->body, message->head_size),
             .payload = slice_make(message->body + message->head_size, message->body_size - message->head_size),
         };
@@ -54,7 +54,7 @@ static unsigned live_deliver(struct sink *sink, const struct batch *batch)
     return batch->count;
 }
 
-static const struct sink_ops live_ops = { live_deliver, NULL };
+static const struct sink_ops live_ops = { .deliver = live_deliver };
 
 int live_open(struct exchange *exchange, struct slice patterns, struct feed_format format, struct live **ret_live)
 {

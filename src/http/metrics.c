@@ -108,23 +108,88 @@ static void put_build(FILE *out)
     prometheus_put_sample(out, family.name, "version", PACKAGE_VERSION, 1);
 }
 
-static void put_recent(FILE *out, const struct http *http)
+/* What is told of a stream. */
+struct stream_reading {
+    struct stream_state state;
+    unsigned consumer_count;
+};
+
+static double messages(const struct stream_reading *reading)
 {
-    const struct stream_state state = monitor_recent(http);
-    const char *name = stream_name(feed_stream(http->feed));
-    const struct {
-        struct prometheus_family family;
-        uint64_t value;
-    } rows[] = {
-        { { "stream_messages", "Messages that a stream keeps", "gauge" }, state.message_count },
-        { { "stream_bytes", "Memory that they take", "gauge" }, state.byte_count },
-        { { "stream_first_sequence", "Sequence of the oldest message kept", "gauge" }, state.first_sequence },
-        { { "stream_last_sequence", "Sequence of the newest message", "gauge" }, state.last_sequence },
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        prometheus_put_family(out, &rows[i].family);
-        prometheus_put_sample(out, rows[i].family.name, "stream", name, (double)rows[i].value);
+    return (double)reading->state.message_count;
+}
+
+static double stream_bytes(const struct stream_reading *reading)
+{
+    return (double)reading->state.byte_count;
+}
+
+static double first_sequence(const struct stream_reading *reading)
+{
+    return (double)reading->state.first_sequence;
+}
+
+static double last_sequence(const struct stream_reading *reading)
+{
+    return (double)reading->state.last_sequence;
+}
+
+static double uncommitted(const struct stream_reading *reading)
+{
+    return (double)reading->state.uncommitted_count;
+}
+
+static double topics(const struct stream_reading *reading)
+{
+    return (double)reading->state.topic_count;
+}
+
+static double duplicates(const struct stream_reading *reading)
+{
+    return (double)reading->state.duplicate_count;
+}
+
+static double consumers(const struct stream_reading *reading)
+{
+    return reading->consumer_count;
+}
+
+static double is_well(const struct stream_reading *reading)
+{
+    return reading->state.health == STREAM_WELL;
+}
+
+static const struct {
+    struct prometheus_family family;
+    double (*read)(const struct stream_reading *reading);
+} stream_numbers[] = {
+    { { "stream_messages", "Messages that a stream keeps", "gauge" }, messages },
+    { { "stream_bytes", "Bytes that they take", "gauge" }, stream_bytes },
+    { { "stream_first_sequence", "Sequence of the oldest message kept", "gauge" }, first_sequence },
+    { { "stream_last_sequence", "Sequence of the newest message", "gauge" }, last_sequence },
+    { { "stream_uncommitted", "Messages that are not on disk yet", "gauge" }, uncommitted },
+    { { "stream_topics", "Different topics of them, where they are counted", "gauge" }, topics },
+    { { "stream_duplicates_total", "Messages not kept again, because their id had been seen", "counter" }, duplicates },
+    { { "stream_consumers", "Consumers of a stream", "gauge" }, consumers },
+    { { "stream_well", "1, or 0 where a stream takes no messages", "gauge" }, is_well },
+};
+
+/* A family at a time, as the format wants it. */
+static void put_streams(FILE *out, const struct http *http)
+{
+    size_t count;
+    struct stream **streams = monitor_list_streams(http, &count);
+    struct stream_reading *readings = calloc(count ? count : 1, sizeof *readings);
+    for (size_t i = 0; readings && i < count; i++)
+        readings[i] = (struct stream_reading){ monitor_state(http, streams[i]), stream_consumer_count(streams[i]) };
+    for (size_t n = 0; readings && count && n < sizeof stream_numbers / sizeof stream_numbers[0]; n++) {
+        prometheus_put_family(out, &stream_numbers[n].family);
+        for (size_t i = 0; i < count; i++)
+            prometheus_put_sample(out, stream_numbers[n].family.name, "stream", stream_name(streams[i]),
+                                  stream_numbers[n].read(&readings[i]));
     }
+    free(readings);
+    monitor_free_streams(streams, count);
 }
 
 static void metrics_report(struct inquiry *inquiry)
@@ -138,8 +203,11 @@ static void metrics_report(struct inquiry *inquiry)
     if (out) {
         put_build(out);
         put_numbers(out, http, tally);
-        if (http->feed)
-            put_recent(out, http);
+        put_streams(out, http);
+        monitor_put_store(out, http);
+        monitor_put_webhooks(out, http);
+        if (http->routes->put_metrics)
+            http->routes->put_metrics(http, out);
         prometheus_put_counters(out, &tally->counters);
     }
     if (out && fclose(out) == 0)

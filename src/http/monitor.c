@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "http/feeds.h"
+#include "stream/registry.h"
 #include "util/units.h"
 
 /* Inquiries. */
@@ -50,24 +52,12 @@ static void add_router(struct router_stats *sum, const struct router *router)
         sum->fanout_max = part.fanout_max;
 }
 
-static void add_feed(struct feed_stats *sum, const struct feed *feed)
-{
-    struct feed_stats part;
-    feed_get_stats(feed, &part);
-    sum->reader_count += part.reader_count;
-    sum->waiter_count += part.waiter_count;
-    sum->channel_count += part.channel_count;
-    sum->behind_count += part.behind_count;
-    sum->byte_count += part.byte_count;
-}
-
 static void tally_visit(struct survey *survey, struct broker *broker)
 {
     struct tally *tally = (struct tally *)survey;
     counters_add(&tally->counters, broker->counters);
     add_router(&tally->router, broker->router);
-    if (broker->feed)
-        add_feed(&tally->feed, broker->feed);
+    feeds_add_stats(broker->feeds, &tally->feed);
 }
 
 static void tally_destroy(struct inquiry *inquiry)
@@ -85,13 +75,37 @@ void tally_send(struct exchange *exchange, void (*report)(struct inquiry *inquir
 
 /* What the routes share. */
 
-struct stream_state monitor_recent(const struct http *http)
+struct stream **monitor_list_streams(const struct http *http, size_t *ret_count)
 {
-    struct stream *stream = feed_stream(http->feed);
+    struct stream_registry *registry = http->identity->registry;
+    size_t count = 0;
+    struct stream **listed = registry ? stream_registry_list(registry, &count) : NULL;
+    struct stream **streams = malloc((count + 1) * sizeof *streams);
+    *ret_count = 0;
+    if (streams && http->feed)
+        streams[(*ret_count)++] = stream_ref(feed_stream(http->feed));
+    for (size_t i = 0; i < count; i++)
+        if (streams)
+            streams[(*ret_count)++] = listed[i];
+        else
+            stream_destroy(listed[i]);
+    free(listed);
+    return streams;
+}
+
+void monitor_free_streams(struct stream **streams, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        stream_destroy(streams[i]);
+    free(streams);
+}
+
+struct stream_state monitor_state(const struct http *http, struct stream *stream)
+{
     struct stream_state state;
     struct stream_run run;
-    if (stream_read(stream, stream_last(stream), broker_wall_ms(http->broker), &run)) /* lets go of what is too old */
-        stream_release(&run);
+    stream_read(stream, stream_last(stream), broker_wall_ms(http->broker), &run); /* lets go of what is too old */
+    stream_release(&run);
     stream_get_state(stream, &state);
     return state;
 }

@@ -4,13 +4,15 @@
  *
  *   varz     the whole: identity, limits, sums            connz    connections, one by one
  *   subsz    what the routers hold                        topicz   the topics seen lately
- *   metrics  all numbers, for Prometheus
+ *   metrics  all numbers, for Prometheus                  jsz      streams and consumers
  *
  * Numbers are those of all workers. The question travels from one to the next (struct survey), each adding its part on
  * its own thread, while the exchange is held. Belongs to the worker that was asked.
  */
 #ifndef HTTP_MONITOR_H
 #define HTTP_MONITOR_H
+
+#include <stdio.h>
 
 #include "core/router.h"
 #include "feed/feed.h"
@@ -51,8 +53,18 @@ static inline uint64_t tally_subscriptions(const struct tally *tally)
     return tally->counters.subscriptions_opened - tally->counters.subscriptions_closed;
 }
 
-/* What the stream `recent` holds now; http->feed is there. */
-struct stream_state monitor_recent(const struct http *http);
+/* The streams that there are, `recent` first; an array of references, to be given to monitor_free_streams. */
+struct stream **monitor_list_streams(const struct http *http, size_t *ret_count);
+void monitor_free_streams(struct stream **streams, size_t count);
+
+/* What a stream holds now: what has grown too old is let go first. */
+struct stream_state monitor_state(const struct http *http, struct stream *stream);
+
+/* Puts what the files behind streams, and the database, have cost, for Prometheus; see metrics_store.c. */
+void monitor_put_store(FILE *out, const struct http *http);
+
+/* Puts what is counted of webhooks; see metrics_webhooks.c. */
+void monitor_put_webhooks(FILE *out, const struct http *http);
 
 /* Milliseconds since the server started. */
 uint64_t monitor_uptime_ms(const struct http *http);

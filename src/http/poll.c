@@ -20,6 +20,7 @@ enum {
 struct poll {
     struct feed_waiter waiter; /* first */
     struct exchange *exchange;
+    struct feed *feed;
     struct feed_scan scan;
     struct cursor not_after;   /* If-None-Match: the client has all up to here; epoch 0: not asked */
     bool is_new;               /* there is something behind not_after */
@@ -54,10 +55,9 @@ static bool take_message(void *arg, const struct stream_message *message)
 {
     static const struct feed_format format = { .shape = FEED_LIST };
     struct poll *poll = arg;
-    struct feed *feed = poll->exchange->http->feed;
     if (poll->count == poll->limit)
         return false;
-    struct slice frame = feed_frame(feed, format, message);
+    struct slice frame = feed_frame(poll->feed, format, message);
     if (!frame.size || (poll->count && poll->body_size + frame.size > poll->body_max) || !make_room(poll, frame.size))
         return false; /* it begins the next answer */
     memcpy(poll->body + poll->body_size, frame.data, frame.size);
@@ -208,10 +208,9 @@ static void hold(struct poll *poll)
 
 static void wait_for_more(struct poll *poll)
 {
-    struct feed *feed = poll->exchange->http->feed;
     hold(poll);
     exchange_set_deadline(poll->exchange, poll->due_ms);
-    if (feed_waiter_open(feed, &poll->waiter, poll_ready, poll->scan.patterns, poll->scan.at.sequence) != 0)
+    if (feed_waiter_open(poll->feed, &poll->waiter, poll_ready, poll->scan.patterns, poll->scan.at.sequence) != 0)
         poll_answer(poll);
 }
 
@@ -249,13 +248,26 @@ static bool check_pace(struct poll *poll)
     return false;
 }
 
+static void poll_end_with_stream(struct poll *poll)
+{
+    answer_problem(poll->exchange, PROBLEM_NO_STREAM, NULL, "The stream has been removed.");
+    poll_destroy(poll);
+}
+
 static void poll_go_on(struct poll *poll)
 {
-    struct feed *feed = poll->exchange->http->feed;
+    struct feed *feed = poll->feed;
+    if (feed_is_ended(feed)) {
+        poll_end_with_stream(poll);
+        return;
+    }
     enum feed_scan_end end = feed_scan(feed, &poll->scan, take_message, poll);
     if (end == FEED_SCAN_PAUSED) {
         hold(poll);
         feed_waiter_again(feed, &poll->waiter, poll_ready);
+    } else if (end == FEED_SCAN_AWAY) {
+        hold(poll);
+        feed_waiter_away(feed, &poll->waiter, poll_ready);
     } else if (may_wait(poll)) {
         wait_for_more(poll);
     } else if (poll->is_new || poll->count || poll->scan.gap || check_pace(poll)) {
@@ -286,9 +298,9 @@ static struct cursor cursor_of_tag(struct slice tag)
 }
 
 /* If-None-Match: the answers that the client has; "*" is whatever it asks behind. The latest of them counts. */
-static struct cursor read_tags(const struct exchange *exchange, struct cursor after)
+static struct cursor read_tags(const struct exchange *exchange, struct stream *stream, struct cursor after)
 {
-    uint64_t epoch = stream_epoch(feed_stream(exchange->http->feed));
+    uint64_t epoch = stream_epoch(stream);
     struct cursor latest = { 0, 0 };
     struct slice tags, tag;
     if (!http_header(exchange->request, "If-None-Match", &tags))
@@ -297,7 +309,8 @@ static struct cursor read_tags(const struct exchange *exchange, struct cursor af
         return after;
     while (http_next_item(&tags, &tag)) {
         struct cursor cursor = cursor_of_tag(tag);
-        if (cursor.epoch == epoch && cursor.sequence >= latest.sequence)
+        bool is_ours = cursor.epoch && (cursor.epoch == epoch || stream_locate(stream, &cursor));
+        if (is_ours && cursor.sequence >= latest.sequence)
             latest = cursor;
     }
     return latest;
@@ -319,8 +332,10 @@ void poll_begin(struct exchange *exchange, const struct reading *reading)
     }
     *poll = (struct poll){
         .exchange = exchange,
+        .feed = reading->feed,
         .scan.at = reading->after,
-        .not_after = read_tags(exchange, reading->after),
+        .scan.from_ms = reading->from_ms,
+        .not_after = read_tags(exchange, reading->stream, reading->after),
         .due_ms = loop_now_ms(exchange->http->loop) + reading->wait_ms,
         .limit = reading->limit,
         .body_max = body_max(exchange->http),

@@ -13,14 +13,29 @@ enum problem_kind {
     PROBLEM_BAD_TOPIC,          /* 400: no valid topic or pattern */
     PROBLEM_BAD_PARAMETER,      /* 400: a query parameter or header is not what it should be */
     PROBLEM_BAD_BODY,           /* 400: the body is not what it should be */
+    PROBLEM_BAD_SETTINGS,       /* 400: a stream, consumer or webhook cannot be so */
+    PROBLEM_OTHER_STREAM,       /* 400: the cursor is of a stream that is not the one read */
     PROBLEM_UNAUTHORIZED,       /* 401 */
     PROBLEM_FORBIDDEN,          /* 403: not for this user */
     PROBLEM_BAD_ORIGIN,         /* 403: not for pages of that origin */
     PROBLEM_NOT_FOUND,          /* 404 */
     PROBLEM_NOT_KEPT,           /* 404: nobody keeps these topics, so there is no history to poll */
+    PROBLEM_NO_STREAM,          /* 404 */
+    PROBLEM_NO_CONSUMER,        /* 404 */
+    PROBLEM_NO_MESSAGE,         /* 404: the stream has none of that number, or id */
+    PROBLEM_NO_WEBHOOK,         /* 404 */
     PROBLEM_BAD_METHOD,         /* 405 */
     PROBLEM_NOT_ACCEPTABLE,     /* 406 */
     PROBLEM_TIMEOUT,            /* 408: the request took too long to arrive */
+    PROBLEM_WRONG_SEQUENCE,     /* 409: the last one is not what the sender expects */
+    PROBLEM_WRONG_ID,           /* 409: the last message has not the id that the sender expects */
+    PROBLEM_WRONG_STREAM,       /* 409: the topic is kept by another stream than the sender expects, or by none */
+    PROBLEM_STREAM_EXISTS,      /* 409 */
+    PROBLEM_CONSUMER_EXISTS,    /* 409 */
+    PROBLEM_WEBHOOK_EXISTS,     /* 409 */
+    PROBLEM_CONFIGURED,         /* 409: what the configuration names is changed there */
+    PROBLEM_TOPICS_TAKEN,       /* 409: another stream keeps some of these topics */
+    PROBLEM_NOT_ALLOWED,        /* 409: by the settings of the stream */
     PROBLEM_GONE,               /* 410: this reply was not awaited any more */
     PROBLEM_TOO_LARGE,          /* 413 */
     PROBLEM_LONG_TARGET,        /* 414 */
@@ -32,10 +47,16 @@ enum problem_kind {
     PROBLEM_INTERNAL,           /* 500 */
     PROBLEM_UNKNOWN_METHOD,     /* 501 */
     PROBLEM_UNKNOWN_CODING,     /* 501: a transfer coding other than chunked */
+    PROBLEM_BAD_GATEWAY,        /* 502: of a sidecar, whose application has not answered so that it can be passed on */
     PROBLEM_NO_RESPONDERS,      /* 503 */
     PROBLEM_UNAVAILABLE,        /* 503: stopping, or out of room */
+    PROBLEM_STREAM_FAILED,      /* 503: the stream takes nothing more */
+    PROBLEM_BROKER_AWAY,        /* 503: this is a sidecar, which has no connection to the broker */
+    PROBLEM_CIRCUIT_OPEN,       /* 503: a sidecar leaves a service alone that has failed too often */
     PROBLEM_NO_REPLY,           /* 504: nobody answered in time */
     PROBLEM_VERSION,            /* 505 */
+    PROBLEM_STREAM_FULL,        /* 507: by its bounds */
+    PROBLEM_DISK_FULL,          /* 507 */
     PROBLEM_KIND_COUNT
 };
 
@@ -50,13 +71,16 @@ struct problem_info {
 /* In the order of enum problem_kind. */
 extern const struct problem_info problem_infos[PROBLEM_KIND_COUNT];
 
-/* Bytes that problem_write writes at most. */
+/* Bytes that problem_write writes at most, and a number more. */
 static inline size_t problem_size_max(struct slice detail)
 {
-    return 256 + json_string_size_max(detail);
+    return 320 + json_string_size_max(detail);
 }
 
 /* Writes {"type","title","status","detail"} and returns its end; an empty detail is left out. */
 char *problem_write(char *out, enum problem_kind kind, struct slice detail);
+
+/* Puts a member more, of this kind of problem, at the end of what problem_write has written, and returns its end. */
+char *problem_add_number(char *end, const char *name, uint64_t number);
 
 #endif

@@ -6,13 +6,15 @@
 #include "broker/keeper.h"
 #include "config/config.h"
 #include "core/topic.h"
+#include "http/feeds.h"
 #include "http/http.h"
 #include "http/names.h"
 #include "http/routes.h"
+#include "http/state.h"
 #include "util/moment.h"
 #include "util/units.h"
 
-enum { LIMIT_DEFAULT = 100, PARAMETER_SIZE = 128 };
+enum { LIMIT_DEFAULT = 100, PARAMETER_SIZE = 128, STREAM_NAME_SIZE = 256 };
 
 /* The forms in which topics are read: asked for by the path's end, or by what the client accepts. */
 static const struct form {
@@ -97,18 +99,14 @@ static void list_pattern(struct slice *list, char *room, struct slice pattern)
     *list = slice_make(room, list->size + pattern.size);
 }
 
-/* Sorts the patterns into those that the stream keeps and those that are only heard live. False: answered. */
-static bool sort_patterns(struct exchange *exchange, struct slice patterns, char *kept, char *live,
-                          struct reading *reading)
+/* False: answered. */
+static bool check_patterns(struct exchange *exchange, struct slice patterns)
 {
     const struct http *http = exchange->http;
     unsigned count = 0, count_max = http->config->http.patterns_max;
     size_t cursor = 0;
     struct slice pattern;
-    reading->kept = slice_make(kept, 0);
-    reading->live = slice_make(live, 0);
     while (patterns_next(patterns, &cursor, &pattern)) {
-        bool is_kept = http->feed && !topic_is_private(pattern);
         if (!name_is_pattern(pattern, &http->broker->limits.topic)) {
             answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "Pattern %u is malformed, too long or too deep.",
                            count + 1);
@@ -118,18 +116,90 @@ static bool sort_patterns(struct exchange *exchange, struct slice patterns, char
             answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "More than %u patterns (http.patterns_max).", count_max);
             return false;
         }
-        list_pattern(is_kept ? &reading->kept : &reading->live, is_kept ? kept : live, pattern);
     }
+    return true;
+}
+
+/* Sorts the patterns into those that the stream keeps and those that are only heard live. */
+static void sort_patterns(const struct http *http, struct slice patterns, char *room, struct reading *reading)
+{
+    size_t cursor = 0;
+    struct slice pattern;
+    bool is_recent = http->feed && reading->stream == feed_stream(http->feed);
+    char *live_room = room + patterns.size + 1;
+    reading->kept = slice_make(room, 0);
+    reading->live = slice_make(live_room, 0);
+    while (patterns_next(patterns, &cursor, &pattern)) {
+        bool is_kept = reading->stream && !(is_recent && topic_is_private(pattern));
+        list_pattern(is_kept ? &reading->kept : &reading->live, is_kept ? room : live_room, pattern);
+    }
+}
+
+/* The stream. */
+
+/* Can a topic that the pattern names be in the stream? */
+static bool can_hold(const struct http *http, struct stream *stream, struct slice pattern)
+{
+    struct stream_settings settings;
+    bool can = false;
+    if (http->feed && stream == feed_stream(http->feed))
+        return !topic_is_private(pattern);
+    if (stream_get_settings(stream, &settings) != 0)
+        return true; /* it will be found out */
+    for (unsigned i = 0; !can && i < settings.topic_count; i++)
+        can = pattern_overlaps(pattern, slice_of(settings.topics[i]));
+    settings_finish(&settings);
+    return can;
+}
+
+/* The stream that the client names. False: answered. */
+static bool read_stream_name(struct exchange *exchange, const char *name, struct slice patterns,
+                             struct reading *reading)
+{
+    size_t cursor = 0;
+    struct slice pattern;
+    reading->has_stream = true;
+    reading->stream = feeds_named_stream(exchange->http->state->feeds, slice_of(name));
+    if (!reading->stream) {
+        answer_problem(exchange, PROBLEM_NO_STREAM, NULL, "There is no stream of the name that the query gives.");
+        return false;
+    }
+    for (unsigned i = 1; patterns_next(patterns, &cursor, &pattern); i++)
+        if (!can_hold(exchange->http, reading->stream, pattern)) {
+            answer_problem(exchange, PROBLEM_BAD_TOPIC, NULL, "Pattern %u names no topic that the stream %s keeps.", i,
+                           stream_name(reading->stream));
+            return false;
+        }
+    return true;
+}
+
+/* The stream that is named, or that keeps all that the patterns name, or else `recent`. False: answered. */
+static bool read_stream(struct exchange *exchange, struct slice patterns, struct reading *reading)
+{
+    const struct http *http = exchange->http;
+    char name[STREAM_NAME_SIZE];
+    bool bad = false;
+    if (exchange_query(exchange, "stream", name, sizeof name, &bad) || bad)
+        return read_stream_name(exchange, bad ? "" : name, patterns, reading);
+    reading->stream = feeds_find_stream(http->state->feeds, patterns);
+    if (!reading->stream && http->feed)
+        reading->stream = stream_ref(feed_stream(http->feed));
     return true;
 }
 
 /* Where to begin. */
 
+static void begin_at_time(struct reading *reading, uint64_t time_ms)
+{
+    reading->after.sequence = stream_sequence_before(reading->stream, time_ms);
+    reading->from_ms = time_ms;
+}
+
 /* "all", "latest", a cursor, how long ago, or a time. False where it is none of these. */
 static bool parse_since(const struct http *http, const char *text, struct reading *reading)
 {
-    struct stream *stream = feed_stream(http->feed);
-    uint64_t ago_ns, time_ms, now_ms = http->broker->hooks.wall_ms(http->broker->hooks.arg);
+    struct stream *stream = reading->stream;
+    uint64_t ago_ns, time_ms, now_ms = broker_wall_ms(http->broker);
     struct stream_state state;
     reading->after.epoch = stream_epoch(stream);
     reading->is_latest = strcmp(text, "latest") == 0;
@@ -140,9 +210,9 @@ static bool parse_since(const struct http *http, const char *text, struct readin
         reading->after.sequence = state.first_sequence - 1;
     } else if (units_parse_duration(text, &ago_ns)) {
         uint64_t ago_ms = ago_ns / 1000000;
-        reading->after.sequence = stream_sequence_before(stream, ago_ms < now_ms ? now_ms - ago_ms : 0);
+        begin_at_time(reading, ago_ms < now_ms ? now_ms - ago_ms : 0);
     } else if (moment_parse(slice_of(text), &time_ms)) {
-        reading->after.sequence = stream_sequence_before(stream, time_ms);
+        begin_at_time(reading, time_ms);
     } else {
         return cursor_parse(slice_of(text), &reading->after);
     }
@@ -167,12 +237,46 @@ static const char *since_text(const struct exchange *exchange, char *out, size_t
     return "";
 }
 
+static bool has_private(struct slice patterns)
+{
+    size_t cursor = 0;
+    struct slice pattern;
+    while (patterns_next(patterns, &cursor, &pattern))
+        if (topic_is_private(pattern))
+            return true;
+    return false;
+}
+
 /* A browser would give up for good over an id that is refused, so a strange one is taken as one of a stream long gone:
  * it is told of a gap. */
 static bool is_forgiving(const struct exchange *exchange)
 {
     struct slice header;
     return http_header(exchange->request, "Last-Event-ID", &header);
+}
+
+/*
+ * A cursor says of which stream it is. One of `recent` goes on there, though another stream keeps these topics by now:
+ * who reads since before that was made misses nothing. Any other has no meaning here. False: answered.
+ */
+static bool check_cursor(struct exchange *exchange, struct reading *reading)
+{
+    const struct http *http = exchange->http;
+    struct stream *other = feeds_stream_of_cursor(http->state->feeds, reading->after, reading->stream);
+    bool is_recent = other && http->feed && other == feed_stream(http->feed);
+    bool good = !other || is_forgiving(exchange);
+    if (is_recent && !reading->has_stream && !has_private(exchange->parameter)) {
+        struct stream *left = reading->stream;
+        reading->stream = other;
+        other = left;
+        good = true;
+    }
+    if (!good)
+        answer_problem(exchange, PROBLEM_OTHER_STREAM, NULL,
+                       "The cursor is of the stream %s, and these topics are read from %s: give stream=, or since=all.",
+                       stream_name(other), stream_name(reading->stream));
+    stream_destroy(other);
+    return good;
 }
 
 /* False: answered. */
@@ -182,12 +286,12 @@ static bool read_since(struct exchange *exchange, struct reading *reading)
     const char *since = since_text(exchange, text, sizeof text);
     const char *fallback = reading->format.shape == FEED_LIST && !reading->wait_ms ? "all" : "latest";
     reading->has_since = since && *since;
-    if (!exchange->http->feed) {
+    if (!reading->stream) {
         reading->is_latest = !reading->has_since || strcmp(since, "latest") == 0;
         return true;
     }
     if (since && parse_since(exchange->http, *since ? since : fallback, reading))
-        return true;
+        return check_cursor(exchange, reading);
     if (since && is_forgiving(exchange)) {
         reading->after = (struct cursor){ 0, 0 };
         return true;
@@ -278,9 +382,26 @@ static bool check_kept(struct exchange *exchange, const struct reading *reading)
     if (reading->format.shape != FEED_LIST || !reading->live.size)
         return true;
     answer_problem(exchange, PROBLEM_NOT_KEPT, NULL, exchange->http->feed
-                       ? "Topics that begin with $ or _INBOX. are not kept; read them as text/event-stream."
+                       ? "No stream keeps all of these topics, and those that begin with $ or _INBOX. are not kept by "
+                         "recent; read them as text/event-stream."
                        : "No stream keeps these topics ([recent] enabled = no); read them as text/event-stream.");
     return false;
+}
+
+/* Whom to serve, and from where. False: answered. */
+static bool read_reading(struct exchange *exchange, struct slice patterns, char *room, struct reading *reading)
+{
+    struct http *http = exchange->http;
+    if (!read_wait(exchange, reading) || !read_limit(exchange, reading) || !check_patterns(exchange, patterns) ||
+        !read_stream(exchange, patterns, reading))
+        return false;
+    sort_patterns(http, patterns, room, reading);
+    if (!check_kept(exchange, reading) || !read_since(exchange, reading))
+        return false;
+    reading->feed = reading->stream ? feeds_get(http->state->feeds, reading->stream) : NULL;
+    if (reading->stream && !reading->feed)
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "The server is short of memory.");
+    return !reading->stream || reading->feed;
 }
 
 void read_topics(struct exchange *exchange)
@@ -295,13 +416,12 @@ void read_topics(struct exchange *exchange)
     }
     if (!form)
         form = form_of_accept(exchange);
-    if (read_format(exchange, form, &reading) && read_wait(exchange, &reading) && read_limit(exchange, &reading) &&
-        sort_patterns(exchange, patterns, room, room + patterns.size + 1, &reading) &&
-        check_kept(exchange, &reading) && read_since(exchange, &reading)) {
+    if (read_format(exchange, form, &reading) && read_reading(exchange, patterns, room, &reading)) {
         if (reading.format.shape == FEED_LIST)
             poll_begin(exchange, &reading);
         else
             events_begin(exchange, &reading);
     }
+    stream_destroy(reading.stream);
     free(room);
 }

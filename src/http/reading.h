@@ -16,8 +16,12 @@ enum { READ_URL_MAX = 8 << 10 };
 /* Borrows all slices until the handler returns. */
 struct reading {
     struct slice kept, live;     /* patterns, joined by commas: of what the stream keeps, and of what it never does */
+    struct stream *stream;       /* a reference; NULL: nobody keeps anything */
+    struct feed *feed;           /* of the stream */
     struct feed_format format;
     struct cursor after;
+    uint64_t from_ms;            /* what the stream took before is passed over; wall clock */
+    bool has_stream;             /* the client said which */
     bool has_since;              /* the client said from where */
     bool is_latest;              /* ... or not, or said from now on */
     uint64_t wait_ms;

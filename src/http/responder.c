@@ -85,8 +85,8 @@ static bool lease_take(struct lease *lease, const struct batch *batch, const str
     struct http *http = lease->calls->http;
     const struct config_http *config = &http->config->http;
     uint64_t expires_ms = loop_now_ms(http->loop) + config->request_timeout_max_ms;
-    return queue_put(lease->queue, batch->topic, message, expires_ms, config->responder_queue_max,
-                     &lease->calls->desk) ||
+    struct slice topic = message_topic(message, batch->topic);
+    return queue_put(lease->queue, topic, message, expires_ms, config->responder_queue_max, &lease->calls->desk) ||
            (comes_from_afar(batch) && refuse_later(lease->calls, message));
 }
 
@@ -100,7 +100,7 @@ static unsigned lease_deliver(struct sink *sink, const struct batch *batch)
     return taken;
 }
 
-static const struct sink_ops lease_ops = { lease_deliver, lease_room };
+static const struct sink_ops lease_ops = { .deliver = lease_deliver, .room = lease_room };
 
 static void refuse(struct calls *calls, struct slice reply)
 {

@@ -11,6 +11,7 @@
 #include "net/conn.h"
 
 struct calls;
+struct feeds;
 struct http_client;
 struct pace;
 
@@ -29,7 +30,7 @@ struct http_state {
 
     /* The request that is being looked at. */
     struct http_request request;
-    char parameter[PARAMETER_SIZE_MAX];
+    char parameters[PARAMETER_SIZE_MAX]; /* of its path, decoded, one behind the other */
 
     /* Said in every answer; made once a second. */
     uint64_t date_s;
@@ -41,6 +42,7 @@ struct http_state {
 
     struct pace *pace;               /* of those who poll */
     struct calls *calls;             /* of those who publish, ask and answer */
+    struct feeds *feeds;             /* of those who read streams */
 
     void (*closed)(void *arg, const struct address *peer);
     void *closed_arg;

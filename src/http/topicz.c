@@ -144,8 +144,11 @@ static void topicz_read(struct feed_waiter *waiter)
 {
     struct topicz *topicz = (struct topicz *)(void *)((char *)waiter - offsetof(struct topicz, waiter));
     struct feed *feed = topicz->exchange->http->feed;
-    if (feed_scan(feed, &topicz->scan, take_message, topicz) == FEED_SCAN_PAUSED)
+    enum feed_scan_end end = feed_scan(feed, &topicz->scan, take_message, topicz);
+    if (end == FEED_SCAN_PAUSED)
         feed_waiter_again(feed, waiter, topicz_read);
+    else if (end == FEED_SCAN_AWAY)
+        feed_waiter_away(feed, waiter, topicz_read);
     else
         topicz_answer(topicz);
 }

@@ -79,26 +79,66 @@ static void put_moment_of(struct document *document, const char *name, uint64_t 
         document_value(document, name, slice_of("null"));
 }
 
-static void put_recent(struct document *document, const struct http *http)
+static const char *const healths[] = {
+    [STREAM_WELL] = "well", [STREAM_FULL] = "disk-full", [STREAM_FAILED] = "failed",
+};
+
+static void put_state(struct document *document, const struct stream_state *state)
 {
-    const struct config_recent *config = &http->config->recent;
-    const struct stream_state state = monitor_recent(http);
-    const struct cursor last = { state.epoch, state.last_sequence };
+    const struct cursor last = { state->epoch, state->last_sequence };
     char cursor[CURSOR_TEXT_SIZE];
-    document_open(document, NULL, '{');
-    document_text(document, "name", slice_of(stream_name(feed_stream(http->feed))));
-    document_number(document, "messages", state.message_count);
-    document_number(document, "bytes", state.byte_count);
-    document_number(document, "first_seq", state.first_sequence);
-    document_number(document, "last_seq", state.last_sequence);
-    put_moment_of(document, "first_time", state.first_time_ms);
-    put_moment_of(document, "last_time", state.last_time_ms);
+    document_number(document, "messages", state->message_count);
+    document_number(document, "bytes", state->byte_count);
+    document_number(document, "first_seq", state->first_sequence);
+    document_number(document, "last_seq", state->last_sequence);
+    put_moment_of(document, "first_time", state->first_time_ms);
+    put_moment_of(document, "last_time", state->last_time_ms);
     document_text(document, "last_id", slice_make(cursor, cursor_write(last, cursor)));
-    document_number(document, "duplicates", state.duplicate_count);
-    document_number(document, "bytes_max", config->bytes_max);
-    document_number(document, "messages_max", config->messages_max);
-    document_number(document, "age_max_ms", config->age_max_ms);
+    document_number(document, "duplicates", state->duplicate_count);
+    document_number(document, "deleted", state->deleted_count);
+    document_number(document, "topics", state->topic_count);
+    document_number(document, "uncommitted", state->uncommitted_count);
+    document_text(document, "health", slice_of(healths[state->health]));
+}
+
+/* 0: no such bound. */
+static void put_bounds(struct document *document, const struct http *http, struct stream *stream)
+{
+    const struct config_recent *recent = &http->config->recent;
+    struct stream_settings settings = { .bytes_max = recent->bytes_max };
+    bool is_recent = http->feed && stream == feed_stream(http->feed);
+    settings.messages_max = recent->messages_max;
+    settings.age_max_ms = recent->age_max_ms;
+    if (!is_recent && stream_get_settings(stream, &settings) != 0)
+        return;
+    document_number(document, "bytes_max", settings.bytes_max);
+    document_number(document, "messages_max", settings.messages_max);
+    document_number(document, "age_max_ms", settings.age_max_ms);
+    if (!is_recent)
+        settings_finish(&settings);
+}
+
+static void put_stream(struct document *document, const struct http *http, struct stream *stream)
+{
+    const struct stream_state state = monitor_state(http, stream);
+    document_open(document, NULL, '{');
+    document_text(document, "name", slice_of(stream_name(stream)));
+    document_flag(document, "durable", stream_is_durable(stream));
+    put_state(document, &state);
+    document_number(document, "consumers", stream_consumer_count(stream));
+    put_bounds(document, http, stream);
     document_close(document, '}');
+}
+
+static void put_streams(struct document *document, const struct http *http)
+{
+    size_t count;
+    struct stream **streams = monitor_list_streams(http, &count);
+    document_open(document, "streams", '[');
+    for (size_t i = 0; i < count; i++)
+        put_stream(document, http, streams[i]);
+    document_close(document, ']');
+    monitor_free_streams(streams, count);
 }
 
 static void put_readers(struct document *document, const struct feed_stats *stats)
@@ -124,12 +164,11 @@ static void put_own(struct document *document, const struct http *http, const st
 {
     document_open(document, "posthorn", '{');
     document_number(document, "workers", http->identity->worker_count);
-    document_open(document, "streams", '[');
-    if (http->feed)
-        put_recent(document, http);
-    document_close(document, ']');
+    put_streams(document, http);
     put_readers(document, &tally->feed);
     put_counters(document, &tally->counters);
+    if (http->routes->put_facts)
+        http->routes->put_facts(http, document);
     document_close(document, '}');
 }
 

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "line/subscription.h"
+#include "line/webhooks.h"
 #include "util/log.h"
 #include "util/random.h"
 
@@ -191,6 +192,7 @@ static size_t client_input(struct conn *conn, const char *data, size_t size)
 
 static void client_leaving(struct conn *conn)
 {
+    list_remove(&client_of_conn(conn)->flush.list);
     subscriptions_clear(client_of_conn(conn));
 }
 
@@ -204,6 +206,7 @@ static void client_closed(struct conn *conn)
     if (conn->reason == CONN_SLOW_CONSUMER || conn->reason == CONN_WRITE_TIMEOUT)
         log_warning("slow_consumer", "client=%llu address=%s reason=%s", (unsigned long long)client->id,
                     address_text(&conn->peer, text), conn_reason_name(conn->reason));
+    list_remove(&client->flush.list);
     subscriptions_clear(client);
     session_close(&client->session);
     free(client->words);
@@ -281,6 +284,7 @@ int line_accept(struct line *line, int fd, const struct address *peer, uint64_t 
     if (!client)
         return -ENOMEM;
     *client = (struct client){ .line = line, .id = client_id, .verbose = true, .pedantic = true, .echo = true };
+    list_init(&client->flush.list);
     client->start_time_s = (uint32_t)(broker_wall_ms(line->broker) / 1000);
     int error = conn_init(&client->conn, line->loop, fd, peer, &client_conn_ops, &line->conn_limits);
     if (error) {
@@ -304,6 +308,21 @@ void line_set_lame_duck(struct line *line)
     broker_notify(line->broker, NOTICE_LAME_DUCK);
 }
 
+void line_turn(struct line *line)
+{
+    line_webhooks_turn(line->webhooks);
+}
+
+void line_quiesce(struct line *line)
+{
+    line_webhooks_quiesce(line->webhooks);
+}
+
+bool line_is_busy(const struct line *line)
+{
+    return line_webhooks_are_busy(line->webhooks);
+}
+
 void line_turn_end(struct line *line)
 {
     if (line->spent)
@@ -324,6 +343,7 @@ static void take_options(struct line *line, const struct config *config)
 void line_reconfigure(struct line *line, const struct config *config)
 {
     take_options(line, config);
+    line_webhooks_set_limit(line->webhooks, line->wire_limits.body_size_max);
     broker_notify(line->broker, NOTICE_OPTIONS);
 }
 
@@ -338,7 +358,11 @@ struct line *line_create(struct loop *loop, struct broker *broker, const struct 
     line->identity = identity;
     random_bytes(&line->hash_seed, sizeof line->hash_seed);
     take_options(line, config);
-    return line;
+    line->webhooks = line_webhooks_create(loop, broker, line->wire_limits.body_size_max);
+    if (line->webhooks)
+        return line;
+    free(line);
+    return NULL;
 }
 
 void line_on_closed(struct line *line, void (*closed)(void *arg, const struct address *peer), void *arg)
@@ -349,5 +373,8 @@ void line_on_closed(struct line *line, void (*closed)(void *arg, const struct ad
 
 void line_destroy(struct line *line)
 {
+    if (!line)
+        return;
+    line_webhooks_destroy(line->webhooks);
     free(line);
 }

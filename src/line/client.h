@@ -8,7 +8,6 @@
 #include "wire/op.h"
 
 enum {
-    BATCH_MESSAGES_MAX = 512,
     BATCH_SIZE_MAX = 48 << 10, /* a batch larger than this is handed over: it should stay in the processor's cache */
     SCRATCH_SIZE = 272 << 10,  /* holds the longest head that two control lines of 64 KiB can make, and its prefix */
     FRAME_PARTS_MAX = 2 * BATCH_MESSAGES_MAX + 1,
@@ -25,6 +24,7 @@ struct frame {
     struct iovec parts[FRAME_PARTS_MAX];
 };
 
+struct line_webhooks;
 struct subscription;
 
 /* The room's state, one for each worker. */
@@ -34,6 +34,7 @@ struct line {
     const struct line_identity *identity;
     void (*closed)(void *arg, const struct address *peer);
     void *closed_arg;
+    struct line_webhooks *webhooks;
     uint64_t hash_seed;
     bool lame_duck;
 
@@ -67,6 +68,9 @@ struct client {
     uint64_t id;
     struct sid_table sids;
     uint8_t pings_outstanding;
+    uint32_t pongs_due;  /* when the flush is done */
+    uint32_t pongs_more; /* came meanwhile: they are for another one */
+    struct broker_flush flush; /* of a sidecar, whose client asked by PING */
     bool greeted; /* it has sent an operation */
     bool verbose : 1, pedantic : 1, echo : 1, headers : 1, no_responders : 1, knows_info : 1;
     uint32_t start_time_s; /* wall clock */

@@ -7,10 +7,10 @@
 #include "wire/format.h"
 
 /*
- * Clients switch features on by the server's version, so this is the level of the protocol that is served: headers and
- * no responders came with 2.2.0. Streams are not claimed: the field "jetstream" is left out.
+ * Clients switch features on by the server's version, so this is the level of the protocol that is served: consumers
+ * with several filters came with 2.10.0. doc/protocol.md says what of that level is left out.
  */
-#define PROTOCOL_VERSION "2.2.0"
+#define PROTOCOL_VERSION "2.10.0"
 
 enum { WORD_SIZE_MAX = 255 };
 
@@ -27,6 +27,8 @@ static char *info_print(const struct client *client)
     cJSON_AddStringToObject(info, "host", identity->host);
     cJSON_AddNumberToObject(info, "port", identity->port);
     cJSON_AddTrueToObject(info, "headers");
+    if (client->line->broker->jetstream)
+        cJSON_AddTrueToObject(info, "jetstream");
     cJSON_AddNumberToObject(info, "max_payload", client->line->wire_limits.body_size_max);
     cJSON_AddNumberToObject(info, "client_id", (double)client->id);
     cJSON_AddStringToObject(info, "client_ip", address_host(&client->conn.peer, ip));

@@ -6,6 +6,7 @@
  *   publish       gathering the messages of one read into batches
  *   subscription  one subscription: the sink that writes MSG and HMSG
  *   hello         INFO and CONNECT
+ *   webhooks      what is asked of webhooks by messages
  *
  * doc/protocol.md is the protocol. Belongs to the worker's thread.
  */
@@ -33,7 +34,7 @@ struct line_identity {
 struct line *line_create(struct loop *loop, struct broker *broker, const struct line_identity *identity,
                          const struct config *config);
 
-/* After the last client is gone. */
+/* After the last client is gone, and the last call of the desk for webhooks back. Takes NULL. */
 void line_destroy(struct line *line);
 
 /* Other options from now on, for clients that are there too. */
@@ -41,6 +42,13 @@ void line_reconfigure(struct line *line, const struct config *config);
 
 /* Tells every client that the server is about to stop, and those that come from now on. */
 void line_set_lame_duck(struct line *line);
+
+/* Before the loop flushes at the end of a turn: looks at what is asked. */
+void line_turn(struct line *line);
+
+/* The server is about to stop: what is under way may go on for a moment. Busy tells whether something is. */
+void line_quiesce(struct line *line);
+bool line_is_busy(const struct line *line);
 
 /* Ends the subscriptions that had their last message in deliveries from other workers. The end of every turn. */
 void line_turn_end(struct line *line);

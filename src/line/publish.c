@@ -9,9 +9,11 @@ static void batch_deliver(struct client *client)
     unsigned taken = session_publish(&client->session, line->match, batch);
     if (taken == batch->count || !client->no_responders)
         return;
-    for (unsigned i = taken; i < batch->count; i++)
-        if (batch->messages[i].reply_size)
-            subscription_no_responders(client, slice_make(batch->messages[i].reply, batch->messages[i].reply_size));
+    for (unsigned i = taken; i < batch->count; i++) {
+        struct slice reply = slice_make(batch->messages[i].reply, batch->messages[i].reply_size);
+        if (reply.size && !reply_asks_broker(reply))
+            subscription_no_responders(client, reply);
+    }
 }
 
 void publish_flush(struct client *client)
@@ -22,6 +24,9 @@ void publish_flush(struct client *client)
         if (line->spent)
             subscriptions_reap(line);
     }
+    if (line->broker->refusal)
+        client_error(client, "%s", line->broker->refusal);
+    line->broker->refusal = NULL;
     line->batch.count = 0;
     line->batch.topic.size = 0;
     line->match = NULL;
@@ -75,7 +80,7 @@ void publish_gather(struct client *client, const struct wire_op *op)
     if (!line->match || !slice_equal(line->batch.topic, op->topic))
         if (!batch_begin(client, op->topic))
             return;
-    if (match_is_empty(line->match) && !op->reply.size) {
+    if (match_is_empty(line->match) && !op->reply.size && !line->broker->outlet.publish) {
         client->session.messages_in++; /* the door will not see it */
         return;
     }

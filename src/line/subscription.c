@@ -95,12 +95,12 @@ static void sid_remove(struct sid_table *table, const struct subscription *subsc
 /* Writing messages. */
 
 /* A message's line is "[H]MSG topic sid [reply] [head_size] size CR LF": this is its first part, up to the sid. */
-static char *head_line(char *out, const struct batch *batch, const struct subscription *subscription, bool headers)
+static char *head_line(char *out, struct slice topic, const struct subscription *subscription, bool headers)
 {
     if (headers)
         *out++ = 'H';
     out = format_bytes(out, "MSG ", 4);
-    out = format_slice(out, batch->topic);
+    out = format_slice(out, topic);
     *out++ = ' ';
     out = format_bytes(out, subscription->sid, subscription->sid_size);
     *out++ = ' ';
@@ -127,7 +127,8 @@ static char *head_rest(char *out, const struct message *message, bool headers, s
 static size_t head_size_max(const struct subscription *subscription, const struct batch *batch,
                             const struct message *message)
 {
-    return 16 + batch->topic.size + subscription->sid_size + message->reply_size + 2 * FORMAT_NUMBER_SIZE_MAX;
+    size_t topic_size = message->topic ? message->topic_size : batch->topic.size;
+    return 16 + topic_size + subscription->sid_size + message->reply_size + 2 * FORMAT_NUMBER_SIZE_MAX;
 }
 
 static void frame_add(struct frame *frame, const char *data, size_t size)
@@ -151,7 +152,7 @@ static unsigned frame_fill(struct line *line, const struct subscription *subscri
     bool has_headers = subscription->client->headers;
     char *at = line->scratch, *end = line->scratch + sizeof line->scratch;
     struct slice prefix = { at, 0 }; /* of HMSG; that of MSG is the same without its first letter */
-    at = head_line(at, batch, subscription, true);
+    at = head_line(at, batch->topic, subscription, true);
     prefix.size = (size_t)(at - prefix.data);
     frame->part_count = 0;
     frame->total = 0;
@@ -167,7 +168,10 @@ static unsigned frame_fill(struct line *line, const struct subscription *subscri
         if (i > first && (size_t)(end - at) < room)
             break;
         char *start = at;
-        at = format_bytes(at, prefix.data + !headers, prefix.size - !headers);
+        if (message->topic)
+            at = head_line(at, message_topic(message, batch->topic), subscription, headers);
+        else
+            at = format_bytes(at, prefix.data + !headers, prefix.size - !headers);
         at = head_rest(at, message, headers, size);
         if (copied)
             at = format_bytes(at, body, size + 2);
@@ -204,7 +208,7 @@ static bool write_single(struct subscription *subscription, const struct batch *
     char *start = conn_reserve(&subscription->client->conn, head_size_max(subscription, batch, message) + size + 2);
     if (!start)
         return true; /* it is closed now */
-    char *at = head_line(start, batch, subscription, headers);
+    char *at = head_line(start, message_topic(message, batch->topic), subscription, headers);
     at = head_rest(at, message, headers, size);
     at = format_bytes(at, message->body + skip, size + 2);
     conn_commit(&subscription->client->conn, (size_t)(at - start));
@@ -269,6 +273,15 @@ static void slow_publishers_down(const struct client *client)
         client->line->broker->stall_ms = stall_ms;
 }
 
+/* It does not count towards UNSUB's max. */
+static void deliver_no_responders(struct subscription *subscription, const struct batch *batch)
+{
+    if (!subscription->client->no_responders)
+        return;
+    subscription->client->line->loop->counters.no_responders++;
+    write_single(subscription, batch);
+}
+
 static unsigned subscription_deliver(struct sink *sink, const struct batch *batch)
 {
     struct subscription *subscription = (struct subscription *)sink;
@@ -276,6 +289,10 @@ static unsigned subscription_deliver(struct sink *sink, const struct batch *batc
     unsigned count = subscription_room(sink, batch);
     if (!count)
         return 0;
+    if (batch->no_responders) {
+        deliver_no_responders(subscription, batch);
+        return count;
+    }
     subscription->delivered += count;
     client->line->loop->counters.messages_out += count;
     client->session.messages_out += count;
@@ -286,7 +303,14 @@ static unsigned subscription_deliver(struct sink *sink, const struct batch *batc
     return count;
 }
 
-static const struct sink_ops subscription_ops = { subscription_deliver, subscription_room };
+static bool subscription_is_full(const struct sink *sink, struct slice topic)
+{
+    const struct client *client = ((const struct subscription *)sink)->client;
+    (void)topic;
+    return conn_pending(&client->conn) > client->line->conn_limits.pending_size_max / 2;
+}
+
+static const struct sink_ops subscription_ops = { subscription_deliver, subscription_room, subscription_is_full };
 
 /* Life. */
 
@@ -388,6 +412,5 @@ void subscription_no_responders(struct client *client, struct slice reply)
         return;
     const struct message message = { .body = block, .head_size = sizeof block - 3, .body_size = sizeof block - 3 };
     const struct batch batch = { .topic = reply, .messages = &message, .count = 1 };
-    client->line->loop->counters.no_responders++;
-    write_single(subscription, &batch); /* the server's own word: it does not count towards UNSUB's max */
+    deliver_no_responders(subscription, &batch);
 }

@@ -32,10 +32,42 @@ static void run_unsub(struct client *client, const struct wire_op *op)
     client_ok(client);
 }
 
+static void say_pongs(struct client *client, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        conn_write(&client->conn, "PONG\r\n", 6);
+}
+
+/* False: there is nothing to wait for. */
+static bool flush_begin(struct client *client)
+{
+    const struct broker_outlet *outlet = &client->line->broker->outlet;
+    return outlet->flush && outlet->flush(outlet->arg, &client->flush);
+}
+
+static void on_flushed(struct broker_flush *flush)
+{
+    struct client *client = LIST_OWNER(flush, struct client, flush);
+    say_pongs(client, client->pongs_due);
+    client->pongs_due = client->pongs_more;
+    client->pongs_more = 0;
+    if (client->pongs_due && !flush_begin(client)) {
+        say_pongs(client, client->pongs_due);
+        client->pongs_due = 0;
+    }
+}
+
+/* What the client has subscribed to before, a broker of which this is the sidecar is to know when it hears PONG. */
 static void run_ping(struct client *client, const struct wire_op *op)
 {
     (void)op;
-    conn_write(&client->conn, "PONG\r\n", 6);
+    client->flush.done = on_flushed;
+    if (client->pongs_due)
+        client->pongs_more++;
+    else if (flush_begin(client))
+        client->pongs_due = 1;
+    else
+        say_pongs(client, 1);
 }
 
 static void run_pong(struct client *client, const struct wire_op *op)

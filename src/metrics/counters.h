@@ -28,8 +28,16 @@
     COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \
     COUNTER(publish_stalls, "Times that a publisher was held back for slow subscribers") \
     COUNTER(mailbox_parks, "Times that a client was held back for a full mailbox") \
+    COUNTER(messages_consumed, "Messages delivered by consumers, each as often as it was") \
+    COUNTER(acknowledgements, "Words of clients about messages that consumers have delivered") \
+    COUNTER(dead_letters, "Messages that consumers have given up") \
+    COUNTER(api_requests, "Requests of the JetStream API") \
+    COUNTER(api_errors, "Requests of the JetStream API answered with an error") \
     COUNTER(http_requests, "HTTP requests that found their handler") \
-    COUNTER(http_problems, "HTTP requests answered with a problem")
+    COUNTER(http_problems, "HTTP requests answered with a problem") \
+    COUNTER(tail_records, "Records of log files published") \
+    COUNTER(tail_waits, "Times that log files were not read on because the stream took nothing") \
+    COUNTER(tail_refused, "Records of log files that the stream refused for good")
 
 struct counters {
 #define COUNTER_FIELD(name, help) uint64_t name;

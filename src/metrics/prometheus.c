@@ -30,13 +30,29 @@ void prometheus_put_family(FILE *out, const struct prometheus_family *family)
             family->type);
 }
 
+static void put_label(FILE *out, char before, const char *label, const char *value)
+{
+    fprintf(out, "%c%s=\"", before, label);
+    put_escaped(out, value);
+    fputc('"', out);
+}
+
 void prometheus_put_sample(FILE *out, const char *name, const char *label, const char *label_value, double value)
 {
     fprintf(out, PREFIX "%s", name);
     if (label) {
-        fprintf(out, "{%s=\"", label);
-        put_escaped(out, label_value);
-        fputs("\"}", out);
+        put_label(out, '{', label, label_value);
+        fputc('}', out);
     }
     fprintf(out, " %.15g\n", value);
+}
+
+void prometheus_put_pair(FILE *out, const char *name, const char *label, const char *label_value, const char *other,
+                         const char *other_value, double value)
+{
+    fprintf(out, PREFIX "%s", name);
+    if (label)
+        put_label(out, '{', label, label_value);
+    put_label(out, label ? ',' : '{', other, other_value);
+    fprintf(out, "} %.15g\n", value);
 }

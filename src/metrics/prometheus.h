@@ -18,7 +18,7 @@ void prometheus_put_counters(FILE *out, const struct counters *counters);
 struct prometheus_family {
     const char *name; /* without the prefix */
     const char *help; /* one line, without a full stop */
-    const char *type; /* "gauge"; or "counter", and then the name ends in "_total" */
+    const char *type; /* "gauge"; "counter", and then the name ends in "_total"; or "histogram" */
 };
 
 /* Begins a family: its HELP and TYPE lines. prometheus_put_sample follows, once for each of its labels. */
@@ -26,5 +26,9 @@ void prometheus_put_family(FILE *out, const struct prometheus_family *family);
 
 /* One sample of a family. label NULL: it has none. The value of a label is escaped. */
 void prometheus_put_sample(FILE *out, const char *name, const char *label, const char *label_value, double value);
+
+/* The same with two labels, of which the first may be NULL. */
+void prometheus_put_pair(FILE *out, const char *name, const char *label, const char *label_value, const char *other,
+                         const char *other_value, double value);
 
 #endif

@@ -102,7 +102,7 @@ uint64_t loop_now_ms(struct loop *loop)
 uint64_t loop_wall_ms(struct loop *loop)
 {
     if (!loop->wall_ms)
-        loop->wall_ms = clock_read_ns(CLOCK_REALTIME) / 1000000u;
+        loop->wall_ms = clock_wall_ms();
     return loop->wall_ms;
 }
 

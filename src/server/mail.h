@@ -26,12 +26,14 @@ enum mail_kind {
     MAIL_CONFIGURE,  /* another configuration; answered by MAIL_CONFIGURED */
     MAIL_ALIVE,      /* are you? answered by MAIL_ALIVE */
     MAIL_LAME_DUCK,  /* tell the clients */
+    MAIL_RETIRE,     /* the guest is to begin nothing more; answered by MAIL_RETIRED, when it has ended what it had */
     MAIL_DISMISS,    /* close the clients, spread over a time */
     MAIL_QUIESCE,    /* read no more; answered by MAIL_QUIET, behind all mail to the other workers */
     MAIL_STOP,       /* deliver what is there, close, and end */
     /* From a worker to the supervisor. */
     MAIL_CONFIGURED,
     MAIL_CLOSED, /* a connection is gone */
+    MAIL_RETIRED,
     MAIL_QUIET,
     MAIL_STOPPED,
 };
@@ -40,8 +42,8 @@ struct mail {
     uint32_t kind;
 };
 
-/* topic, group, then each message: struct mail_message, reply, and the body with CR LF unless it is shared; each
- * message begins at a multiple of 8. */
+/* topic, group, then each message: struct mail_message, the topic it shows, reply, and the body with CR LF unless it is
+ * shared; each message begins at a multiple of 8. */
 struct mail_batch {
     struct mail mail;
     uint16_t topic_size;
@@ -53,6 +55,7 @@ struct mail_batch {
 struct mail_message {
     struct shared_message *shared; /* the body; NULL: it stands behind the reply. The record holds a reference. */
     uint32_t head_size, body_size, reply_size;
+    uint32_t topic_size; /* 0: it shows the topic that it is routed by */
 };
 
 /* pattern, then group */

@@ -13,6 +13,8 @@
 enum {
     INLINE_SIZE_MAX = 16 << 10, /* larger bodies are shared, not copied into the ring */
     COUNT_MAX = 512,            /* messages of one record */
+    SLOW_AGAIN_MS = 100,        /* who is slow again within it was asked too early */
+    SLOW_LEVEL_MAX = 5,
     HOPS_MAX = 3,               /* a group's message is passed on so often when its member has just left */
 };
 
@@ -38,7 +40,7 @@ static bool is_large(const struct message *message)
 static size_t message_mail_size(const struct message *message)
 {
     size_t body = is_large(message) ? 0 : message->body_size + 2;
-    return padded(sizeof(struct mail_message) + message->reply_size + body);
+    return padded(sizeof(struct mail_message) + message->topic_size + message->reply_size + body);
 }
 
 void peer_copies_clear(struct peer_copies *copies)
@@ -76,8 +78,16 @@ static char *append(char *at, const void *data, size_t size)
 static char *write_message(char *at, const struct message *message, struct shared_message *shared)
 {
     char *start = at;
-    struct mail_message head = { shared, message->head_size, message->body_size, message->reply_size };
+    struct mail_message head = {
+        .shared = shared,
+        .head_size = message->head_size,
+        .body_size = message->body_size,
+        .reply_size = message->reply_size,
+        .topic_size = message->topic_size,
+    };
     at = append(at, &head, sizeof head);
+    if (message->topic_size)
+        at = append(at, message->topic, message->topic_size);
     if (message->reply_size)
         at = append(at, message->reply, message->reply_size);
     if (!shared)
@@ -156,8 +166,15 @@ static uint64_t slow_hash(struct slice topic)
 void peer_read_slow(struct peer *peer, const struct mail_slow *mail)
 {
     uint64_t hash = slow_hash(slice_make((const char *)(mail + 1), mail->topic_size));
-    uint64_t until_ms = loop_now_ms(peer->loop) + mail->stall_ms;
-    *slow_place(peer, hash) = (struct peer_slow){ hash, until_ms };
+    uint64_t now_ms = loop_now_ms(peer->loop), until_ms = now_ms + mail->stall_ms;
+    struct peer_slow *slow = slow_place(peer, hash), old = *slow;
+    bool again = old.hash == hash && now_ms < old.full_until_ms + SLOW_AGAIN_MS;
+    *slow = (struct peer_slow){ .hash = hash, .until_ms = until_ms };
+    if (again)
+        slow->level = old.level + (now_ms >= old.full_until_ms && old.level < SLOW_LEVEL_MAX);
+    slow->full_until_ms = now_ms + ((uint64_t)mail->stall_ms << slow->level);
+    if (slow->full_until_ms < old.full_until_ms && again)
+        slow->full_until_ms = old.full_until_ms;
     if (until_ms > peer->slow_until_ms)
         peer->slow_until_ms = until_ms;
 }
@@ -172,6 +189,13 @@ static void heed_slow(struct peer *peer, struct slice topic)
     const struct peer_slow *slow = slow_place(peer, hash);
     if (slow->hash == hash && slow->until_ms > now_ms + peer->broker->stall_ms)
         peer->broker->stall_ms = (unsigned)(slow->until_ms - now_ms);
+}
+
+static bool is_slow(const struct peer *peer, struct slice topic)
+{
+    uint64_t hash = slow_hash(topic);
+    const struct peer_slow *slow = &peer->slow[hash % PEER_SLOW_COUNT];
+    return slow->hash == hash && slow->full_until_ms > loop_now_ms(peer->loop);
 }
 
 static void ask_for_slow(struct peer *peer, struct slice topic, unsigned stall_ms)
@@ -212,8 +236,18 @@ static unsigned deliver_to_member(struct sink *sink, const struct batch *batch)
     return batch->hops >= HOPS_MAX ? 0 : mail_batch(interest->peer, batch);
 }
 
-static const struct sink_ops peer_ops = { deliver_plain, NULL };
-static const struct sink_ops interest_ops = { deliver_to_member, NULL };
+static bool plain_is_full(const struct sink *sink, struct slice topic)
+{
+    return is_slow((const struct peer *)sink, topic);
+}
+
+static bool member_is_full(const struct sink *sink, struct slice topic)
+{
+    return is_slow(((const struct interest *)sink)->peer, topic);
+}
+
+static const struct sink_ops peer_ops = { deliver_plain, NULL, plain_is_full };
+static const struct sink_ops interest_ops = { deliver_to_member, NULL, member_is_full };
 
 /* Interest. */
 
@@ -295,13 +329,15 @@ static void read_messages(const struct mail_batch *mail, struct message *message
     const char *at = (const char *)mail + padded(sizeof *mail + mail->topic_size + mail->group_size);
     for (unsigned i = 0; i < mail->count; i++) {
         const struct mail_message *head = (const struct mail_message *)(const void *)at;
-        const char *reply = (const char *)(head + 1);
+        const char *topic = (const char *)(head + 1), *reply = topic + head->topic_size;
         messages[i] = (struct message){
             .body = head->shared ? shared_message_body(head->shared) : reply + head->reply_size,
             .reply = reply,
+            .topic = head->topic_size ? topic : NULL,
             .head_size = head->head_size,
             .body_size = head->body_size,
             .reply_size = head->reply_size,
+            .topic_size = head->topic_size,
         };
         at += message_mail_size(&messages[i]);
     }
@@ -312,7 +348,11 @@ static void release_messages(const struct mail_batch *mail)
     const char *at = (const char *)mail + padded(sizeof *mail + mail->topic_size + mail->group_size);
     for (unsigned i = 0; i < mail->count; i++) {
         const struct mail_message *head = (const struct mail_message *)(const void *)at;
-        const struct message sizes = { .body_size = head->body_size, .reply_size = head->reply_size };
+        const struct message sizes = {
+            .body_size = head->body_size,
+            .reply_size = head->reply_size,
+            .topic_size = head->topic_size,
+        };
         shared_message_unref(head->shared);
         at += message_mail_size(&sizes);
     }

@@ -34,7 +34,9 @@ struct peer_copies {
 /* Topics whose subscribers at a peer cannot take so much, by hash; a newer one takes an older one's place. */
 struct peer_slow {
     uint64_t hash;
-    uint64_t until_ms; /* of the loop's clock */
+    uint64_t until_ms;      /* of the loop's clock */
+    uint64_t full_until_ms; /* for those who can wait: twice as long each time that they come too early */
+    unsigned level;
 };
 
 struct peer {

@@ -1,40 +1,43 @@
 #include "server/supervisor.h"
 
 #include <errno.h>
-#include <event2/event.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
+#include <sysexits.h>
 #include <unistd.h>
 
-#include "auth/users.h"
 #include "config/config.h"
 #include "net/loop.h"
+#include "push/deliverer.h"
 #include "server/admission.h"
 #include "server/entrance.h"
+#include "server/health.h"
+#include "server/identity.h"
 #include "server/mail.h"
 #include "server/notify.h"
 #include "server/post.h"
+#include "server/reload.h"
+#include "server/signals.h"
+#include "server/storage.h"
 #include "server/worker.h"
 #include "stream/queue.h"
 #include "stream/stream.h"
-#include "util/clock.h"
 #include "util/log.h"
-#include "util/random.h"
 
 enum {
     WORKERS_AUTO_MAX = 8,
-    SERVER_ID_SIZE = 56, /* as long as the public keys that others use here */
     READY_SIZE = 4096,
+    HEALTH_INTERVAL_MS = 1000,
 };
 
 enum phase {
     PHASE_SERVING,
+    PHASE_RETIRING,   /* guests end what they have begun; the clients are served until they have gone */
     PHASE_LAME_DUCK,  /* the clients have been told */
     PHASE_DISMISSING, /* they are being closed */
     PHASE_QUIESCING,  /* workers finish what they have read */
@@ -42,33 +45,27 @@ enum phase {
 };
 
 struct supervisor {
-    struct config *config;
-    const struct supervisor_source *source;
-    struct users *users;
+    struct reload reload;
     enum phase phase;
     struct loop loop;
     struct post *post;
     struct post_office *office;
     unsigned worker_count; /* and our own number in the post */
     struct worker **workers;
+    const struct worker_guest *guest; /* NULL: none */
     struct admission *admission;
     struct entrance *entrance; /* NULL: closed */
     uint64_t last_client_id;
     struct stream *recent;     /* NULL: off */
-    struct line_identity line_identity;
-    struct http_identity http_identity;
-    char server_id[SERVER_ID_SIZE + 1];
-    char server_name[256], line_host[300], http_host[300]; /* the listeners go before the last client does */
+    struct storage storage;
+    struct health health;
+    struct identity identity;
 
     /* Answers that are awaited from the workers. */
-    unsigned quiet_left, stopped_left, configured_left, alive_left;
-    bool reload_again; /* SIGHUP came while one was under way */
-    struct config *old_config;
-    struct users *old_users;
+    unsigned retired_left, quiet_left, stopped_left, alive_left;
 
-    struct timer phase_timer, watchdog_timer;
-    struct event *signal_event;
-    int signal_fd;
+    struct timer phase_timer, quiet_timer, watchdog_timer, health_timer;
+    struct signals signals;
 };
 
 /* Mail. */
@@ -106,39 +103,13 @@ static void send_mail(void *arg)
     post_send(supervisor->office);
 }
 
-/* Admission. */
-
-static void on_accepted(void *arg, enum front_end front_end, bool is_local, int fd, const struct address *peer)
-{
-    struct supervisor *supervisor = arg;
-    unsigned worker;
-    enum admission_verdict verdict = admission_enter(supervisor->admission, peer, &worker);
-    if (verdict == ADMISSION_IGNORED) {
-        close(fd);
-        return;
-    }
-    const struct mail_connection mail = {
-        .mail.kind = MAIL_CONNECTION,
-        .fd = fd,
-        .id = ++supervisor->last_client_id,
-        .peer = *peer,
-        .front_end = (uint8_t)front_end,
-        .is_local = is_local,
-        .refused = verdict == ADMISSION_REFUSED,
-    };
-    if (!tell(supervisor, worker, &mail, sizeof mail)) {
-        admission_leave(supervisor->admission, peer, worker);
-        close(fd);
-    }
-}
+/* Stopping. */
 
 static void stop_listening(struct supervisor *supervisor)
 {
     entrance_close(supervisor->entrance);
     supervisor->entrance = NULL;
 }
-
-/* Stopping. */
 
 static void begin_stop(struct supervisor *supervisor)
 {
@@ -149,6 +120,7 @@ static void begin_stop(struct supervisor *supervisor)
     notify_stopping();
     stop_listening(supervisor);
     timer_clear(&supervisor->loop.timers, &supervisor->phase_timer);
+    timer_clear(&supervisor->loop.timers, &supervisor->quiet_timer);
     supervisor->quiet_left = tell_all_kind(supervisor, MAIL_QUIESCE);
 }
 
@@ -166,6 +138,46 @@ static void on_stopped(struct supervisor *supervisor)
         loop_stop(&supervisor->loop);
 }
 
+/* Clients that come and go are not gone yet. */
+static void await_quiet(struct supervisor *supervisor)
+{
+    uint64_t quiet_ms = supervisor->reload.config->server.stop_quiet_ms;
+    if (supervisor->phase != PHASE_RETIRING)
+        return;
+    if (supervisor->retired_left == 0 && admission_count(supervisor->admission) == 0)
+        timer_set(&supervisor->loop.timers, &supervisor->quiet_timer, loop_now_ms(&supervisor->loop) + quiet_ms);
+    else
+        timer_clear(&supervisor->loop.timers, &supervisor->quiet_timer);
+}
+
+static void on_quiet_timer(struct timer *timer, uint64_t now_ms)
+{
+    (void)now_ms;
+    begin_stop((struct supervisor *)((char *)timer - offsetof(struct supervisor, quiet_timer)));
+}
+
+/* Whoever has no guest, and whoever is told a second time, stops at once. */
+static void begin_retiring(struct supervisor *supervisor)
+{
+    uint64_t grace_ms = supervisor->reload.config->server.stop_grace_ms;
+    if (!supervisor->guest || !grace_ms || supervisor->phase != PHASE_SERVING) {
+        begin_stop(supervisor);
+        return;
+    }
+    supervisor->phase = PHASE_RETIRING;
+    log_info("retiring", "connections=%u grace_ms=%" PRIu64, admission_count(supervisor->admission), grace_ms);
+    notify_stopping();
+    supervisor->retired_left = tell_all_kind(supervisor, MAIL_RETIRE);
+    timer_set(&supervisor->loop.timers, &supervisor->phase_timer, loop_now_ms(&supervisor->loop) + grace_ms);
+    await_quiet(supervisor);
+}
+
+static void on_retired(struct supervisor *supervisor)
+{
+    supervisor->retired_left--;
+    await_quiet(supervisor);
+}
+
 static void stop_when_empty(struct supervisor *supervisor)
 {
     bool leaving = supervisor->phase == PHASE_LAME_DUCK || supervisor->phase == PHASE_DISMISSING;
@@ -177,7 +189,7 @@ static void begin_lame_duck(struct supervisor *supervisor)
 {
     if (supervisor->phase != PHASE_SERVING)
         return;
-    uint64_t grace_ms = supervisor->config->server.lame_duck_grace_ms;
+    uint64_t grace_ms = supervisor->reload.config->server.lame_duck_grace_ms;
     supervisor->phase = PHASE_LAME_DUCK;
     log_info("lame_duck", "connections=%u grace_ms=%" PRIu64, admission_count(supervisor->admission), grace_ms);
     stop_listening(supervisor);
@@ -186,15 +198,47 @@ static void begin_lame_duck(struct supervisor *supervisor)
     stop_when_empty(supervisor);
 }
 
-/* The grace of a lame duck is over. */
+/* The grace is over. */
 static void on_phase_timer(struct timer *timer, uint64_t now_ms)
 {
     struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, phase_timer));
-    const struct mail_dismiss mail = { { MAIL_DISMISS }, supervisor->config->server.lame_duck_duration_ms };
+    const struct mail_dismiss mail = { { MAIL_DISMISS }, supervisor->reload.config->server.lame_duck_duration_ms };
     (void)now_ms;
+    if (supervisor->phase == PHASE_RETIRING) {
+        log_warning("stop_grace_over", "connections=%u", admission_count(supervisor->admission));
+        begin_stop(supervisor);
+        return;
+    }
     supervisor->phase = PHASE_DISMISSING;
     tell_all(supervisor, &mail, sizeof mail);
     stop_when_empty(supervisor);
+}
+
+/* Admission. */
+
+static void on_accepted(void *arg, enum front_end front_end, bool is_local, int fd, const struct address *peer)
+{
+    struct supervisor *supervisor = arg;
+    unsigned worker;
+    enum admission_verdict verdict = admission_enter(supervisor->admission, peer, &worker);
+    await_quiet(supervisor);
+    if (verdict == ADMISSION_IGNORED) {
+        close(fd);
+        return;
+    }
+    const struct mail_connection mail = {
+        .mail.kind = MAIL_CONNECTION,
+        .fd = fd,
+        .id = ++supervisor->last_client_id,
+        .peer = *peer,
+        .front_end = (uint8_t)front_end,
+        .is_local = is_local,
+        .refused = verdict == ADMISSION_REFUSED,
+    };
+    if (!tell(supervisor, worker, &mail, sizeof mail)) {
+        admission_leave(supervisor->admission, peer, worker);
+        close(fd);
+    }
 }
 
 /* The stream `recent`, for those who read by HTTP. */
@@ -221,89 +265,31 @@ static struct admission_limits admission_limits_of(const struct config *config)
 
 static void apply_log(const struct config *config)
 {
-    int error = log_open(config->server.log);
+    int error = log_set_target(config->server.log);
     if (error)
         log_error("log_failed", "path=%s error=\"%s\"", config->server.log, strerror(-error));
     log_set_level((enum log_level)config->server.log_level);
 }
 
-/* Names the options that only a restart changes, and keeps them as they are. 0 or -ENOMEM. */
-static int keep_what_needs_restart(const struct config *old_config, struct config *new_config)
+static int accept_config(void *arg, const struct config *config, char sentence[RELOAD_SENTENCE_SIZE])
 {
-    char *names = NULL;
-    int error = config_changes_needing_restart(old_config, new_config, &names);
-    if (!error)
-        error = config_carry_over(old_config, new_config);
-    if (!error && names)
-        log_warning("reload_incomplete", "options=\"%s\" action=\"restart to change them\"", names);
-    free(names);
-    return error;
+    struct supervisor *supervisor = arg;
+    return storage_reload(&supervisor->storage, config, sentence);
 }
 
-/* The old configuration lives until every worker has let go of it. */
-static void install(struct supervisor *supervisor, struct config *config, struct users *users)
+static unsigned install_config(void *arg)
 {
-    const struct mail_configure mail = { { MAIL_CONFIGURE }, config, users };
+    struct supervisor *supervisor = arg;
+    const struct config *config = supervisor->reload.config;
+    const struct mail_configure mail = { { MAIL_CONFIGURE }, config, supervisor->reload.users };
     const struct admission_limits limits = admission_limits_of(config);
-    supervisor->old_config = supervisor->config;
-    supervisor->old_users = supervisor->users;
-    supervisor->config = config;
-    supervisor->users = users;
     apply_log(config);
     admission_set_limits(supervisor->admission, &limits);
     if (supervisor->recent) {
         const struct stream_limits recent_limits = recent_limits_of(config);
         stream_set_limits(supervisor->recent, &recent_limits);
     }
-    supervisor->configured_left = tell_all(supervisor, &mail, sizeof mail);
-    if (supervisor->configured_left < supervisor->worker_count) {
-        supervisor->old_config = NULL; /* whoever could not be told goes on with these, so they stay */
-        supervisor->old_users = NULL;
-    }
-}
-
-static void reload_failed(const char *why)
-{
-    log_error("reload_failed", "error=\"%s\" action=\"nothing has changed\"", why);
-    notify_ready("serving; the last reload failed, nothing has changed");
-}
-
-static void reload(struct supervisor *supervisor)
-{
-    const struct supervisor_source *source = supervisor->source;
-    struct config_error why = { .sentence = "out of memory" };
-    struct config *config = NULL;
-    if (supervisor->configured_left) {
-        supervisor->reload_again = true;
-        return;
-    }
-    notify_reloading(clock_monotonic_ns());
-    int error = config_load(source->path, source->overrides, source->override_count, &config, &why);
-    if (!error)
-        error = keep_what_needs_restart(supervisor->config, config);
-    struct users *users = error ? NULL : users_create(config);
-    if (!users) {
-        config_destroy(config);
-        reload_failed(why.sentence);
-        return;
-    }
-    install(supervisor, config, users);
-}
-
-static void on_configured(struct supervisor *supervisor)
-{
-    if (--supervisor->configured_left)
-        return;
-    config_destroy(supervisor->old_config);
-    users_destroy(supervisor->old_users);
-    supervisor->old_config = NULL;
-    supervisor->old_users = NULL;
-    log_info("reloaded", "file=%s", supervisor->source->path ? supervisor->source->path : "-");
-    notify_ready("serving");
-    if (supervisor->reload_again) {
-        supervisor->reload_again = false;
-        reload(supervisor);
-    }
+    return tell_all(supervisor, &mail, sizeof mail);
 }
 
 /* Being alive. */
@@ -324,6 +310,13 @@ static void on_alive(struct supervisor *supervisor)
         notify_alive();
 }
 
+static void on_health_timer(struct timer *timer, uint64_t now_ms)
+{
+    struct supervisor *supervisor = (struct supervisor *)((char *)timer - offsetof(struct supervisor, health_timer));
+    health_watch(&supervisor->health, supervisor->storage.registry, supervisor->storage.meta);
+    timer_set(&supervisor->loop.timers, timer, now_ms + HEALTH_INTERVAL_MS);
+}
+
 /* Reading mail. */
 
 static void read_record(void *arg, unsigned worker, const void *record)
@@ -334,9 +327,13 @@ static void read_record(void *arg, unsigned worker, const void *record)
     case MAIL_CLOSED:
         admission_leave(supervisor->admission, &((const struct mail_closed *)mail)->peer, worker);
         stop_when_empty(supervisor);
+        await_quiet(supervisor);
+        break;
+    case MAIL_RETIRED:
+        on_retired(supervisor);
         break;
     case MAIL_CONFIGURED:
-        on_configured(supervisor);
+        reload_confirmed(&supervisor->reload);
         break;
     case MAIL_ALIVE:
         on_alive(supervisor);
@@ -366,43 +363,21 @@ static bool before_sleep(void *arg)
     return !supervisor->loop.stopping && post_may_sleep(supervisor->office);
 }
 
-/* Signals. They are blocked in every thread and read from a descriptor (signalfd(2)), so that they come between turns,
- * none is missed, and one more at the end does no harm. */
+/* Signals. */
 
-static void on_signal(evutil_socket_t fd, short what, void *arg)
+static void on_signal(void *arg, int number)
 {
     struct supervisor *supervisor = arg;
-    struct signalfd_siginfo signal_info;
-    (void)what;
-    while (read(fd, &signal_info, sizeof signal_info) == (ssize_t)sizeof signal_info)
-        switch (signal_info.ssi_signo) {
-        case SIGHUP:
-            reload(supervisor);
-            break;
-        case SIGUSR2:
-            begin_lame_duck(supervisor);
-            break;
-        default:
-            begin_stop(supervisor);
-        }
-}
-
-static int take_signals(struct supervisor *supervisor)
-{
-    sigset_t ours;
-    signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&ours);
-    sigaddset(&ours, SIGTERM);
-    sigaddset(&ours, SIGINT);
-    sigaddset(&ours, SIGHUP);
-    sigaddset(&ours, SIGUSR2);
-    pthread_sigmask(SIG_BLOCK, &ours, NULL);
-    supervisor->signal_fd = signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (supervisor->signal_fd < 0)
-        return -errno;
-    supervisor->signal_event =
-        event_new(supervisor->loop.base, supervisor->signal_fd, EV_READ | EV_PERSIST, on_signal, supervisor);
-    return supervisor->signal_event && event_add(supervisor->signal_event, NULL) == 0 ? 0 : -ENOMEM;
+    switch (number) {
+    case SIGHUP:
+        reload_run(&supervisor->reload);
+        break;
+    case SIGUSR2:
+        begin_lame_duck(supervisor);
+        break;
+    default:
+        begin_retiring(supervisor);
+    }
 }
 
 /* Starting. */
@@ -419,57 +394,18 @@ static void raise_descriptor_limit(void)
 static unsigned count_workers(const struct config *config)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    if (config->program == PROGRAM_SIDECAR)
+        return 1; /* its guest is one */
     if (config->server.workers)
         return config->server.workers;
     return processors < 1 ? 1 : processors > WORKERS_AUTO_MAX ? WORKERS_AUTO_MAX : (unsigned)processors;
 }
 
-static void set_name(struct supervisor *supervisor)
-{
-    const char *name = supervisor->config->server.name;
-    random_name(supervisor->server_id, SERVER_ID_SIZE);
-    if (name && *name)
-        snprintf(supervisor->server_name, sizeof supervisor->server_name, "%s", name);
-    else if (gethostname(supervisor->server_name, sizeof supervisor->server_name - 1) != 0)
-        strcpy(supervisor->server_name, "posthorn");
-}
-
-/* Copies where a front end listens first. Returns the port; 0: nowhere, or not by TCP. */
-static unsigned copy_where(const struct listener *listener, char *host, size_t size)
-{
-    snprintf(host, size, "%s", listener ? listener_host(listener) : "");
-    return listener ? listener_port(listener) : 0;
-}
-
-static void set_identity(struct supervisor *supervisor)
-{
-    const struct listener *line = entrance_first(supervisor->entrance, FRONT_LINE);
-    const struct listener *http = entrance_first(supervisor->entrance, FRONT_HTTP);
-    set_name(supervisor);
-    supervisor->line_identity = (struct line_identity){
-        .server_id = supervisor->server_id,
-        .server_name = supervisor->server_name,
-        .host = supervisor->line_host,
-        .port = copy_where(line, supervisor->line_host, sizeof supervisor->line_host),
-    };
-    supervisor->http_identity = (struct http_identity){
-        .server_id = supervisor->server_id,
-        .server_name = supervisor->server_name,
-        .line_host = supervisor->line_host,
-        .line_port = supervisor->line_identity.port,
-        .http_host = supervisor->http_host,
-        .http_port = copy_where(http, supervisor->http_host, sizeof supervisor->http_host),
-        .start_time_ms = clock_read_ns(CLOCK_REALTIME) / 1000000,
-        .worker_count = supervisor->worker_count,
-    };
-    random_bytes(supervisor->http_identity.reply_key, sizeof supervisor->http_identity.reply_key);
-}
-
 static int make_recent(struct supervisor *supervisor)
 {
-    const struct config *config = supervisor->config;
+    const struct config *config = supervisor->reload.config;
     const struct stream_limits limits = recent_limits_of(config);
-    if (!config->recent.enabled || !config->http.enabled)
+    if (!config->recent.enabled || !config->http.enabled || config->program == PROGRAM_SIDECAR)
         return 0;
     supervisor->recent = stream_create("recent", &limits);
     return supervisor->recent ? 0 : -ENOMEM;
@@ -478,9 +414,9 @@ static int make_recent(struct supervisor *supervisor)
 static int make_workers(struct supervisor *supervisor)
 {
     supervisor->post = post_create(supervisor->worker_count + 1);
-    supervisor->http_identity.queues = queues_create();
+    supervisor->identity.http.queues = queues_create();
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
-    if (!supervisor->post || !supervisor->http_identity.queues || !supervisor->workers)
+    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->workers)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
@@ -488,11 +424,19 @@ static int make_workers(struct supervisor *supervisor)
             .number = i,
             .worker_count = supervisor->worker_count,
             .post = supervisor->post,
-            .line_identity = &supervisor->line_identity,
-            .http_identity = &supervisor->http_identity,
-            .config = supervisor->config,
-            .users = supervisor->users,
+            .line_identity = &supervisor->identity.line,
+            .http_identity = &supervisor->identity.http,
+            .config = supervisor->reload.config,
+            .users = supervisor->reload.users,
             .recent = supervisor->recent,
+            .registry = supervisor->storage.registry,
+            .directory = supervisor->storage.directory,
+            .meta = supervisor->storage.meta,
+            .clerk = supervisor->storage.clerk,
+            .stored = supervisor->storage.consumers,
+            .webhooks = supervisor->storage.deliverer ? &supervisor->storage.webhooks : NULL,
+            .guest = supervisor->guest,
+            .deliverer = i == 0 ? supervisor->storage.deliverer : NULL,
         };
         int error = worker_create(&setup, &supervisor->workers[i]);
         if (error)
@@ -517,7 +461,8 @@ static int start_workers(struct supervisor *supervisor)
 static void say_ready(struct supervisor *supervisor)
 {
     char ready[READY_SIZE] = "";
-    log_info("ready", "name=%s workers=%u", supervisor->server_name, supervisor->worker_count);
+    malloc_trim(0); /* what was needed to read what is stored goes back to the system */
+    log_info("ready", "name=%s workers=%u", supervisor->identity.server_name, supervisor->worker_count);
     entrance_describe(supervisor->entrance, ready, sizeof ready);
     printf("ready %s\n", ready);
     fflush(stdout);
@@ -526,33 +471,93 @@ static void say_ready(struct supervisor *supervisor)
         on_watchdog(&supervisor->watchdog_timer, loop_now_ms(&supervisor->loop));
 }
 
-static int supervisor_init(struct supervisor *supervisor, bool *ret_unbound)
+/* The steps of the start return 0, or an exit code of sysexits(3), having logged why. */
+
+static int failed(int error)
 {
-    const struct admission_limits limits = admission_limits_of(supervisor->config);
-    int error = loop_init(&supervisor->loop);
     if (error)
-        return error;
-    supervisor->users = users_create(supervisor->config);
-    supervisor->worker_count = count_workers(supervisor->config);
-    supervisor->admission = admission_create(supervisor->worker_count, &limits);
-    if (!supervisor->users || !supervisor->admission)
-        return -ENOMEM;
-    error = entrance_open(&supervisor->loop, supervisor->config, on_accepted, supervisor, &supervisor->entrance);
-    *ret_unbound = error && error != -ENOMEM;
-    if (error)
-        return error;
-    set_identity(supervisor);
-    if ((error = make_recent(supervisor)) != 0 || (error = make_workers(supervisor)) != 0)
-        return error;
+        log_error("failed", "error=\"%s\"", strerror(-error));
+    return error ? EX_OSERR : 0;
+}
+
+static int open_entrance(struct supervisor *supervisor)
+{
+    int error =
+        entrance_open(&supervisor->loop, supervisor->reload.config, on_accepted, supervisor, &supervisor->entrance);
+    return error && error != -ENOMEM ? EX_UNAVAILABLE : failed(error);
+}
+
+static int open_storage(struct supervisor *supervisor)
+{
+    char sentence[RELOAD_SENTENCE_SIZE];
+    supervisor->storage.recent = supervisor->recent;
+    int code = storage_open(&supervisor->storage, supervisor->reload.config, sentence);
+    if (code)
+        log_error("start_refused", "error=\"%s\"", sentence);
+    return code;
+}
+
+static int open_workers(struct supervisor *supervisor)
+{
+    int error = make_workers(supervisor);
+    if (!error)
+        error = signals_take(&supervisor->signals, supervisor->loop.base, on_signal, supervisor);
+    return failed(error);
+}
+
+static void set_hooks(struct supervisor *supervisor)
+{
     supervisor->loop.hooks = (struct loop_hooks){
         .arg = supervisor,
         .turn_end = send_mail,
         .before_sleep = before_sleep,
         .woken = on_woken,
     };
+    supervisor->reload.worker_count = supervisor->worker_count;
+    supervisor->reload.hooks = (struct reload_hooks){
+        .arg = supervisor,
+        .accept = accept_config,
+        .install = install_config,
+    };
     supervisor->phase_timer.fire = on_phase_timer;
+    supervisor->quiet_timer.fire = on_quiet_timer;
     supervisor->watchdog_timer.fire = on_watchdog;
-    return take_signals(supervisor);
+    supervisor->health_timer.fire = on_health_timer;
+}
+
+static int supervisor_init(struct supervisor *supervisor)
+{
+    const struct config *config = supervisor->reload.config;
+    const struct admission_limits limits = admission_limits_of(config);
+    int error = loop_init(&supervisor->loop);
+    if (error)
+        return error;
+    supervisor->worker_count = count_workers(config);
+    supervisor->admission = admission_create(supervisor->worker_count, &limits);
+    set_hooks(supervisor);
+    return supervisor->admission ? 0 : -ENOMEM;
+}
+
+/* Whoever looks for a free port learns of it before the store is touched. */
+static int start(struct supervisor *supervisor)
+{
+    int code = failed(supervisor_init(supervisor));
+    if (!code)
+        code = open_entrance(supervisor);
+    if (!code)
+        code = failed(make_recent(supervisor));
+    if (!code)
+        code = open_storage(supervisor);
+    if (code)
+        return code;
+    identity_set(&supervisor->identity, supervisor->reload.config, supervisor->entrance, &supervisor->storage,
+                 supervisor->worker_count);
+    code = open_workers(supervisor);
+    if (!code)
+        code = failed(start_workers(supervisor));
+    if (!code && supervisor->storage.deliverer)
+        code = failed(deliverer_start(supervisor->storage.deliverer));
+    return code;
 }
 
 /* The end. */
@@ -570,51 +575,52 @@ static void log_counters(const struct supervisor *supervisor)
 static void supervisor_finish(struct supervisor *supervisor)
 {
     stop_listening(supervisor);
+    storage_settle(&supervisor->storage);
     for (unsigned i = 0; supervisor->workers && i < supervisor->worker_count; i++)
         worker_destroy(supervisor->workers[i]);
-    if (supervisor->signal_event)
-        event_free(supervisor->signal_event);
-    if (supervisor->signal_fd >= 0)
-        close(supervisor->signal_fd);
+    signals_finish(&supervisor->signals);
     post_destroy(supervisor->post);
     stream_destroy(supervisor->recent);
-    queues_destroy(supervisor->http_identity.queues);
+    storage_close(&supervisor->storage);
+    health_finish(&supervisor->health);
+    queues_destroy(supervisor->identity.http.queues);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
-    users_destroy(supervisor->users);
-    users_destroy(supervisor->old_users);
-    config_destroy(supervisor->config);
-    config_destroy(supervisor->old_config);
+    reload_finish(&supervisor->reload);
     free(supervisor->workers);
     free(supervisor);
 }
 
-int supervisor_run(struct config *config, const struct supervisor_source *source, bool *ret_unbound)
+static int serve(struct supervisor *supervisor)
+{
+    say_ready(supervisor);
+    on_health_timer(&supervisor->health_timer, loop_now_ms(&supervisor->loop));
+    int error = loop_run(&supervisor->loop);
+    for (unsigned i = 0; i < supervisor->worker_count; i++)
+        worker_join(supervisor->workers[i]);
+    log_counters(supervisor);
+    return failed(error);
+}
+
+int supervisor_run(struct config *config, const struct reload_source *source, const struct worker_guest *guest)
 {
     struct supervisor *supervisor = calloc(1, sizeof *supervisor);
-    *ret_unbound = false;
     if (!supervisor) {
         config_destroy(config);
-        return -ENOMEM;
+        return EX_OSERR;
     }
-    supervisor->config = config;
-    supervisor->source = source;
     supervisor->loop.wake_fd = -1;
-    supervisor->signal_fd = -1;
+    supervisor->signals.fd = -1;
+    supervisor->guest = guest;
     apply_log(config);
     raise_descriptor_limit();
-    int error = supervisor_init(supervisor, ret_unbound);
-    if (!error)
-        error = start_workers(supervisor);
-    if (!error && (error = entrance_start(supervisor->entrance)) == 0) {
-        say_ready(supervisor);
-        error = loop_run(&supervisor->loop);
-        for (unsigned i = 0; i < supervisor->worker_count; i++)
-            worker_join(supervisor->workers[i]);
-        log_counters(supervisor);
-    }
-    if (error && !*ret_unbound)
-        log_error("failed", "error=\"%s\"", strerror(-error));
+    int code = failed(reload_init(&supervisor->reload, config, source));
+    if (!code)
+        code = start(supervisor);
+    if (!code)
+        code = failed(entrance_start(supervisor->entrance));
+    if (!code)
+        code = serve(supervisor);
     supervisor_finish(supervisor);
-    return error;
+    return code;
 }

@@ -11,12 +11,15 @@
 #include "broker/session.h"
 #include "config/config.h"
 #include "feed/feed.h"
+#include "jetstream/jetstream.h"
 #include "net/conn.h"
 #include "net/loop.h"
+#include "push/deliverer.h"
 #include "server/entrance.h"
 #include "server/mail.h"
 #include "server/peer.h"
 #include "server/post.h"
+#include "stream/registry.h"
 #include "util/log.h"
 #include "util/random.h"
 
@@ -30,14 +33,21 @@ struct worker {
     struct post_office *office;
     struct loop loop;
     struct broker broker;
+    struct jetstream *jetstream;
     struct line *line;
-    struct keeper keeper;  /* of the stream `recent` */
+    struct keeper_recent keeper; /* of the stream `recent` */
     struct feed *feed;     /* its readers; NULL: it is off */
     struct http *http;     /* NULL: off */
+    const struct worker_guest *guest_ops; /* NULL: there is no guest */
+    void *guest;
+    struct deliverer *deliverer; /* whose notes are published here; NULL: not here */
+    struct stream_registry *registry;
+    uint64_t generation;   /* of the registry, of which the deliverer has been told */
     struct survey *answered; /* surveys that are back */
     struct peer_copies copies;
     struct peer *peers; /* one a worker; our own place is not used */
     pthread_t thread;
+    bool retiring;   /* its guest is to end what it has begun; answers when that is done */
     bool quiescing;  /* asked to be quiet; answers when nothing is parked */
 
     /* Closing the clients of a lame duck, spread over a time. */
@@ -46,7 +56,7 @@ struct worker {
     uint64_t dismiss_count, dismissed_count;
 
     /* Stopping. */
-    bool stopping;
+    bool stopping, stop_forced;
     struct timer stop_timer;
 };
 
@@ -129,6 +139,8 @@ static void configure(struct worker *worker, const struct mail_configure *mail)
     line_reconfigure(worker->line, mail->config);
     if (worker->http)
         http_reconfigure(worker->http, mail->config);
+    if (worker->guest)
+        worker->guest_ops->reconfigure(worker->guest, mail->config);
     tell_supervisor(worker, MAIL_CONFIGURED);
 }
 
@@ -164,6 +176,7 @@ static void drop_all(struct timer *timer, uint64_t now_ms)
     struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, stop_timer));
     (void)now_ms;
     log_warning("stop_forced", "worker=%u", worker->number);
+    worker->stop_forced = true;
     broker_notify(&worker->broker, NOTICE_ABANDON);
 }
 
@@ -191,11 +204,19 @@ static void read_supervisor_mail(struct worker *worker, const struct mail *mail)
     case MAIL_LAME_DUCK:
         line_set_lame_duck(worker->line);
         break;
+    case MAIL_RETIRE:
+        worker->guest_ops->retire(worker->guest); /* only those who have a guest are told */
+        worker->retiring = true;
+        break;
     case MAIL_DISMISS:
         dismiss(worker, (const struct mail_dismiss *)mail);
         break;
     case MAIL_QUIESCE:
         broker_notify(&worker->broker, NOTICE_QUIESCE);
+        jetstream_quiesce(worker->jetstream);
+        line_quiesce(worker->line);
+        if (worker->guest)
+            worker->guest_ops->quiesce(worker->guest);
         worker->quiescing = true;
         break;
     case MAIL_STOP:
@@ -300,12 +321,44 @@ static void on_woken(void *arg)
     read_mail(worker);
 }
 
+/* The thread of webhooks is in no survey: this worker tells it what surveys tell the workers. */
+static void tell_of_streams(struct worker *worker)
+{
+    uint64_t generation = worker->deliverer ? stream_registry_generation(worker->registry) : 0;
+    if (generation != worker->generation)
+        deliverer_look(worker->deliverer);
+    worker->generation = generation;
+}
+
+/* What it has to say: it has no broker of its own. */
+static void publish_notes(struct worker *worker)
+{
+    struct deliverer_note *note;
+    while (worker->deliverer && !worker->stopping && (note = deliverer_take_note(worker->deliverer))) {
+        const struct message message = { .body = note->payload.data, .body_size = (uint32_t)note->payload.size };
+        struct receipt receipt;
+        broker_publish_one(&worker->broker, note->topic, &message, &receipt);
+        free(note);
+    }
+}
+
 static bool before_flush(void *arg)
 {
     struct worker *worker = arg;
     finish_surveys(worker);
-    bool more = worker->http && http_turn(worker->http);
-    return more || worker->answered;
+    tell_of_streams(worker);
+    publish_notes(worker);
+    webhook_desk_turn(&worker->broker.webhooks);
+    line_turn(worker->line);
+    bool guest_has_more = worker->guest && worker->guest_ops->turn(worker->guest);
+    bool more = jetstream_turn(worker->jetstream);
+    more |= worker->http && http_turn(worker->http);
+    return more || guest_has_more || worker->answered;
+}
+
+static bool guest_is_busy(const struct worker *worker)
+{
+    return worker->guest && !worker->stop_forced && worker->guest_ops->is_busy(worker->guest);
 }
 
 static void on_turn_end(void *arg)
@@ -314,12 +367,22 @@ static void on_turn_end(void *arg)
     line_turn_end(worker->line);
     peer_copies_clear(&worker->copies);
     before_send(worker);
-    if (worker->quiescing && !worker->broker.parked) {
+    jetstream_turn_end(worker->jetstream);
+    if (worker->guest)
+        worker->guest_ops->turn_end(worker->guest);
+    if (worker->retiring && !worker->guest_ops->is_retiring(worker->guest)) {
+        worker->retiring = false;
+        tell_supervisor(worker, MAIL_RETIRED);
+        post_send(worker->office);
+    }
+    bool is_busy = worker->broker.parked || jetstream_is_busy(worker->jetstream) || line_is_busy(worker->line) ||
+                   guest_is_busy(worker);
+    if (worker->quiescing && !is_busy) {
         worker->quiescing = false;
         tell_supervisor(worker, MAIL_QUIET);
         post_send(worker->office);
     }
-    if (worker->stopping && !any_session(worker))
+    if (worker->stopping && !any_session(worker) && !guest_is_busy(worker))
         loop_stop(&worker->loop);
 }
 
@@ -340,6 +403,7 @@ static void *run(void *arg)
     int error = loop_run(&worker->loop);
     if (error)
         log_error("worker_failed", "worker=%u error=\"%s\"", worker->number, strerror(-error));
+    jetstream_leave(worker->jetstream);
     tell_supervisor(worker, MAIL_STOPPED);
     post_send(worker->office);
     return NULL;
@@ -367,8 +431,7 @@ static int open_recent(struct worker *worker, struct stream *recent)
     worker->feed = feed_create(recent, &host, seed);
     if (!worker->feed)
         return -ENOMEM;
-    worker->broker.feed = worker->feed;
-    return keeper_init(&worker->keeper, &worker->broker, recent, slice_of(">"), feed_watch(worker->feed));
+    return keeper_recent_init(&worker->keeper, &worker->broker, recent, slice_of(">"), feed_watch(worker->feed));
 }
 
 static int open_http(struct worker *worker, const struct worker_setup *setup)
@@ -383,6 +446,44 @@ static int open_http(struct worker *worker, const struct worker_setup *setup)
         return -ENOMEM;
     http_on_closed(worker->http, on_client_closed, worker);
     return 0;
+}
+
+static int open_jetstream(struct worker *worker, const struct worker_setup *setup)
+{
+    const struct jetstream_setup own = {
+        .number = worker->number,
+        .worker_count = worker->worker_count,
+        .loop = &worker->loop,
+        .broker = &worker->broker,
+        .registry = setup->registry,
+        .meta = setup->meta,
+        .clerk = setup->clerk,
+        .stored = setup->stored,
+    };
+    return jetstream_create(&own, &worker->jetstream);
+}
+
+static int open_guest(struct worker *worker, const struct worker_setup *setup)
+{
+    const struct worker_place place = {
+        .loop = &worker->loop,
+        .broker = &worker->broker,
+        .http = worker->http,
+        .registry = setup->registry,
+        .meta = setup->meta,
+        .directory = setup->directory,
+        .config = setup->config,
+        .server_name = setup->line_identity->server_name,
+    };
+    worker->guest_ops = setup->guest;
+    return setup->guest ? setup->guest->open(&place, &worker->guest) : 0;
+}
+
+static void take_notes_of(struct worker *worker, struct deliverer *deliverer)
+{
+    worker->deliverer = deliverer;
+    if (deliverer)
+        deliverer_set_outlet(deliverer, wake, worker);
 }
 
 static int worker_init(struct worker *worker, const struct worker_setup *setup)
@@ -401,7 +502,13 @@ static int worker_init(struct worker *worker, const struct worker_setup *setup)
     if (!worker->line || !worker->peers)
         return -ENOMEM;
     line_on_closed(worker->line, on_client_closed, worker);
-    return open_http(worker, setup);
+    take_notes_of(worker, setup->deliverer);
+    worker->registry = setup->registry;
+    webhook_desk_init(&worker->broker.webhooks, setup->webhooks, wake, worker);
+    error = open_jetstream(worker, setup);
+    if (!error)
+        error = open_http(worker, setup);
+    return error ? error : open_guest(worker, setup);
 }
 
 int worker_create(const struct worker_setup *setup, struct worker **ret_worker)
@@ -445,6 +552,10 @@ static void tie(struct worker *worker)
 int worker_start(struct worker *worker)
 {
     tie(worker);
+    int error = jetstream_start(worker->jetstream);
+    if (error)
+        return error;
+    post_send(worker->office); /* whose consumers live here */
     return -pthread_create(&worker->thread, NULL, run, worker);
 }
 
@@ -462,14 +573,18 @@ void worker_destroy(struct worker *worker)
 {
     if (!worker)
         return;
+    webhook_desk_turn(&worker->broker.webhooks);
     peer_copies_clear(&worker->copies);
+    if (worker->guest)
+        worker->guest_ops->close(worker->guest);
     for (unsigned i = 0; worker->peers && i < worker->worker_count; i++)
         peer_finish(&worker->peers[i]);
     http_destroy(worker->http);
-    keeper_finish(&worker->keeper);
+    keeper_recent_finish(&worker->keeper);
     feed_destroy(worker->feed);
-    broker_finish(&worker->broker);
+    jetstream_destroy(worker->jetstream);
     line_destroy(worker->line);
+    broker_finish(&worker->broker);
     loop_finish(&worker->loop);
     free(worker->peers);
     free(worker);

@@ -12,6 +12,12 @@ static inline uint64_t clock_read_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Milliseconds since 1970. */
+static inline uint64_t clock_wall_ms(void)
+{
+    return clock_read_ns(CLOCK_REALTIME) / 1000000u;
+}
+
 /* Never goes back; its start means nothing. */
 static inline uint64_t clock_monotonic_ns(void)
 {

@@ -2,9 +2,6 @@
 
 #include "util/utf8.h"
 
-#define EACH_BYTE UINT64_C(0x0101010101010101)
-#define HIGH_BITS UINT64_C(0x8080808080808080)
-
 /* How bytes are written that do not stand for themselves: the letter behind the backslash, 'u' for \u00NN. */
 static const char escapes[128] = {
     [0x00] = 'u', [0x01] = 'u', [0x02] = 'u', [0x03] = 'u', [0x04] = 'u', [0x05] = 'u', [0x06] = 'u', [0x07] = 'u',
@@ -17,17 +14,18 @@ static const char escapes[128] = {
 static const char replacement[] = "\xef\xbf\xbd";
 enum { REPLACEMENT_SIZE = sizeof replacement - 1 };
 
-/* A high bit where a byte of the word is zero, and perhaps in bytes above the first such. */
-static uint64_t zeros(uint64_t word)
-{
-    return (word - EACH_BYTE) & ~word;
-}
+/* Sixteen bytes at once; compared, each is 0 or -1. */
+typedef int8_t bytes __attribute__((vector_size(16)));
 
-/* True where eight bytes are all ASCII that stands for itself. */
-static bool is_plain(uint64_t word)
+/* True where sixteen bytes are all ASCII that stands for itself: others than ASCII are negative. */
+static bool are_plain(const char *data)
 {
-    uint64_t controls = word - EACH_BYTE * 0x20;
-    return !((word | controls | zeros(word ^ EACH_BYTE * '"') | zeros(word ^ EACH_BYTE * '\\')) & HIGH_BITS);
+    bytes some;
+    uint64_t halves[2];
+    memcpy(&some, data, sizeof some);
+    some = (some < 0x20) | (some == '"') | (some == '\\');
+    memcpy(halves, &some, sizeof halves);
+    return !(halves[0] | halves[1]);
 }
 
 static bool is_plain_byte(char c)
@@ -40,11 +38,8 @@ static bool is_plain_byte(char c)
 static size_t plain_size(struct slice text)
 {
     size_t at = 0;
-    for (uint64_t word; text.size - at >= sizeof word; at += sizeof word) {
-        memcpy(&word, text.data + at, sizeof word);
-        if (!is_plain(word))
-            break;
-    }
+    while (text.size - at >= sizeof(bytes) && are_plain(text.data + at))
+        at += sizeof(bytes);
     while (at < text.size && is_plain_byte(text.data[at]))
         at++;
     return at;

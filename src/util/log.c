@@ -36,7 +36,7 @@ static void set_journal(bool journal)
     __atomic_store_n(&log_state.journal, journal, __ATOMIC_RELAXED);
 }
 
-int log_open(const char *target)
+int log_set_target(const char *target)
 {
     if (strcmp(target, "stderr") == 0) {
         set_journal(stderr_is_journal());

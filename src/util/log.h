@@ -6,7 +6,7 @@
  * Lines go to standard error or to a file, each by one write(2), so that threads and processes do not mix them. Where
  * standard error is the journal, a line begins with "<3>" and the like, as sd-daemon(3) has it; elsewhere with the
  * time. Front ends and mains log; lower floors return errors. Values with blanks are to be quoted by the caller ("%s"
- * in quotes); bytes that a peer chose go through log_quote. Any thread; log_open and log_set_level from one.
+ * in quotes); bytes that a peer chose go through log_quote. Any thread; log_set_target and log_set_level from one.
  */
 #ifndef UTIL_LOG_H
 #define UTIL_LOG_H
@@ -17,7 +17,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 
 /* Sends the log to "stderr" or to a file, appended to and made with mode 0640; called again it opens the file anew,
  * after a rotation. 0 or -errno, and then the log goes where it went. */
-int log_open(const char *target);
+int log_set_target(const char *target);
 
 void log_set_level(enum log_level level);
 bool log_enabled(enum log_level level);

@@ -44,6 +44,11 @@ size_t utf8_character_size(struct slice text)
 static size_t ascii_size(struct slice text)
 {
     size_t at = 0;
+    for (uint64_t words[4]; text.size - at >= sizeof words; at += sizeof words) {
+        memcpy(words, text.data + at, sizeof words);
+        if ((words[0] | words[1] | words[2] | words[3]) & UINT64_C(0x8080808080808080))
+            break;
+    }
     for (uint64_t word; text.size - at >= sizeof word; at += sizeof word) {
         memcpy(&word, text.data + at, sizeof word);
         if (word & UINT64_C(0x8080808080808080))

@@ -8,7 +8,8 @@ import json
 import os
 import subprocess
 
-from shapes import LINE
+import hooks
+from shapes import EVENTS, HOOKS, LINE, PAST, STREAMS
 
 RUN_S = 120
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -16,24 +17,44 @@ SOURCES = os.path.join(HERE, '..', '..', '..', 'shared', 'tools')    # beside th
 
 
 class Loads:
-    """natsload for what speaks the line, sseload for what speaks HTTP."""
-    name = 'natsload and sseload'
+    """natsload for what speaks the line, sseload for what speaks HTTP, streamload for consumers of streams and for the limits of
+    the machine."""
+    name = 'natsload, sseload, streamload'
+    LOOPBACK_SENDS, DISK_WRITES, WRK_S = 16384, 1500, 1
 
-    def __init__(self, line, http):
-        self.line, self.http = line, http
+    def __init__(self, line, http, streams):
+        self.line, self.http, self.streams = line, http, streams
 
     def program(self, shape):
-        return self.line if shape.speaks == LINE else self.http
+        return self.line if shape.speaks == LINE else self.streams if shape.speaks in (STREAMS, PAST) else self.http
 
     def can(self, shape, peer):
-        return bool(self.program(shape)) and shape.speaks in peer.speaks
+        return (shape.speaks == HOOKS or bool(self.program(shape))) and shape.speaks in peer.speaks
 
     def run(self, shape, server, messages, core):
+        if shape.speaks == HOOKS:
+            return self.run_hooks(shape, server, messages)
+        if server.peer.limit:
+            return self.run_limit(shape, server, core)
         command = [self.program(shape), f'127.0.0.1:{server.ports[shape.speaks]}', '--pid', server.pid,
                    *server.peer.speaks[shape.speaks], '--size', shape.size, *shape.arguments]
+        if shape.speaks == PAST:
+            command += ['--http', f'127.0.0.1:{server.ports[EVENTS]}']
         if messages:
-            command += ['--msgs', messages]
+            command += ['--messages' if shape.speaks == STREAMS else '--msgs', messages]
         return answer_of(command, core)
+
+    def run_hooks(self, shape, server, messages):
+        topic, connections = shape.arguments
+        if server.peer.limit:
+            return hooks.wrk(server.program, server.receiver, server.core, connections, shape.size, self.WRK_S)
+        return hooks.deliver(server.receiver, server.ports[LINE], [topic], messages or shape.guess, shape.size)
+
+    def run_limit(self, shape, server, core):
+        """As many as fill about a second."""
+        mode = server.peer.speaks[shape.speaks]
+        return answer_of([self.streams, server.directory, *mode, '--size', shape.size, '--messages',
+                          self.LOOPBACK_SENDS if 'loopback' in mode else self.DISK_WRITES], None if 'loopback' in mode else core)
 
 
 class PosthornBench:
@@ -71,9 +92,9 @@ def answer_of(command, core):
     return json.loads(done.stdout)
 
 
-def build(name, directory):
-    """Builds a generator from its source beside the repository into directory; None where there is no source."""
-    source = os.path.join(SOURCES, name + '.c')
+def build(name, directory, sources=SOURCES):
+    """Builds a generator from its source into directory; None where there is no source."""
+    source = os.path.join(sources, name + '.c')
     if not os.path.exists(source):
         return None
     program = os.path.join(directory, name)

@@ -10,13 +10,14 @@ import tempfile
 import time
 from dataclasses import dataclass, field, replace
 
-from shapes import EVENTS, LINE, POLLS
+from shapes import CONFIG, DIRECTORY, EVENTS, HOOKS, LINE, PAST, POLLS, RECEIVER, STREAMS
 
 HOST = '127.0.0.1'
 READY_S = 10
 QUIET_S = 5
 
 NATS_CONFIG = 'listen: "127.0.0.1:{port}"\nmax_connections: 64K\n'
+JETSTREAM_CONFIG = NATS_CONFIG + 'jetstream {{ store_dir: "{directory}", max_file_store: 16GB }}\n'
 MOSQUITTO_CONFIG = '''listener {port} 127.0.0.1
 allow_anonymous true
 max_queued_messages 0
@@ -56,11 +57,22 @@ http {{
 def posthornd_command(program, ports, directory, settings):
     listen = {'line.listen': f'{HOST}:{ports[LINE]}', 'http.listen': f'{HOST}:{ports[EVENTS]}'}
     sets = {**listen, 'server.workers': '1', **settings}
-    return [program] + [word for key, value in sets.items() for word in ('--set', f'{key}={value}')]
+    sets = {key: value.replace(DIRECTORY, os.path.join(directory, 'data')) for key, value in sets.items()}
+    file = ['--config', write(directory, sets.pop(CONFIG))] if CONFIG in sets else []
+    return [program, *file] + [word for key, value in sets.items() for word in ('--set', f'{key}={value}')]
 
 
 def nats_command(program, ports, directory, settings):
     return [program, '-c', write(directory, NATS_CONFIG.format(port=ports[LINE]))]
+
+
+def jetstream_command(program, ports, directory, settings):
+    return [program, '-c', write(directory, JETSTREAM_CONFIG.format(port=ports[LINE], directory=directory))]
+
+
+def synced_redis_command(program, ports, directory, settings):
+    return [program, '--bind', HOST, '--port', str(ports[LINE]), '--save', '', '--dir', directory, '--appendonly', 'yes',
+            '--appendfsync', 'always', '--auto-aof-rewrite-percentage', '0']
 
 
 def redis_command(program, ports, directory, settings):
@@ -91,14 +103,18 @@ class Peer:
     module: str = ''                # a file that it needs besides
     settings: dict = field(default_factory=dict)     # whatever the shape says
     forks: bool = False             # its first child does the work
+    limit: bool = False             # no server but what the machine can do, which streamload or the program measures
 
 
 NATS, REDIS, MQTT = (['--proto', name] for name in ('nats', 'redis', 'mqtt'))
 TOPIC = '/v1/topics/bench'
 POSTHORND = Peer('posthornd', posthornd_command, {
     LINE: NATS,
+    STREAMS: [],
+    PAST: [],
     EVENTS: paths(TOPIC, TOPIC),
     POLLS: paths(f'{TOPIC}?wait=30s', TOPIC, '--cursor', 'json:next>since'),
+    HOOKS: [],
 })
 
 PEERS = {
@@ -106,10 +122,15 @@ PEERS = {
     'posthornd, recent off': replace(POSTHORND, settings={'recent.enabled': 'no'}),
     'posthornd, recent on': replace(POSTHORND, settings={'recent.enabled': 'yes'}),
     'nats-server': Peer('nats-server', nats_command, {LINE: NATS}, 'nats-server'),
+    'nats-server, JetStream': Peer('nats-server', jetstream_command, {LINE: NATS, STREAMS: []}, 'nats-server'),
+    'redis-server, synced': Peer('redis-server', synced_redis_command, {LINE: REDIS}, 'redis-server'),
+    'disk': Peer('', None, {LINE: ['--mode', 'disk']}, limit=True),
+    'loopback': Peer('', None, {PAST: ['--mode', 'loopback']}, limit=True),
     'nginx': Peer('nginx', nginx_command, {
         EVENTS: paths('/sub', '/pub'),
         POLLS: paths('/sub', '/pub', '--cursor', 'nchan'),
     }, 'nginx-light libnginx-mod-nchan', ('-v',), module=NCHAN, forks=True),
+    'wrk': Peer('wrk', None, {HOOKS: []}, 'wrk nginx-light', ('-v',), module='/usr/sbin/nginx', limit=True),
     'redis-server': Peer('redis-server', redis_command, {LINE: REDIS}, 'redis-server'),
     'mosquitto': Peer('mosquitto', mosquitto_command, {LINE: MQTT}, 'mosquitto', ('-h',)),
 }
@@ -125,9 +146,15 @@ def write(directory, text):
 def find(name):
     """The server's program, or None where it or its module is not installed; /usr/sbin is not in everybody's path."""
     peer = PEERS[name]
+    if not peer.program:
+        return name
     if peer.module and not os.path.exists(peer.module):
         return None
-    return shutil.which(peer.program) or shutil.which(peer.program, path='/usr/sbin:/usr/local/sbin:/sbin')
+    return find_program(peer.program)
+
+
+def find_program(name):
+    return shutil.which(name) or shutil.which(name, path='/usr/sbin:/usr/local/sbin:/sbin')
 
 
 def version(name, program):
@@ -138,7 +165,10 @@ def version(name, program):
 
 
 def module_version(path):
-    """nchan's only: it prints "nchan version: %s" somewhere, and its version stands by itself among its strings."""
+    """A program says it. nchan prints "nchan version: %s" somewhere, and its version stands by itself among its strings."""
+    if not path.endswith('.so'):
+        answer = subprocess.run([path, '-v'], capture_output=True, text=True)
+        return f'{os.path.basename(path)} {re.search(r"[0-9.]+[0-9]", answer.stdout + answer.stderr).group()}'
     with open(path, 'rb') as file:
         found = re.search(rb'\0(\d+\.\d+\.\d+)\0', file.read())
     return f'nchan {found.group(1).decode()}' if found else 'nchan'
@@ -166,26 +196,34 @@ def first_child(pid):
 class Server:
     """with Server('nats-server', program, core=0) as server: server.ports, server.pid (of what does the work)"""
 
-    def __init__(self, name, program, core=None, settings=None):
-        self.name, self.program, self.core = name, program, core
+    def __init__(self, name, program, core=None, settings=None, receiver=None):
+        self.name, self.program, self.core, self.receiver = name, program, core, receiver
         self.peer = PEERS[name]
         self.settings = {**(settings or {}), **self.peer.settings}
+        if receiver:
+            self.settings = {key: value.replace(RECEIVER, receiver.url) for key, value in self.settings.items()}
 
     def __enter__(self):
         self.directory = tempfile.mkdtemp(prefix='posthorn-bench-')
         self.ports = {LINE: free_port(), EVENTS: free_port()}
-        self.ports[POLLS] = self.ports[EVENTS]
-        command = self.peer.command(self.program, self.ports, self.directory, self.settings)
+        self.ports.update({POLLS: self.ports[EVENTS], STREAMS: self.ports[LINE], PAST: self.ports[LINE],
+                           HOOKS: self.ports[LINE]})
+        if self.peer.limit:
+            return self
+        self.command = self.peer.command(self.program, self.ports, self.directory, self.settings)
         if self.core is not None:
-            command = ['taskset', '-c', str(self.core)] + command
-        self.log = open(os.path.join(self.directory, 'log'), 'w+')
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+            self.command = ['taskset', '-c', str(self.core)] + self.command
         try:
-            self.wait_until_ready()
+            self.start()
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def start(self):
+        self.log = open(os.path.join(self.directory, 'log'), 'w+')
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT)
+        self.wait_until_ready()
 
     def wait_until_ready(self):
         deadline = time.monotonic() + READY_S
@@ -211,6 +249,8 @@ class Server:
 
     def wait_until_quiet(self):
         """Lets the server clear away what its last clients left behind, so that no other server's run pays for it."""
+        if self.peer.limit:
+            return
         deadline = time.monotonic() + QUIET_S
         before, now = -1.0, self.cpu_s()
         while now - before > 0.001 and time.monotonic() < deadline:
@@ -218,6 +258,11 @@ class Server:
             before, now = now, self.cpu_s()
 
     def __exit__(self, *_):
+        if not self.peer.limit:
+            self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def stop(self):
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(5)
@@ -225,4 +270,3 @@ class Server:
             self.process.kill()
             self.process.wait()
         self.log.close()
-        shutil.rmtree(self.directory, ignore_errors=True)

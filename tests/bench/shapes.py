@@ -21,6 +21,11 @@ CPU_DELIVERED = Metric('CPU per delivery', 'cpu_s_per_m_recv', 'us')
 CPU_ANSWERED = Metric('CPU per request', 'cpu_s_per_m_recv', 'us')
 LATENCY = Metric('median latency', 'lat_us.p50', 'us')
 RATE = Metric('deliveries a second', 'recv_rate', 'M/s', 1e-6)
+ACKNOWLEDGED = Metric('acknowledged a second', 'recv_rate', 'k/s', 1e-3)
+CPU_ACKNOWLEDGED = Metric('CPU per message', 'cpu_s_per_m_pub', 'us')
+CONSUMED = Metric('acknowledged a second', 'recv_rate', 'k/s', 1e-3)
+READ = Metric('bytes a second', 'byte_rate', 'GB/s', 1e-9)
+DELIVERED = Metric('requests a second', 'recv_rate', 'k/s', 1e-3)
 MEMORY = Metric('memory per idle connection', 'rss_per_kb', 'KiB')
 
 
@@ -40,7 +45,10 @@ class Goal:
         return value >= self.limit if self.at_least else value <= self.limit
 
 
-LINE, EVENTS, POLLS = 'line', 'events', 'polls'    # what a shape's readers speak: servers.py knows the words for each
+# What a shape's clients speak: servers.py knows the words for each.
+LINE, EVENTS, POLLS = 'line', 'events', 'polls'
+STREAMS, PAST = 'streams', 'past'    # on the line, and over HTTP too: streamload's part
+HOOKS = 'hooks'                      # to a receiver of webhooks: hooks.py
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,17 @@ def cpu(limit, metric=CPU_DELIVERED):
     return [Goal(metric, limit)]
 
 
+def faster(limit, metric=ACKNOWLEDGED):
+    return Goal(metric, limit, at_least=True)
+
+
+def acknowledged(connections, in_flight):
+    return ['--mode', 'ack', '--pubs', connections, '--window', in_flight]
+
+
+DIRECTORY = '{directory}'            # in a setting: the server's own
+CONFIG = 'a file'                    # no setting: a configuration file, for sections that have names
+RECEIVER = '{receiver}'              # the URL of the receiver of webhooks
 REDIS = ('redis-server',)
 BARE = 'posthornd, recent off'
 PLAIN = (BARE, 'redis-server')
@@ -129,4 +148,41 @@ HTTP_SHAPES = [
           speaks=EVENTS, fresh=True, runs_max=3),
 ]
 
-SHAPES = LINE_SHAPES + RECENT_SHAPES + HTTP_SHAPES
+JETSTREAM, REDIS_SYNCED = 'nats-server, JetStream', 'redis-server, synced'
+KEPT_ON_DISK = {'server.data_dir': DIRECTORY}    # sync = always, the default
+STREAM_SHAPES = [
+    Shape('acknowledged, 1,000 in flight, 256 B', acknowledged(1, 1000), [faster(3), Goal(CPU_ACKNOWLEDGED, 0.25)], guess=20000,
+          rival=JETSTREAM),
+    Shape('acknowledged, 1,000 in flight, 4 KiB', acknowledged(1, 1000), [faster(1.5)], 4096, guess=10000, rival=JETSTREAM),
+    Shape('durable pull consumer, batches of 100, 256 B', ['--mode', 'consume', '--batch', 100], [faster(2, CONSUMED)], guess=20000,
+          rival=JETSTREAM, speaks=STREAMS),
+    Shape('acknowledged, 1,000 in flight, 256 B, beside redis', acknowledged(1, 1000), [faster(6)], guess=20000, rival=REDIS_SYNCED),
+    Shape('acknowledged, 50 connections with one in flight, 256 B', acknowledged(50, 1), [faster(2)], guess=10000,
+          rival=REDIS_SYNCED),
+    Shape('acknowledged, one in flight, 256 B, one core', acknowledged(1, 1), [faster(0.5)], guess=500, peers=(REDIS_SYNCED, JETSTREAM),
+          rival='disk'),
+    Shape('acknowledged, one in flight, 256 B, two cores', acknowledged(1, 1), [faster(0.8)], guess=500,
+          peers=(REDIS_SYNCED, JETSTREAM), rival='disk', pinned=False),
+    Shape('reader of the past over NDJSON, 4 KiB', ['--mode', 'read', '--messages', 65536], [Goal(READ, 0.5, at_least=True)], 4096,
+          rival='loopback', speaks=PAST),
+]
+for shape in STREAM_SHAPES:
+    shape.settings.update(KEPT_ON_DISK)
+
+# Its whole way: published, kept on disk, read, signed, sent, answered, its position stored.
+HOOK_CONFIG = f'''[stream BENCH]
+topics = bench.>
+[webhooks]
+allow_networks = 127.0.0.1
+[webhook bench]
+url = {RECEIVER}
+pattern = bench.>
+mode = parallel
+concurrency = 64
+'''
+HOOK_SHAPES = [
+    Shape('one webhook, 64 connections, 256 B', ['bench.a', 64], [faster(0.4, DELIVERED)], guess=4000, rival='wrk', speaks=HOOKS,
+          settings={**KEPT_ON_DISK, CONFIG: HOOK_CONFIG}, messages_min=1000),
+]
+
+SHAPES = LINE_SHAPES + RECENT_SHAPES + HTTP_SHAPES + STREAM_SHAPES + HOOK_SHAPES

@@ -23,6 +23,50 @@ suite("the dashboard", {}, (test) => {
         assert.deepEqual(page.faults, []);
     });
 
+    test("shows streams with settings, and who works through them", async ({ open, daemon, publish, topic }) => {
+        const call = async (path, body) => {
+            const answer = await fetch(`${daemon.http}/v1/streams${path}`, { method: "POST", body: JSON.stringify(body) });
+            assert.ok(answer.ok, await answer.clone().text());
+            return answer.json();
+        };
+        await call("", { name: topic, topics: [`${topic}.>`], storage: "memory", bytes_max: "1MiB" });
+        for (let i = 0; i < 3; i++) await publish(`${topic}.a`, `${i}`);
+        const page = await open(daemon.http), box = `#streams-list article[data-key="${topic}"]`;
+        await shows(page, box, new RegExp(`${topic}\\s+in memory[^]*of 1.MiB[^]*Messages\\s+3[^]*Consumers: 0`));
+        await page.click(`${box} summary`);
+        await shows(page, `${box} .consumers`, /It has none/);
+        await page.click(`${box} summary`);
+        await call(`/${topic}/consumers`, { name: "booker" });
+        await call(`/${topic}/consumers/booker/pull?batch=1`, {});
+        await tab_to(page, `${box} summary`);
+        await page.keyboard.press("Enter");
+        await shows(page, `${box} .consumers tbody`, /booker\s+2\s+1\s+0/);
+        assert.deepEqual(page.faults, []);
+    });
+
+    test("shows webhooks and their attempts, and sends examples", async ({ open, daemon, publish, topic }) => {
+        const made = await fetch(`${daemon.http}/v1/webhooks`, {
+            method: "POST", body: JSON.stringify({ name: topic, url: "http://127.0.0.1:9/hook", pattern: `${topic}.>`, retries: ["1h"] }),
+        });
+        assert.equal(made.status, 201);
+        await publish(`${topic}.a`, "hello");
+        const page = await open(daemon.http), box = `#webhooks-list article[data-key="${topic}"]`;
+        await shows(page, box, new RegExp(`${topic} failing for[^]*${topic}\\.> → http://127.0.0.1:9/hook[^]*Failed\\s+1`));
+        await tab_to(page, `${box} summary`);
+        await page.keyboard.press("Enter");
+        await shows(page, `${box} .attempts tbody`, /loopback[^]*1\s+\d\d:\d\d:\d\d\.\d{3}[^]*Resend/);
+        await page.click(`${box} button:text-is("Send an example")`);
+        await shows(page, `${box} .result`, /The example was not taken[^]*loopback/);
+        await page.click(`${box} .attempts tbody button`);
+        await page.click(`${box} button:text-is("Disable")`);
+        await shows(page, `${box} h3`, /disabled/);
+        await page.click(`${box} button:text-is("Enable")`);
+        await until(async () => !/disabled/.test(await text_of(page, `${box} h3`)), "it is enabled");
+        await fetch(`${daemon.http}/v1/webhooks/${topic}`, { method: "DELETE" });
+        await until(async () => !(await page.locator(box).count()), "one that is removed is gone");
+        assert.deepEqual(page.faults, []);
+    });
+
     test("says so when the server is away, and when it is back", async ({ open, start }) => {
         const daemon = await start({});
         const page = await open(daemon.http);

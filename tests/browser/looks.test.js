@@ -7,7 +7,7 @@ const path = require("node:path");
 const { begin_watching, rows_of, shows, tab_to, text_of } = require("./support/dashboard");
 const { suite, until, requirePackage } = require("./support/suite");
 
-const PANELS = ["watch", "send", "streams", "topics", "connections"];
+const PANELS = ["watch", "send", "streams", "topics", "connections", "webhooks"];
 const DESKTOP = { width: 1280, height: 900 }, PHONE = { width: 360, height: 740 };
 
 function overflow_of(page) {
@@ -118,6 +118,21 @@ suite("the dashboard's policy", {}, (test) => {
     });
 });
 
+/* A stream, a consumer and a webhook with long names. */
+async function make_stream(daemon, topic) {
+    const post = async (path, body) => {
+        const answer = await fetch(`${daemon.http}/v1/streams${path}`, { method: "POST", body: JSON.stringify(body) });
+        assert.equal(answer.status, 201);
+    };
+    const name = `${topic}-with-a-rather-long-name-${"x".repeat(60)}`;
+    await post("", { name, topics: [`kept.${topic}.>`], storage: "memory", messages_max: 1000 });
+    await post(`/${name}/consumers`, { name: `worker-${"y".repeat(60)}` });
+    const made = await fetch(`${daemon.http}/v1/webhooks`, {
+        method: "POST", body: JSON.stringify({ url: `http://127.0.0.1:9/${"z".repeat(200)}`, pattern: `kept.${topic}.>` }),
+    });
+    assert.equal(made.status, 201);
+}
+
 suite("the dashboard's looks", {}, (test) => {
     const screens = [
         ["wide and dark", { viewport: DESKTOP, colorScheme: "dark" }],
@@ -129,11 +144,17 @@ suite("the dashboard's looks", {}, (test) => {
     for (const [name, screen] of screens)
         test(`${name}: nothing is cut off, and there is no barrier that axe knows`, async ({ open, daemon, publish, topic }) => {
             await publish(`${topic}.with.a.name.that.is.rather.long.for.a.small.screen.${"x".repeat(80)}`, "x".repeat(4000));
+            await make_stream(daemon, topic);
             const page = await open(daemon.http, screen);
             await page.selectOption("#watch-form [name=since]", "all");
             await begin_watching(page, `${topic}.>`);
             await shows(page, "#topics tbody", /long/);
             await page.locator("#watch-log summary").first().click();
+            await page.click(`#streams-list article[data-key^="${topic}-"] summary`);
+            await shows(page, `#streams-list article[data-key^="${topic}-"] tbody`, /worker/);
+            await shows(page, "#webhooks-list", /zzz/);
+            await page.locator("#webhooks-list summary").first().click();
+            await shows(page, "#webhooks-list", /Nothing has been sent yet|Resend/);
             await page.click("#send-button");
             await shows(page, "#send-answer", /200/);
             for (const panel of PANELS) assert.ok(await page.isVisible(`#${panel} h2`), panel);

@@ -9,14 +9,16 @@ const { describe, it, before, after } = require("node:test");
 const { Daemon, DEADLINE_MS } = require("./support/daemon");
 const { requirePackage } = require("./support/suite");
 
-const METHODS = ["get", "post", "put"];
+const METHODS = ["post", "put", "patch", "get", "delete"];
 const ENDLESS = ["text/event-stream", "application/x-ndjson"];
 
-describe("descriptions", { timeout: 12 * DEADLINE_MS }, () => {
+describe("descriptions", { timeout: 30 * DEADLINE_MS }, () => {
     let daemon, openapi, asyncapi, ajv;
 
     before(async () => {
-        daemon = await Daemon.start();
+        /* The validators keep this process from looking at its connections for as long as they take: on a busy machine the
+         * daemon would close those meanwhile, and fetch would find out by using one. */
+        daemon = await Daemon.start({ durable: true, http: { idle_timeout: "1h" } });
         openapi = await (await fetch(`${daemon.http}/openapi.json`)).json();
         asyncapi = await (await fetch(`${daemon.http}/asyncapi.json`)).text();
         await requirePackage("@apidevtools/swagger-parser").validate(structuredClone(openapi));
@@ -26,9 +28,14 @@ describe("descriptions", { timeout: 12 * DEADLINE_MS }, () => {
     });
     after(() => daemon.finish());
 
-    /* Each operation: { method, path, operation }. */
-    const operations = () => Object.entries(openapi.paths).flatMap(([path, item]) =>
-        METHODS.filter((method) => item[method]).map((method) => ({ method, path, operation: item[method] })));
+    /* Each operation: { method, path, operation }, in an order in which their examples can be sent: what is removed is removed
+     * at last, and what is in it before. */
+    const operations = () => {
+        const all = Object.entries(openapi.paths).flatMap(([path, item]) =>
+            METHODS.filter((method) => item[method]).map((method) => ({ method, path, operation: item[method] })));
+        const removes = ({ method }) => method === "delete";
+        return [...all.filter((one) => !removes(one)), ...all.filter(removes).reverse()];
+    };
 
     it("asyncapi.json is valid", async () => {
         const { Parser } = requirePackage("@asyncapi/parser");
@@ -48,7 +55,9 @@ describe("descriptions", { timeout: 12 * DEADLINE_MS }, () => {
         for (const { method, path, operation } of operations()) {
             const request = requests.find((one) => one.method === method.toUpperCase() && one.path === path.replace(/\{(\w+)\}/g, ":$1"));
             assert.ok(request, `${method} ${path} has not arrived`);
-            assert.ok(request.answers.some(({ code, body }) => code < 300 && body?.length > 1), `${method} ${path} has no example`);
+            const is_empty = (code) => operation.responses[code] && !operation.responses[code].content;
+            const shows = ({ code, body }) => code < 300 && (is_empty(code) || body?.length > 1);
+            assert.ok(request.answers.some(shows), `${method} ${path} has no example`);
             if (operation.requestBody) assert.ok(request.body.length > 2, `${method} ${path} has no example of a body`);
         }
         assert.equal(requests.length, operations().length);
@@ -66,6 +75,7 @@ describe("descriptions", { timeout: 12 * DEADLINE_MS }, () => {
         let count = 0;
         for (const { method, path, operation } of operations())
             for (const { type, value } of bodiesOf(operation)) {
+                if (path.includes("{sequence}")) await publishTo(daemon, "archive.eu.paid"); /* purged a moment ago */
                 const worker = path.startsWith("/v1/request/") ? answerOne(daemon) : null;
                 let answer;
                 do answer = await send(daemon, method, path, operation, type, value);
@@ -82,16 +92,21 @@ describe("descriptions", { timeout: 12 * DEADLINE_MS }, () => {
         const described = operation.responses[status] || operation.responses.default;
         assert.ok(operation.responses[status], `${what}: ${status} is not described: ${body}`);
         assert.ok(status < 300 || path_is_stale(what), `${what}: the example is refused: ${status} ${body}`);
-        if (status === 204 || status === 304) return;
-        const content = described.content[type];
+        if (!described.content && !body) return;
+        const content = described.content?.[type];
         assert.ok(content, `${what}: ${status} with ${type} is not described`);
         if (/json$/.test(type) && !ENDLESS.includes(type))
             assert.ok(ajv.validate(content.schema, JSON.parse(body)), `${what}: ${ajv.errorsText()}: ${body}`);
     }
 });
 
-/* The id of a reply is an example of one: no daemon has given it out. */
-const path_is_stale = (what) => what.startsWith("post /v1/replies/");
+/* Ids of replies, of deliveries and of what a webhook has sent are examples of some: no daemon has given them out. And the first
+ * message was purged. */
+const path_is_stale = (what) => /^post .v1.replies|^post .*.(ack|nak|extend|resend|replay) |^delete .*.messages/.test(what);
+
+async function publishTo(daemon, topic) {
+    assert.equal((await fetch(`${daemon.http}/v1/topics/${topic}`, { method: "POST", body: "17" })).status, 200);
+}
 
 /* Every example of a body, or one call without any. */
 function bodiesOf({ requestBody }) {

@@ -11,8 +11,12 @@ const { it } = require("node:test");
 const { Daemon, DEADLINE_MS } = require("./support/daemon");
 const { stepsOf, normal } = require("./support/page");
 const { requirePackage, until } = require("./support/suite");
+const { LOOPBACK } = require("./support/webhooks");
 
-const PAGES = ["README.md", "doc/patterns.md", "doc/http-api.md"];
+const PAGES = ["README.md", "doc/patterns.md", "doc/http-api.md", "doc/webhooks.md", "doc/sidecar.md"];
+
+/* Where the programs of the pages listen that are not the daemon: each is given a port that is free. */
+const OTHERS = ["127.0.0.1:3000", "127.0.0.1:4322", "127.0.0.1:8322", "127.0.0.1:4422", "127.0.0.1:8422"];
 const SOURCE = process.env.srcdir || path.join(__dirname, "../..");
 const MODULES = path.join(path.resolve(process.env.CLIENT_PACKAGES || __dirname), "node_modules");
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -27,12 +31,18 @@ if (spawnSync("curl", ["--version"]).error) {
 class Run {
     async start() {
         this.site = await startSite((name) => this.file(name));
-        this.daemon = await Daemon.start({ http: { origins: this.site.origin } });
+        this.daemon = await Daemon.start({ durable: true, http: { origins: this.site.origin }, webhooks: LOOPBACK });
         this.directory = fs.mkdtempSync(path.join(this.daemon.directory, "page-"));
         fs.symlinkSync(path.dirname(process.env.POSTHORN), this.file("build"));
+        fs.symlinkSync(path.resolve(SOURCE, "clients"), this.file("clients"));
+        const ports = await freePorts(OTHERS.length);
         this.addresses = [
             ["127.0.0.1:4222", `127.0.0.1:${this.daemon.port}`],
             ["127.0.0.1:8222", new URL(this.daemon.http).host],
+            ...OTHERS.map((address, index) => [address, `127.0.0.1:${ports[index]}`]),
+            ["receiver.js 3000", `receiver.js ${ports[0]}`],
+            ["app.js 3000", `app.js ${ports[0]}`],
+            ["prices.js 3000", `prices.js ${ports[0]}`],
         ];
         this.jobs = [];
         this.shown = new Map();
@@ -83,6 +93,12 @@ class Run {
     async background({ commands: [{ command, output }], line }) {
         await this.oneMoreListens(`${line}: ${command}`, () =>
             this.jobs.push(Object.assign(this.spawn(command), { wanted: output, line })));
+    }
+
+    async serving({ commands: [{ command, output }], line }) {
+        const job = Object.assign(this.spawn(command), { wanted: output, line });
+        this.jobs.push(job);
+        await until(() => job.output.includes("\n"), `${line}: ${command} serves`);
     }
 
     /* Whoever has asked a moment ago may still listen for a reply, and is not to be counted with those who stay; but a
@@ -181,6 +197,16 @@ async function end(job) {
     await job.ended;
 }
 
+/* All at once, so that none is given twice. */
+async function freePorts(count) {
+    const servers = Array.from({ length: count }, () => http.createServer().listen(0, "127.0.0.1"));
+    await Promise.all(servers.map((server) => once(server, "listening")));
+    const ports = servers.map((server) => server.address().port);
+    for (const server of servers) server.close();
+    await Promise.all(servers.map((server) => once(server, "close")));
+    return ports;
+}
+
 /* Serves the pages of the examples, from an origin of their own. */
 async function startSite(fileOf) {
     const server = http.createServer((request, response) => {
@@ -202,6 +228,7 @@ const STEPS = {
     file: (run, step) => run.write(step),
     console: (run, step) => run.console(step),
     background: (run, step) => run.background(step),
+    serving: (run, step) => run.serving(step),
     shown: (run, step) => run.shows(step),
 };
 

@@ -1,114 +1,12 @@
 /*
- * libnats_client: posthornd as the C client of NATS (Debian's libnats) sees it. One process runs one test.
- *
- *   libnats_client --list          names the tests, one a line
- *   libnats_client URL TEST        runs it; exit status 0: as expected, 1: not (a line on stderr says what), 2: usage
- *
- * A test that needs the daemon restarted writes "restart" to stdout and waits for a line on stdin: whoever started it
- * owns the daemon. libnats.test.js does.
+ * libnats_client: posthornd as the C client of NATS (Debian's libnats) sees it: publish, subscribe, request. How it is
+ * run: support/bench.h.
  */
-#include <nats/nats.h>
+#include "support/bench.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum {
-    WAIT_MS = 10000,      /* for what must come */
-    CLIENTS_MAX = 8,
-    RECONNECT_WAIT_MS = 20,
-};
-
-/* What a test has in hand: its connections, closed after it. */
-struct bench {
-    const char *url;
-    natsConnection *clients[CLIENTS_MAX];
-    int client_count;
-};
-
-#define EXPECT(question)                                                     \
-    do {                                                                     \
-        if (!(question)) {                                                   \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #question); \
-            return false;                                                    \
-        }                                                                    \
-    } while (0)
-
-#define EXPECT_OK(call)                                                      \
-    do {                                                                     \
-        natsStatus status_ = (call);                                         \
-        if (status_ != NATS_OK) {                                            \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, natsStatus_GetText(status_)); \
-            return false;                                                    \
-        }                                                                    \
-    } while (0)
-
-/* Connects one more client; NULL and a line on stderr where that fails. */
-static natsConnection *client_open(struct bench *bench)
-{
-    natsOptions *options = NULL;
-    natsConnection **place = &bench->clients[bench->client_count];
-    natsStatus status = natsOptions_Create(&options);
-
-    if (status == NATS_OK)
-        status = natsOptions_SetURL(options, bench->url);
-    if (status == NATS_OK)
-        status = natsOptions_SetMaxReconnect(options, WAIT_MS / RECONNECT_WAIT_MS);
-    if (status == NATS_OK)
-        status = natsOptions_SetReconnectWait(options, RECONNECT_WAIT_MS);
-    if (status == NATS_OK)
-        status = natsOptions_SetReconnectJitter(options, RECONNECT_WAIT_MS, RECONNECT_WAIT_MS);
-    if (status == NATS_OK)
-        status = natsConnection_Connect(place, options);
-    natsOptions_Destroy(options);
-    if (status != NATS_OK) {
-        fprintf(stderr, "connect to %s: %s\n", bench->url, natsStatus_GetText(status));
-        return NULL;
-    }
-    bench->client_count++;
-    return *place;
-}
-
-static void bench_finish(struct bench *bench)
-{
-    for (int i = 0; i < bench->client_count; i++)
-        natsConnection_Destroy(bench->clients[i]);
-    nats_Close();
-}
-
-/* The next message is this text. */
-static bool next_is(natsSubscription *sub, const char *text)
-{
-    natsMsg *msg = NULL;
-
-    EXPECT_OK(natsSubscription_NextMsg(&msg, sub, WAIT_MS));
-    size_t size = strlen(text);
-    bool same = (size_t)natsMsg_GetDataLength(msg) == size && memcmp(natsMsg_GetData(msg), text, size) == 0;
-    if (!same)
-        fprintf(stderr, "got '%.*s' instead of '%s'\n", natsMsg_GetDataLength(msg), natsMsg_GetData(msg), text);
-    natsMsg_Destroy(msg);
-    return same;
-}
-
-/* Nothing waits in this subscription; the caller has flushed, so nothing can be on its way. */
-static bool is_empty(natsSubscription *sub)
-{
-    uint64_t count = 1;
-
-    EXPECT_OK(natsSubscription_QueuedMsgs(sub, &count));
-    EXPECT(count == 0);
-    return true;
-}
-
-/* Publisher, then subscriber: after it, all that the one sent has reached the other. */
-static bool settle(natsConnection *publisher, natsConnection *subscriber)
-{
-    EXPECT_OK(natsConnection_FlushTimeout(publisher, WAIT_MS));
-    EXPECT_OK(natsConnection_FlushTimeout(subscriber, WAIT_MS));
-    return true;
-}
 
 static bool patterns_get_what_they_match(struct bench *bench)
 {
@@ -302,21 +200,12 @@ static bool subscriptions_survive_a_restart(struct bench *bench)
 {
     natsConnection *publisher = client_open(bench), *subscriber = client_open(bench);
     natsSubscription *plain = NULL, *member = NULL;
-    char line[16];
 
     EXPECT(publisher && subscriber);
     EXPECT_OK(natsConnection_SubscribeSync(&plain, subscriber, "c.restart.>"));
     EXPECT_OK(natsConnection_QueueSubscribeSync(&member, subscriber, "c.restart.*", "workers"));
     EXPECT(settle(subscriber, subscriber));
-    puts("restart");
-    fflush(stdout);
-    EXPECT(fgets(line, sizeof line, stdin));
-    /* A flush waits for the connection to be there again, or fails at once where the loss is not noticed yet. */
-    for (int i = 0; i < bench->client_count; i++)
-        for (int tries = 0; natsConnection_FlushTimeout(bench->clients[i], WAIT_MS) != NATS_OK; tries++) {
-            EXPECT(tries < WAIT_MS / RECONNECT_WAIT_MS);
-            nats_Sleep(RECONNECT_WAIT_MS);
-        }
+    EXPECT(bench_ask(bench, "restart"));
     EXPECT_OK(natsConnection_PublishString(publisher, "c.restart.a", "again"));
     EXPECT(settle(publisher, subscriber));
     EXPECT(next_is(plain, "again") && next_is(member, "again"));
@@ -332,10 +221,7 @@ static bool subscriptions_survive_a_restart(struct bench *bench)
     return true;
 }
 
-static const struct {
-    const char *name;
-    bool (*run)(struct bench *bench);
-} tests[] = {
+const struct bench_test bench_tests[] = {
     { "patterns_get_what_they_match", patterns_get_what_they_match },
     { "bytes_of_all_sizes_come_through", bytes_of_all_sizes_come_through },
     { "a_group_shares_its_messages", a_group_shares_its_messages },
@@ -344,28 +230,5 @@ static const struct {
     { "headers_come_through", headers_come_through },
     { "a_drained_subscription_loses_nothing", a_drained_subscription_loses_nothing },
     { "subscriptions_survive_a_restart", subscriptions_survive_a_restart },
+    { NULL, NULL },
 };
-
-enum { TEST_COUNT = sizeof tests / sizeof tests[0] };
-
-static int list_tests(void)
-{
-    for (int i = 0; i < TEST_COUNT; i++)
-        puts(tests[i].name);
-    return EXIT_SUCCESS;
-}
-
-int main(int argc, char **argv)
-{
-    if (argc == 2 && strcmp(argv[1], "--list") == 0)
-        return list_tests();
-    for (int i = 0; argc == 3 && i < TEST_COUNT; i++)
-        if (strcmp(argv[2], tests[i].name) == 0) {
-            struct bench bench = { .url = argv[1] };
-            bool good = tests[i].run(&bench);
-            bench_finish(&bench);
-            return good ? EXIT_SUCCESS : EXIT_FAILURE;
-        }
-    fprintf(stderr, "usage: %s --list | URL TEST\n", argv[0]);
-    return 2;
-}

@@ -29,7 +29,7 @@ static void expect_same_when_printed(const struct config *config)
     struct config *again;
     struct config_error error;
     char *text = print(config), *names = NULL;
-    int rc = config_parse("printed", slice_of(text), NULL, 0, &again, &error);
+    int rc = config_parse(PROGRAM_BROKER, "printed", slice_of(text), NULL, 0, &again, &error);
     assert(rc == 0);
     char *text_again = print(again);
     assert(strcmp(text, text_again) == 0);
@@ -70,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     size_t override_count = cut_overrides(text, overrides);
     size_t file_size = override_count > 0 ? strlen(text) : size;
-    if (config_parse("fuzz", slice_make(text, file_size), overrides, override_count, &config, &error) != 0)
+    if (config_parse(PROGRAM_BROKER, "fuzz", slice_make(text, file_size), overrides, override_count, &config,
+                     &error) != 0)
         expect_a_sentence(&error);
     else {
         if (config->user_count == 0)

@@ -14,7 +14,11 @@ from harness import DEADLINE_S, Skip, equal, main
 
 TREE = os.environ.get("srcdir") or os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "..")
 COMMANDS = ("pub", "sub", "request", "reply", "bench", "bench pub", "bench fanout", "bench request", "context", "context add",
-            "context list", "context select", "context show", "context remove", "top", "completion", "help")
+            "stream", "stream add", "stream list", "stream info", "stream edit", "stream purge", "stream remove", "stream get",
+            "stream delete-message", "consumer", "consumer add", "consumer list", "consumer info", "consumer edit", "consumer remove",
+            "consumer next", "webhook", "webhook add", "webhook list", "webhook info", "webhook change", "webhook enable",
+            "webhook disable", "webhook test", "webhook verify", "webhook rotate", "webhook log", "webhook dead", "webhook replay",
+            "webhook resend", "webhook recover", "webhook remove", "listen", "fsck", "dump", "context list", "context select", "context show", "context remove", "top", "completion", "help")
 GENERATED = {
     "doc/posthorn.1": ("help", "--manual"),
     "etc/completions/posthorn": ("completion", "bash"),
@@ -95,10 +99,11 @@ def bash_completes():
         cli.run("context", "add", "shop").check()
         cli.run("context", "add", "home").check()
         offers = {
-            "posthorn co": ["context", "completion"],
+            "posthorn co": ["consumer", "context", "completion"],
             "posthorn bench ": ["pub", "fanout", "request"],
             "posthorn context re": ["remove"],
             "posthorn pub --co": ["--count", "--context", "--connect-timeout"],
+            "posthorn stream de": ["delete-message"],
             "posthorn pub a --re": ["--reply"],
             "posthorn bench fanout --sub": ["--subscribers"],
             "posthorn sub --context ": ["home", "shop"],
@@ -117,7 +122,7 @@ def fish_completes():
     with Cli() as cli:
         cli.run("context", "add", "shop").check()
         env = {**cli.env, "PATH": os.path.dirname(cli.program) + ":" + cli.env["PATH"]}
-        offers = {"posthorn con": ["context"], "posthorn bench fan": ["fanout"], "posthorn bench fanout --subs": ["--subscribers"],
+        offers = {"posthorn conte": ["context"], "posthorn bench fan": ["fanout"], "posthorn bench fanout --subs": ["--subscribers"],
                   "posthorn sub --context ": ["shop"], "posthorn context show ": ["shop"], "posthorn help pu": ["pub"],
                   "posthorn pub --lin": ["--lines"]}
         for line, words in offers.items():
@@ -158,7 +163,7 @@ class Terminal:
 def zsh_completes():
     if not shutil.which("zsh"):
         raise Skip("needs zsh")
-    offers = {"posthorn con": "posthorn context", "posthorn bench fan": "posthorn bench fanout",
+    offers = {"posthorn conte": "posthorn context", "posthorn bench fan": "posthorn bench fanout",
               "posthorn bench fanout --subs": "posthorn bench fanout --subscribers", "posthorn pub a --lin": "posthorn pub a --lines",
               "posthorn sub --context ": "posthorn sub --context shop", "posthorn help pu": "posthorn help pub"}
     with Cli() as cli:

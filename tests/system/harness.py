@@ -115,13 +115,17 @@ class Daemon:
     workers = 1
     _running = set()
 
-    def __init__(self, *options, listen=LOOPBACK, http=LOOPBACK, log_level="info", config=None, env=None, prepare=None, ready=True):
+    def __init__(self, *options, listen=LOOPBACK, http=LOOPBACK, log_level="info", config=None, env=None, prepare=None, ready=True,
+                 data=None):
         """options: "section.key=value" texts. config: text of an INI file. prepare: called in the child before exec.
         listen (the line protocol), http and log_level: None leaves them to the file or the defaults. Readers of streams are let
         go at once at the end, unless http.drain_duration says otherwise: most tests have no time to watch it.
+        data: a data_dir, for a test that keeps streams: a path that outlives the daemon, or True for one of its own.
         ready=False: do not wait for the ready line (the daemon is expected to refuse its configuration)."""
         self.dir = tempfile.mkdtemp(prefix="posthorn-test-")
         self.options = dict(option.split("=", 1) for option in options)
+        if data:
+            self.options["server.data_dir"] = os.path.join(self.dir, "data") if data is True else str(data)
         self.config_path = None
         self.line = []  # addresses of the line protocol's listeners
         self.http = []  # and of HTTP's
@@ -159,7 +163,7 @@ class Daemon:
     def _oracle_command(self, listen):
         path = os.path.join(self.dir, "oracle.conf")
         with open(path, "w", encoding="utf-8") as file:
-            file.write(oracle_config(self.options, listen))
+            file.write(oracle_config(self.options, listen) + f'jetstream {{store_dir: "{self.dir}/jetstream"}}\n')
         return [ORACLE, "--config", path]
 
     def write_config(self, text):
@@ -344,6 +348,7 @@ def refused_start(*options, config=None, listen=LOOPBACK, **settings):
 ORACLE_OPTIONS = {
     "server.name": "server_name: {}",
     "server.connections_max": "max_connections: {}",
+    "server.data_dir": 'jetstream {{ store_dir: "{}" }}',
     "line.payload_size_max": "max_payload: {}",
     "line.pending_size_max": "max_pending: {}",
     "line.control_size_max": "max_control_line: {}",

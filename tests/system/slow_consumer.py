@@ -30,7 +30,7 @@ def slow_consumer_is_closed_while_others_go_on():
 
 def clients_that_read_all_the_time_survive_a_flood():
     """Publishers are held back while somebody's output is nearly full, so that a reading client, if a slow program, keeps up."""
-    with Daemon("line.pending_size_max=8MiB") as daemon:
+    with Daemon("line.pending_size_max=24MiB") as daemon:
         good, publishers = daemon.clients(4), daemon.clients(3)
         for client in good:
             client.subscribe("a", "1")

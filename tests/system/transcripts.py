@@ -188,6 +188,17 @@ class Wire:
         self.ended = not piece
         self.data += piece
 
+    def leave(self):
+        """Closes, and returns when the server has let go of all that hung on the connection: it ends its side last."""
+        end = time.monotonic() + SILENCE_S
+        try:
+            self.sock.shutdown(harness.socket.SHUT_WR)
+            while not self.ended and select_one(self.sock, False, max(0, end - time.monotonic()))[0]:
+                self._receive()
+        except OSError:
+            pass  # it has gone already
+        self.sock.close()
+
 
 def play(dialogue, address, fragments):
     """Plays one dialogue; raises Mismatch."""
@@ -209,7 +220,7 @@ def play(dialogue, address, fragments):
                 _expect_quiet(client, wire)
     finally:
         for wire in wires.values():
-            wire.sock.close()
+            wire.leave()
 
 
 def _step(wire, speaker, mark, text):

@@ -385,6 +385,14 @@ def place(cursor):
     return epoch, int(sequence, 36)
 
 
+def data_of(body):
+    """The payload of an item to publish: the reverse of payload()."""
+    try:
+        return {"data": body.decode()}
+    except UnicodeDecodeError:
+        return {"data_base64": base64.b64encode(body).decode()}
+
+
 def payload(message):
     """The bytes of a message of a poll or an NDJSON line."""
     if "data_base64" in message:

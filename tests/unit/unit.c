@@ -7,11 +7,19 @@
 
 #define TEST_TIMEOUT_S 60
 
+/* Sanitizers and busy machines need more than 1: see tests/run. */
+static double patience(void)
+{
+    const char *given = getenv("PATIENCE");
+    double times = given ? strtod(given, NULL) : 1;
+    return times >= 1 ? times : 1;
+}
+
 int unit_run(const char *name, const TTest *const *tests)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
-    tcase_set_timeout(tcase, TEST_TIMEOUT_S);
+    tcase_set_timeout(tcase, TEST_TIMEOUT_S * patience());
     for (; *tests; tests++)
         tcase_add_test(tcase, *tests);
     suite_add_tcase(suite, tcase);
@@ -20,6 +28,13 @@ int unit_run(const char *name, const TTest *const *tests)
     int failed_count = srunner_ntests_failed(runner);
     srunner_free(runner);
     return failed_count ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+uint64_t unit_rounds(const char *variable, uint64_t count)
+{
+    const char *given = getenv(variable);
+    uint64_t rounds = given ? strtoull(given, NULL, 0) : (uint64_t)((double)count / patience());
+    return rounds ? rounds : 1;
 }
 
 uint64_t unit_seed(const char *test)

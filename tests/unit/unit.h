@@ -16,6 +16,10 @@ int unit_run(const char *name, const TTest *const *tests);
 /* TEST_SEED where it is set, else another each time; printed with the name of the test that asks. */
 uint64_t unit_seed(const char *test);
 
+/* How often a random test is repeated: as often as that, but less often where PATIENCE says that everything takes
+ * longer; or as often as the environment's variable of that name says. At least 1. */
+uint64_t unit_rounds(const char *variable, uint64_t count);
+
 /* As ck_assert, for the inside of loops: a hundred times as fast, because it tells the runner only of failure. */
 #define unit_assert(condition) \
     do { \

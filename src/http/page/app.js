@@ -2,10 +2,11 @@
  * app: the dashboard of posthornd. Each module is a panel or a tool; this one starts them.
  *
  *   overview   who the server is, what it does now     ask        the server, and its problems
- *   streams    what is kept                            command    the same for a shell, to copy
+ *   streams    what is kept, and its consumers         command    the same for a shell, to copy
  *   tables     topics, connections                     poller     asks slowly, and not when hidden
  *   watch      a pattern, live                         sparkline, payload, format, dom: what they draw with
  *   send       publish, request                        keys, theme: the person's choices
+ *   webhooks   where messages are sent, and how it goes
  */
 import { by_id, memory } from "./dom.js";
 import { start_keys } from "./keys.js";
@@ -14,6 +15,7 @@ import { open_send, start_send } from "./send.js";
 import { start_streams } from "./streams.js";
 import { start_tables } from "./tables.js";
 import { focus_watch, start_watch, watch } from "./watch.js";
+import { start_webhooks } from "./webhooks.js";
 
 /* The other one of what is seen now, and from then on that. */
 function change_theme() {
@@ -27,6 +29,7 @@ start_streams();
 start_watch();
 start_send();
 start_tables(watch);
+start_webhooks();
 start_overview();
 start_keys([
     ["w", "watch: to the patterns", focus_watch],

@@ -2,7 +2,8 @@
 /*
  * A daemon under test: started on a port of its own, known to be ready by what it says, stopped and waited for.
  *
- * $POSTHORND names the program. A nats-server may stand there too: it is the oracle that shows whether a test
+ * $POSTHORND names the program. Where a test has asked for it (throughSidecar), clients are given a sidecar before it,
+ * $POSTHORN_SIDECAR. Where $ORACLE names a nats-server, that is started instead: it shows whether a test
  * expects what NATS really does. Each program is one row of PROGRAMS.
  */
 const { spawn } = require("node:child_process");
@@ -11,15 +12,24 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const readline = require("node:readline");
+const { setTimeout: delay } = require("node:timers/promises");
 
 const DEADLINE_MS = 10_000 * (process.env.PATIENCE || 1);
 const HOST = "127.0.0.1";
+const IS_ORACLE = Boolean(process.env.ORACLE);
 
 const PROGRAMS = {
     posthornd: {
         stream: "stdout",
         ready: /^ready line=[^ ,]*:(\d+)(?: http=[^ ,]*:(\d+))?/,
         config: posthornConfig,
+        argv: (file) => ["--config", file],
+        stop: "SIGTERM",
+    },
+    "posthorn-sidecar": {
+        stream: "stdout",
+        ready: /^ready line=[^ ,]*:(\d+)(?: http=[^ ,]*:(\d+))?/,
+        config: sidecarConfig,
         argv: (file) => ["--config", file],
         stop: "SIGTERM",
     },
@@ -32,20 +42,37 @@ const PROGRAMS = {
     },
 };
 
-/* options: { token, users: { name: password }, payloadMax, workers, http: { option: value }, recent: { option: value } } */
-function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1, ...options }, httpPort) {
-    const lines = ["[server]", `workers = ${workers}`, "[line]", `listen = ${HOST}:${port}`];
+/*
+ * options: { token, users: { name: password }, payloadMax, workers, http: { option: value }, recent: { option: value },
+ * streams: { name: { option: value } }, webhooks: { option: value }, hooks: { name: { option: value } },
+ * durable: true where it is to keep streams in a directory of its own }
+ */
+function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1, dataDir, ...options }, httpPort) {
+    const lines = ["[server]", `workers = ${workers}`];
+    if (dataDir) lines.push(`data_dir = ${dataDir}`);
+    lines.push("[line]", `listen = ${HOST}:${port}`);
     if (payloadMax) lines.push(`payload_size_max = ${payloadMax}`);
     lines.push("[http]", `listen = ${HOST}:${httpPort}`, ...rows(options.http), "[recent]", ...rows(options.recent));
+    for (const [name, section] of Object.entries(options.streams || {})) lines.push(`[stream ${name}]`, ...rows(section));
+    lines.push("[webhooks]", ...rows(options.webhooks));
+    for (const [name, section] of Object.entries(options.hooks || {})) lines.push(`[webhook ${name}]`, ...rows(section));
     for (const [name, password] of Object.entries(users)) lines.push(`[user ${name}]`, `password = ${password}`);
     if (token) lines.push("[user holder]", `token = ${token}`);
     return lines.join("\n") + "\n";
 }
 
+function sidecarConfig(port, { broker }, httpPort) {
+    return [
+        "[line]", `listen = ${HOST}:${port}`, "[http]", `listen = ${HOST}:${httpPort}`,
+        "[uplink]", `url = ${broker.url}`, `http = ${broker.http}`, "reconnect_wait = 20ms", "reconnect_wait_max = 200ms",
+    ].join("\n") + "\n";
+}
+
 const rows = (section = {}) => Object.entries(section).map(([name, value]) => `${name} = ${value}`);
 
-function natsConfig(port, { token, users, payloadMax }) {
+function natsConfig(port, { token, users, payloadMax, dataDir }) {
     const lines = [`listen: "${HOST}:${port || -1}"`];
+    if (dataDir) lines.push(`jetstream { store_dir: "${dataDir}" }`);
     if (payloadMax) lines.push(`max_payload: ${payloadMax}`);
     if (token) lines.push(`authorization { token: "${token}" }`);
     if (users) {
@@ -59,15 +86,15 @@ class Daemon {
     static async start(options = {}) {
         const daemon = new Daemon(options);
         await daemon.launch(0, 0);
-        return daemon;
+        return beside ? Sidecar.before(daemon) : daemon;
     }
 
     constructor(options) {
-        this.file = process.env.POSTHORND;
+        this.file = process.env.ORACLE || process.env.POSTHORND;
         if (!this.file) throw new Error("set POSTHORND to the daemon's path");
-        this.program = PROGRAMS[path.basename(this.file)] || PROGRAMS.posthornd;
-        this.options = options;
+        this.program = PROGRAMS[IS_ORACLE ? "nats-server" : "posthornd"];
         this.directory = fs.mkdtempSync(path.join(os.tmpdir(), "posthorn-clients-"));
+        this.options = { ...options, dataDir: options.durable && path.join(this.directory, "data") };
     }
 
     async launch(port, httpPort) {
@@ -127,9 +154,13 @@ class Daemon {
 
     /* The same after a crash: whatever was in memory only is lost. */
     async crash() {
+        await this.kill();
+        await this.launch(this.port, this.httpPort);
+    }
+
+    async kill() {
         this.child.kill("SIGKILL");
         await this.exited;
-        await this.launch(this.port, this.httpPort);
     }
 
     async finish() {
@@ -141,4 +172,54 @@ class Daemon {
     }
 }
 
-module.exports = { Daemon, DEADLINE_MS };
+/* Clients are at the sidecar; what happens to the daemon happens to the broker behind it. */
+class Sidecar extends Daemon {
+    static async before(broker) {
+        const sidecar = new Sidecar({});
+        sidecar.file = process.env.POSTHORN_SIDECAR;
+        if (!sidecar.file) throw new Error("set POSTHORN_SIDECAR to the sidecar's path");
+        sidecar.program = PROGRAMS["posthorn-sidecar"];
+        sidecar.options = { broker };
+        sidecar.broker = broker;
+        await sidecar.launch(0, 0);
+        await sidecar.reachesBroker();
+        return sidecar;
+    }
+
+    /* It serves before it has reached its broker; requests would be answered that nobody is there. */
+    async reachesBroker() {
+        for (const deadline = Date.now() + DEADLINE_MS; ; await delay(10)) {
+            if (this.said.some((line) => line.includes(" uplink_up "))) return;
+            if (Date.now() > deadline) throw new Error(`${this.file} does not reach its broker\n${this.said.join("\n")}`);
+        }
+    }
+
+    signal(name) {
+        this.broker.signal(name);
+    }
+
+    async restart() {
+        await this.broker.restart();
+    }
+
+    async crash() {
+        await this.broker.crash();
+    }
+
+    async finish() {
+        try {
+            await super.finish();
+        } finally {
+            await this.broker.finish();
+        }
+    }
+}
+
+let beside = false;
+
+/* Every daemon that is started from now on has a sidecar before it. */
+function throughSidecar() {
+    beside = true;
+}
+
+module.exports = { Daemon, DEADLINE_MS, IS_ORACLE, throughSidecar };

@@ -4,6 +4,7 @@
  *
  *   console              commands behind "$ ", each followed by what it prints
  *   console background   one command that goes on until the next heading, and what it prints until then
+ *   console serving      the same of a program that has no part in the daemon: it serves when it has printed a line
  *   LANGUAGE NAME        a file of that name, for the commands that follow; an html file is opened in a browser
  *   text NAME.html       what that page shows
  *
@@ -12,7 +13,7 @@
 const FENCE = /^```(.*)$/;
 const HEADING = /^#{1,3} /;
 
-/* The steps of a page: { kind: heading | file | console | background | shown, line, name, commands, text }. */
+/* The steps of a page: { kind: heading | file | console | background | serving | shown, line, name, commands, text }. */
 function stepsOf(text) {
     const steps = [];
     let block = null;
@@ -51,6 +52,9 @@ const CHANGING = [
     [/\b[0-9a-z]{8,13}-(?=[0-9a-z]+\b)/g, "EPOCH-"],
     [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, "TIME"],
     [/^retry: \d+$/gm, "retry: MS"],
+    [/\bexample-[A-Z2-7]{16}\b/g, "example-ID"],
+    [/^duration +\S+$/gm, "duration TIME"],
+    [/"ack_id":"[\w-]+\.[\w-]+"/g, '"ack_id":"ID"'],
 ];
 
 function normal(text) {

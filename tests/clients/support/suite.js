@@ -13,6 +13,7 @@
  *   nats                the package itself: headers(), createInbox()
  */
 const { describe, it, before, after } = require("node:test");
+const { once } = require("node:events");
 const { createRequire } = require("node:module");
 const path = require("node:path");
 
@@ -29,16 +30,24 @@ function suite(title, ...rest) {
     const define = rest.pop();
     const options = rest.pop() || {};
     for (const name of PACKAGES)
-        describe(`${title}, by ${name}`, () => {
+        withDaemon(`${title}, by ${name}`, options, (daemonOf) => {
             const nats = requirePackage(name);
-            let daemon;
-            before(async () => { daemon = await Daemon.start(options); });
-            after(async () => { await daemon.finish(); });
-            define((sentence, body) => it(sentence, { timeout: 3 * DEADLINE_MS }, () => runTest(nats, daemon, body)));
+            define((sentence, body) => it(sentence, { timeout: 3 * DEADLINE_MS }, (t) => runTest(nats, daemonOf(), t, body)));
         });
 }
 
-async function runTest(nats, shared, body) {
+/* A block of tests with a daemon of its own; define is given a function that returns it, once the tests run. */
+function withDaemon(title, options, define) {
+    describe(title, () => {
+        let daemon;
+        before(async () => { daemon = await Daemon.start(options); });
+        after(async () => { await daemon.finish(); });
+        define(() => daemon);
+    });
+}
+
+/* Where time is up nothing is waited for any more, so that what was opened is closed. */
+async function runTest(nats, shared, { signal }, body) {
     const connections = [], daemons = [];
     const connect = async ({ daemon = shared, ...options } = {}) => {
         const connection = await nats.connect({ servers: daemon.url, timeout: DEADLINE_MS, ...options });
@@ -51,7 +60,7 @@ async function runTest(nats, shared, body) {
         return daemon;
     };
     try {
-        await body({ connect, start, nats, daemon: shared, topic: `test${++topic_count}` });
+        await Promise.race([body({ connect, start, nats, daemon: shared, topic: `test${++topic_count}` }), once(signal, "abort")]);
     } finally {
         for (const connection of connections) await connection.close();
         for (const daemon of daemons) await daemon.finish();
@@ -118,4 +127,4 @@ async function failureOf(promise) {
     return "no error";
 }
 
-module.exports = { suite, listen, settle, until, statusOf, failureOf, errorKind, requirePackage, PACKAGES };
+module.exports = { suite, withDaemon, runTest, listen, settle, until, statusOf, failureOf, errorKind, requirePackage, PACKAGES };

@@ -24,7 +24,7 @@ static size_t count_texts(const char *const *texts)
 static struct config *load(const char *text, const char *const *overrides, size_t override_count)
 {
     struct config *config = NULL;
-    int rc = config_parse("x.ini", slice_of(text), overrides, override_count, &config, &error);
+    int rc = config_parse(PROGRAM_BROKER, "x.ini", slice_of(text), overrides, override_count, &config, &error);
     ck_assert_msg(rc == 0, "%s", error.sentence);
     return config;
 }
@@ -32,12 +32,15 @@ static struct config *load(const char *text, const char *const *overrides, size_
 START_TEST(without_a_file_the_defaults_hold)
 {
     struct config *config;
-    ck_assert_int_eq(config_load(NULL, NULL, 0, &config, &error), 0);
+    ck_assert_int_eq(config_load(PROGRAM_BROKER, NULL, NULL, 0, &config, &error), 0);
     ck_assert_str_eq(config->server.name, "");
     ck_assert_uint_eq(config->server.workers, 0);
     ck_assert_uint_eq(config->server.spin_ns, 0);
     ck_assert_str_eq(config->server.log, "stderr");
     ck_assert_uint_eq(config->server.log_level, LOG_LEVEL_INFO);
+    ck_assert_str_eq(config->server.data_dir, "auto");
+    ck_assert_uint_eq(config->server.cache_size, 64 << 20);
+    ck_assert_uint_eq(config->server.segment_size, 32 << 20);
     ck_assert_uint_eq(config->server.lame_duck_grace_ms, 10000);
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 120000);
     ck_assert_uint_eq(config->server.connections_max, 65536);
@@ -57,6 +60,7 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_uint_eq(config->line.write_timeout_ms, 10000);
     ck_assert_uint_eq(config->line.ping_interval_ms, 120000);
     ck_assert_uint_eq(config->line.pings_outstanding_max, 2);
+    ck_assert_uint_eq(config->stream_count, 0);
     ck_assert_uint_eq(config->user_count, 0);
     config_destroy(config);
 }
@@ -67,7 +71,7 @@ START_TEST(file_sets_every_option)
     struct config *config = load(
         "[server]\nname = north\nworkers = 3\nspin = 20us\nlog = /var/log/posthornd.log\n"
         "log_level = debug\nlame_duck_grace = 1s\nlame_duck_duration = 3m\nconnections_max = 10\n"
-        "connections_per_address_max = 5\n"
+        "connections_per_address_max = 5\ndata_dir = /var/lib/x\ncache_size = 1GiB\nsegment_size = 8MiB\n"
         "[line]\nlisten = 10.0.0.5:4222,\n    unix:/run/line.sock ; for those here\n"
         "unix_mode = 0600\npayload_size_max = 2MiB\npending_size_max = 8MiB\ncontrol_size_max = 8KiB\n"
         "subscriptions_max = 7\ntopic_size_max = 4KiB\ntopic_depth_max = 16\n"
@@ -79,6 +83,9 @@ START_TEST(file_sets_every_option)
     ck_assert_uint_eq(config->server.spin_ns, 20000);
     ck_assert_str_eq(config->server.log, "/var/log/posthornd.log");
     ck_assert_uint_eq(config->server.log_level, LOG_LEVEL_DEBUG);
+    ck_assert_str_eq(config->server.data_dir, "/var/lib/x");
+    ck_assert_uint_eq(config->server.cache_size, 1 << 30);
+    ck_assert_uint_eq(config->server.segment_size, 8 << 20);
     ck_assert_uint_eq(config->server.lame_duck_grace_ms, 1000);
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 180000);
     ck_assert_uint_eq(config->server.connections_max, 10);
@@ -98,6 +105,72 @@ START_TEST(file_sets_every_option)
     ck_assert_uint_eq(config->line.write_timeout_ms, 250);
     ck_assert_uint_eq(config->line.ping_interval_ms, 30000);
     ck_assert_uint_eq(config->line.pings_outstanding_max, 3);
+    config_destroy(config);
+}
+END_TEST
+
+static unsigned count_permissions(const struct config_stream *stream)
+{
+    return stream->discard_new_per_topic + stream->allow_rollup + stream->allow_direct + stream->deny_delete +
+           stream->deny_purge;
+}
+
+START_TEST(stream_that_says_no_more_has_the_defaults)
+{
+    struct config *config = load("[stream orders]\ntopics = orders.>\n", NULL, 0);
+    ck_assert_uint_eq(config->stream_count, 1);
+    const struct config_stream *stream = &config->streams[0];
+    ck_assert_str_eq(stream->name, "orders");
+    ck_assert_str_eq(stream->description, "");
+    ck_assert_uint_eq(stream->topics.item_count, 1);
+    ck_assert_str_eq(stream->topics.items[0], "orders.>");
+    ck_assert_uint_eq(stream->storage, 0);
+    ck_assert_uint_eq(stream->retention, 0);
+    ck_assert_uint_eq(stream->sync_ms, 0);
+    ck_assert_uint_eq(stream->age_max_ms, 0);
+    ck_assert_uint_eq(stream->bytes_max, 0);
+    ck_assert_uint_eq(stream->messages_max, 0);
+    ck_assert_uint_eq(stream->messages_per_topic_max, 0);
+    ck_assert_uint_eq(stream->message_size_max, 0);
+    ck_assert_uint_eq(stream->consumers_max, 0);
+    ck_assert_uint_eq(stream->discard, 0);
+    ck_assert_uint_eq(stream->duplicate_window_ms, 120000);
+    ck_assert_uint_eq(count_permissions(stream), 0);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(stream_has_what_its_section_says)
+{
+    static const char *const overrides[] = { "stream.KV_a.topics=$KV.a.>" };
+    struct config *config = load(
+        "[stream jobs]\ntopics = jobs.>,\n  more.*.jobs, one\ndescription = what is to be done\nstorage = memory\n"
+        "sync = 100ms\nretention = workqueue\nage_max = 7d\nbytes_max = 10GiB\nmessages_max = 5000000000\n"
+        "messages_per_topic_max = 3\nmessage_size_max = 64KiB\nconsumers_max = 4\ndiscard = new\n"
+        "discard_new_per_topic = yes\nduplicate_window = off\nallow_rollup = yes\nallow_direct = yes\n"
+        "deny_delete = yes\ndeny_purge = yes\n"
+        "[stream audit]\ntopics = audit\nsync = never\nretention = interest\n", overrides, COUNT(overrides));
+    ck_assert_uint_eq(config->stream_count, 3);
+    const struct config_stream *stream = &config->streams[0];
+    ck_assert_uint_eq(stream->topics.item_count, 3);
+    ck_assert_str_eq(stream->topics.items[1], "more.*.jobs");
+    ck_assert_str_eq(stream->description, "what is to be done");
+    ck_assert_uint_eq(stream->storage, 1);
+    ck_assert_uint_eq(stream->sync_ms, 100);
+    ck_assert_uint_eq(stream->retention, 2);
+    ck_assert_uint_eq(stream->age_max_ms, 7 * 86400000ull);
+    ck_assert_uint_eq(stream->bytes_max, 10ull << 30);
+    ck_assert_uint_eq(stream->messages_max, 5000000000u);
+    ck_assert_uint_eq(stream->messages_per_topic_max, 3);
+    ck_assert_uint_eq(stream->message_size_max, 65536);
+    ck_assert_uint_eq(stream->consumers_max, 4);
+    ck_assert_uint_eq(stream->discard, 1);
+    ck_assert_uint_eq(stream->duplicate_window_ms, 0);
+    ck_assert_uint_eq(count_permissions(stream), 5);
+    ck_assert_uint_eq(config->streams[1].sync_ms, UINT64_MAX);
+    ck_assert_uint_eq(config->streams[1].retention, 1);
+    ck_assert_str_eq(config->streams[2].name, "KV_a");
+    ck_assert_str_eq(config->streams[2].topics.items[0], "$KV.a.>");
     config_destroy(config);
 }
 END_TEST
@@ -245,6 +318,23 @@ static const struct mistake mistakes[] = {
       "begins with ';'" },
     { "[server]\nworkers = 1\n  spin = 1us\n", { NULL },
       "x.ini:3: [server] workers: goes on over an indented line, which only a list may do" },
+    { "[webhook w]\npattern = a.>\n", { NULL }, "x.ini:1: [webhook w]: expected a url, to which messages are sent" },
+    { "[webhook w]\nurl = https://x/\n", { NULL },
+      "x.ini:1: [webhook w]: expected a pattern, the topics whose messages are sent" },
+    { "[webhook a.b]\n", { NULL },
+      "x.ini:1: [webhook a.b]: expected a NAME of letters, digits, - and _, because names of webhooks are tokens of "
+      "topics" },
+    { "[webhook w]\nurl = https://x/\npattern = a\nkey = topic\n", { NULL },
+      "x.ini:1: [webhook w]: expected mode = keyed beside key" },
+    { "[webhook w]\nurl = ftp://x/\n", { NULL },
+      "x.ini:2: [webhook w] url = ftp://x/: expected a URL such as https://example.org/hook" },
+    { "[webhook w]\nretries = 5s, 5\n", { NULL },
+      "x.ini:2: [webhook w] retries = 5s, 5: expected a list of at most 64 items, each a duration such as 5s" },
+    { "[webhook w]\nsecrets = abc\n", { NULL },
+      "x.ini:2: [webhook w] secrets: expected a list of at most 8 items, each whsec_... or whsk_..." },
+    { "[webhooks]\nallow_networks = 10.0.0.1/8\n", { NULL },
+      "x.ini:2: [webhooks] allow_networks = 10.0.0.1/8: expected a list of at most 256 items, each a network such as "
+      "10.0.0.0/8 or fd00::/8, or an address" },
     /* form */
     { "[server]\nworkers\n", { NULL }, "x.ini:2: workers: expected option = value" },
     { "[server\n", { NULL }, "x.ini:1: [server: expected [section] and nothing else" },
@@ -266,6 +356,31 @@ static const struct mistake mistakes[] = {
       "x.ini:3: [user a] token: goes on over an indented line, which only a list may do" },
     { "[user a]\ntoken = hush\n[user b]\npassword = p\n[user c]\ntoken = hush\n", { NULL },
       "x.ini:5: [user c]: expected a token that no other user has" },
+    /* streams */
+    { "[server]\ndata_dir = data\n", { NULL },
+      "x.ini:2: [server] data_dir = data: expected the word auto, or the absolute path of a directory" },
+    { "[stream a]\n", { NULL }, "x.ini:1: [stream a]: expected topics, the patterns of what it keeps" },
+    { "[stream a]\ntopics = a..b\n", { NULL },
+      "x.ini:2: [stream a] topics = a..b: expected a list of 1 to 1024 items, each a pattern such as orders.> or "
+      "orders.*.paid" },
+    { "[stream a]\ntopics = a.>.b\n", { NULL },
+      "x.ini:2: [stream a] topics = a.>.b: expected a list of 1 to 1024 items, each a pattern such as orders.> or "
+      "orders.*.paid" },
+    { "[stream a.b]\ntopics = a\n", { NULL },
+      "x.ini:1: [stream a.b]: expected a NAME without a dot, because names of streams are tokens of topics" },
+    { "[stream recent]\ntopics = a\n", { NULL },
+      "x.ini:1: [stream recent]: expected another NAME; recent is the stream in memory, which [recent] configures" },
+    { "[stream a]\ntopics = a.*, a.b\n", { NULL },
+      "x.ini:1: [stream a]: expected topics that no other stream keeps; a.b overlaps a.* of [stream a]" },
+    { "[stream a]\ntopics = x, a.>\n\n[stream b]\ntopics = b, *.c.d\n", { NULL },
+      "x.ini:4: [stream b]: expected topics that no other stream keeps; *.c.d overlaps a.> of [stream a]" },
+    { "[stream a]\ntopics = a\nsync = 10h\n", { NULL },
+      "x.ini:3: [stream a] sync = 10h: expected a duration in whole milliseconds between 1ms and 1h, or always, or "
+      "never" },
+    { "[stream a]\ntopics = a\ndiscard_new_per_topic = yes\nmessages_per_topic_max = 3\n", { NULL },
+      "x.ini:1: [stream a]: expected discard = new and messages_per_topic_max beside discard_new_per_topic" },
+    { "[stream a]\ntopics = a\ndiscard_new_per_topic = yes\ndiscard = new\n", { NULL },
+      "x.ini:1: [stream a]: expected discard = new and messages_per_topic_max beside discard_new_per_topic" },
     /* one against another: whichever was given last is to blame */
     { "[line]\ntopic_size_max = 4KiB\n", { NULL },
       "x.ini:2: [line] topic_size_max = 4KiB: expected less than control_size_max, which is 4KiB" },
@@ -301,8 +416,8 @@ START_TEST(mistake_is_told_in_a_sentence_and_nothing_is_returned)
 {
     const struct mistake *mistake = &mistakes[_i];
     struct config untouched, *config = &untouched;
-    int rc = config_parse("x.ini", slice_of(mistake->text), mistake->overrides, count_texts(mistake->overrides),
-                          &config, &error);
+    int rc = config_parse(PROGRAM_BROKER, "x.ini", slice_of(mistake->text), mistake->overrides,
+                          count_texts(mistake->overrides), &config, &error);
     ck_assert_msg(rc == -EINVAL, "accepted: %s", mistake->text);
     ck_assert_str_eq(error.sentence, mistake->sentence);
     ck_assert_ptr_eq(config, &untouched);
@@ -312,13 +427,14 @@ END_TEST
 START_TEST(error_carries_the_parts_of_its_sentence)
 {
     struct config *config;
-    ck_assert_int_eq(config_parse("dir/x.ini", slice_of("[line]\n\nlistn = 1\n"), NULL, 0, &config, &error), -EINVAL);
+    int rc = config_parse(PROGRAM_BROKER, "dir/x.ini", slice_of("[line]\n\nlistn = 1\n"), NULL, 0, &config, &error);
+    ck_assert_int_eq(rc, -EINVAL);
     ck_assert_str_eq(error.place, "dir/x.ini");
     ck_assert_uint_eq(error.line, 3);
     ck_assert_str_eq(error.offending, "[line] listn");
     ck_assert_str_eq(error.expected, "no such option; did you mean listen?");
     static const char *const overrides[] = { "line.listen=1" };
-    ck_assert_int_eq(config_parse("dir/x.ini", slice_of(""), overrides, 1, &config, &error), -EINVAL);
+    ck_assert_int_eq(config_parse(PROGRAM_BROKER, "dir/x.ini", slice_of(""), overrides, 1, &config, &error), -EINVAL);
     ck_assert_str_eq(error.place, "--set");
     ck_assert_uint_eq(error.line, 0);
 }
@@ -329,7 +445,7 @@ START_TEST(long_text_is_cut_in_the_sentence)
     char text[4000] = "[server]\nname = ";
     memset(text + strlen(text), 'x', 3000);
     struct config *config;
-    ck_assert_int_eq(config_parse("x.ini", slice_of(text), NULL, 0, &config, &error), -EINVAL);
+    ck_assert_int_eq(config_parse(PROGRAM_BROKER, "x.ini", slice_of(text), NULL, 0, &config, &error), -EINVAL);
     ck_assert_ptr_nonnull(strstr(error.sentence, "xxx...: expected a text of at most 64 bytes"));
 }
 END_TEST
@@ -352,7 +468,7 @@ START_TEST(file_is_read)
     static const char text[] = "[server]\nworkers = 5\n";
     struct config *config;
     write_file(text, sizeof text - 1);
-    int rc = config_load(path, NULL, 0, &config, &error);
+    int rc = config_load(PROGRAM_BROKER, path, NULL, 0, &config, &error);
     unlink(path);
     ck_assert_int_eq(rc, 0);
     ck_assert_uint_eq(config->server.workers, 5);
@@ -365,7 +481,7 @@ START_TEST(file_that_holds_a_nul_is_refused)
     static const char text[] = "[server]\nworkers = 5\0 4\n";
     struct config *config;
     write_file(text, sizeof text - 1);
-    int rc = config_load(path, NULL, 0, &config, &error);
+    int rc = config_load(PROGRAM_BROKER, path, NULL, 0, &config, &error);
     unlink(path);
     ck_assert_int_eq(rc, -EINVAL);
     ck_assert_uint_eq(error.line, 2);
@@ -381,12 +497,12 @@ START_TEST(file_of_the_greatest_size_is_read_and_a_larger_one_refused)
     memcpy(text + GREATEST - 24, "[server]\nworkers = 5    ", 24);
     struct config *config;
     write_file(text, GREATEST);
-    int rc = config_load(path, NULL, 0, &config, &error);
+    int rc = config_load(PROGRAM_BROKER, path, NULL, 0, &config, &error);
     ck_assert_msg(rc == 0, "%s", error.sentence);
     ck_assert_uint_eq(config->server.workers, 5);
     config_destroy(config);
     ck_assert_int_eq(truncate(path, GREATEST + 1), 0);
-    rc = config_load(path, NULL, 0, &config, &error);
+    rc = config_load(PROGRAM_BROKER, path, NULL, 0, &config, &error);
     unlink(path);
     free(text);
     ck_assert_int_eq(rc, -EINVAL);
@@ -397,9 +513,9 @@ END_TEST
 START_TEST(file_that_cannot_be_read_is_told_with_the_reason)
 {
     struct config *config;
-    ck_assert_int_eq(config_load("/nonexistent/posthornd.ini", NULL, 0, &config, &error), -ENOENT);
+    ck_assert_int_eq(config_load(PROGRAM_BROKER, "/nonexistent/posthornd.ini", NULL, 0, &config, &error), -ENOENT);
     ck_assert_str_eq(error.sentence, "/nonexistent/posthornd.ini: No such file or directory");
-    ck_assert_int_eq(config_load("/", NULL, 0, &config, &error), -EISDIR);
+    ck_assert_int_eq(config_load(PROGRAM_BROKER, "/", NULL, 0, &config, &error), -EISDIR);
     ck_assert_str_eq(error.sentence, "/: Is a directory");
 }
 END_TEST
@@ -410,12 +526,86 @@ START_TEST(destroying_nothing_is_fine)
 }
 END_TEST
 
+/* ---- programs ---- */
+
+START_TEST(programs_have_sections_of_their_own)
+{
+    static const char text[] = "[uplink]\nurl = a, b:1\n[user ann]\ntoken = x\n";
+    struct config *config;
+    ck_assert_int_eq(config_parse(PROGRAM_SIDECAR, "x.ini", slice_of(text), NULL, 0, &config, &error), 0);
+    ck_assert_uint_eq(config->uplink.url.item_count, 2);
+    ck_assert_uint_eq(config->uplink.ping_interval_ms, 30000);
+    ck_assert_uint_eq(config->line.payload_size_max, 1 << 20);
+    config_destroy(config);
+    ck_assert_int_eq(config_parse(PROGRAM_BROKER, "x.ini", slice_of(text), NULL, 0, &config, &error), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error.sentence, "[uplink]: no such section; posthornd.ini(5) has them all"));
+    int rc = config_parse(PROGRAM_SIDECAR, "x.ini", slice_of("[stream a]\n"), NULL, 0, &config, &error);
+    ck_assert_int_eq(rc, -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error.sentence, "posthorn-sidecar.ini(5) has them all"));
+    rc = config_parse(PROGRAM_SIDECAR, "x.ini", slice_of("[server]\nworkers = 1\n"), NULL, 0, &config, &error);
+    ck_assert_int_eq(rc, -EINVAL);
+    ck_assert_ptr_nonnull(strstr(error.sentence, "[server] workers: no such option"));
+}
+END_TEST
+
+START_TEST(passwords_in_urls_are_not_shown)
+{
+    struct config *config;
+    struct slice text = slice_of("[uplink]\nurl = nats://ann:hush@broker:4222\n");
+    ck_assert_int_eq(config_parse(PROGRAM_SIDECAR, "x.ini", text, NULL, 0, &config, &error), -EINVAL);
+    ck_assert_ptr_null(strstr(error.sentence, "hush"));
+    ck_assert_ptr_nonnull(strstr(error.sentence, "x.ini:2: [uplink] url: expected"));
+}
+END_TEST
+
+static const struct {
+    const char *text, *user, *password, *token;
+    int rc;
+} credentials[] = {
+    { "ann:secret\n", "ann", "secret", NULL, 0 },
+    { "ann:with:colon\r\nmore\n", "ann", "with:colon", NULL, 0 },
+    { "a-token", NULL, NULL, "a-token", 0 },
+    { "", NULL, NULL, NULL, -EINVAL },
+    { "\n", NULL, NULL, NULL, -EINVAL },
+    { "ann:\n", NULL, NULL, NULL, -EINVAL },
+};
+
+static void expect_text(const char *got, const char *wanted)
+{
+    ck_assert((!got && !wanted) || (got && wanted && strcmp(got, wanted) == 0));
+}
+
+START_TEST(credentials_stand_in_the_first_line_of_their_file)
+{
+    char place[] = "/tmp/posthorn-credentials-XXXXXX", override[sizeof place + 32];
+    int fd = mkstemp(place);
+    ck_assert_int_eq(write(fd, credentials[_i].text, strlen(credentials[_i].text)), (int)strlen(credentials[_i].text));
+    close(fd);
+    snprintf(override, sizeof override, "uplink.credentials_file=%s", place);
+    const char *const overrides[] = { "uplink.url=a", override };
+    struct config *config;
+    int rc = config_load(PROGRAM_SIDECAR, NULL, overrides, 2, &config, &error);
+    ck_assert_int_eq(rc, credentials[_i].rc);
+    if (rc == 0) {
+        expect_text(config->uplink.user, credentials[_i].user);
+        expect_text(config->uplink.password, credentials[_i].password);
+        expect_text(config->uplink.token, credentials[_i].token);
+        config_destroy(config);
+    } else {
+        ck_assert_str_eq(error.place, place);
+    }
+    unlink(place);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
     TCase *loading = tcase_create("loading"), *refusing = tcase_create("refusing"), *files = tcase_create("files");
     tcase_add_test(loading, without_a_file_the_defaults_hold);
     tcase_add_test(loading, file_sets_every_option);
+    tcase_add_test(loading, stream_that_says_no_more_has_the_defaults);
+    tcase_add_test(loading, stream_has_what_its_section_says);
     tcase_add_test(loading, users_stand_in_the_order_of_the_file);
     tcase_add_test(loading, override_outweighs_the_file_and_the_last_of_equals_wins);
     tcase_add_test(loading, override_reaches_users_old_and_new);
@@ -425,6 +615,9 @@ int main(void)
     tcase_add_loop_test(refusing, mistake_is_told_in_a_sentence_and_nothing_is_returned, 0, COUNT(mistakes));
     tcase_add_test(refusing, error_carries_the_parts_of_its_sentence);
     tcase_add_test(refusing, long_text_is_cut_in_the_sentence);
+    tcase_add_test(loading, programs_have_sections_of_their_own);
+    tcase_add_test(loading, passwords_in_urls_are_not_shown);
+    tcase_add_loop_test(files, credentials_stand_in_the_first_line_of_their_file, 0, COUNT(credentials));
     tcase_add_test(files, file_is_read);
     tcase_add_test(files, file_that_holds_a_nul_is_refused);
     tcase_add_test(files, file_of_the_greatest_size_is_read_and_a_larger_one_refused);

@@ -70,6 +70,19 @@ START_TEST(word_for_zero_and_zero_itself_are_values)
 }
 END_TEST
 
+START_TEST(word_for_no_end_is_a_value_and_its_number_is_none)
+{
+    take_row(_i);
+    if (row->endless) {
+        ck_assert(parses(row->endless));
+        ck_assert_uint_eq(*(uint64_t *)field, UINT64_MAX);
+        ck_assert(!parses("18446744073709551615ns"));
+        ck_assert(!row->zero || strcmp(row->zero, row->endless) != 0);
+    }
+    leave_row();
+}
+END_TEST
+
 /* A word that was mistyped is cut to TEXT_WORD_SIZE_MAX before it is looked up. */
 START_TEST(key_and_section_are_words_below_the_limit)
 {
@@ -117,7 +130,8 @@ START_TEST(row_has_what_its_kind_needs)
     ck_assert(!row->check == !row->expected);
     ck_assert(!row->check || row->kind == OPTION_TEXT || row->kind == OPTION_LIST);
     ck_assert(!row->zero || is_number(row));
-    ck_assert(!(row->flags & OPTION_SECRET) || row->kind == OPTION_TEXT);
+    ck_assert(!row->endless || (is_number(row) && row->kind != OPTION_COUNT && row->kind != OPTION_MODE)); /* wide */
+    ck_assert(!(row->flags & OPTION_SECRET) || row->kind == OPTION_TEXT || row->kind == OPTION_LIST);
 }
 END_TEST
 
@@ -179,6 +193,7 @@ int main(void)
     tcase_add_loop_test(rows, default_is_a_value_of_the_option, 0, count);
     tcase_add_loop_test(rows, limits_of_a_number_are_values_of_it, 0, count);
     tcase_add_loop_test(rows, word_for_zero_and_zero_itself_are_values, 0, count);
+    tcase_add_loop_test(rows, word_for_no_end_is_a_value_and_its_number_is_none, 0, count);
     tcase_add_loop_test(rows, key_and_section_are_words_below_the_limit, 0, count);
     tcase_add_loop_test(rows, key_stands_once_in_its_section, 0, count);
     tcase_add_loop_test(rows, field_belongs_to_one_option, 0, count);

@@ -12,18 +12,18 @@ static struct config_error error;
 static struct config *load(const char *text)
 {
     struct config *config;
-    int rc = config_parse("x.ini", slice_of(text), NULL, 0, &config, &error);
+    int rc = config_parse(PROGRAM_BROKER, "x.ini", slice_of(text), NULL, 0, &config, &error);
     ck_assert_msg(rc == 0, "%s", error.sentence);
     return config;
 }
 
 /* Each returns what is printed, to be freed. */
-static char *printed_by(void (*print)(FILE *out))
+static char *printed_by(void (*print)(enum program program, FILE *out), enum program program)
 {
     char *text;
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    print(out);
+    print(program, out);
     fclose(out);
     return text;
 }
@@ -42,7 +42,8 @@ static const char *const texts[] = {
     "",
     "[server]\nname = n ; x\nworkers = 3\nspin = 20us\nlog = /var/log/a b;c\nlog_level = error\nlame_duck_grace = 0\n"
     "connections_per_address_max = 5\n"
-    "[line]\nlisten = 10.0.0.5:4222,\n  unix:/run/x\nunix_mode = 7\npayload_size_max = 1025\nping_interval = 1500ms\n",
+    "[line]\nlisten = 10.0.0.5:4222,\n  unix:/run/x\nunix_mode = 7\npayload_size_max = 1025\nping_interval = 1500ms\n"
+    "[stream a]\ntopics = a.>,b\nsync = never\nmessages_max = 5000000000\n[stream b]\ntopics = c\nsync = 1s\n",
 };
 
 START_TEST(printed_configuration_loads_as_the_same)
@@ -85,8 +86,20 @@ START_TEST(secrets_are_not_printed)
     ck_assert_ptr_nonnull(strstr(text, "\n\n[user alice]\n; password is set; secrets are not printed\n"
                                        "\n[user bob]\n; token is set; secrets are not printed\n"));
     struct config *again;
-    ck_assert_int_eq(config_parse("x.ini", slice_of(text), NULL, 0, &again, &error), -EINVAL);
+    ck_assert_int_eq(config_parse(PROGRAM_BROKER, "x.ini", slice_of(text), NULL, 0, &again, &error), -EINVAL);
     ck_assert_str_eq(error.offending, "[user alice]");
+    free(text);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(lists_of_secrets_are_not_printed_either)
+{
+    struct config *config = load("[webhook w]\nurl = http://x/\npattern = a\nsecrets = whsec_a, whsk_b\n");
+    char *text = printed(config);
+    ck_assert_ptr_null(strstr(text, "whs"));
+    ck_assert_ptr_nonnull(strstr(text, "; secrets is set; secrets are not printed\n"));
+    ck_assert_ptr_null(strstr(text, "headers is set"));
     free(text);
     config_destroy(config);
 }
@@ -94,7 +107,7 @@ END_TEST
 
 START_TEST(sample_is_the_defaults)
 {
-    char *sample = printed_by(config_print_sample);
+    char *sample = printed_by(config_print_sample, PROGRAM_BROKER);
     struct config *config = load(sample), *defaults = load("");
     char *text = printed(config), *wanted = printed(defaults);
     ck_assert_str_eq(text, wanted);
@@ -119,7 +132,7 @@ static void uncomment(char *text)
 
 START_TEST(sample_with_every_option_set_is_the_defaults_too)
 {
-    char *sample = printed_by(config_print_sample);
+    char *sample = printed_by(config_print_sample, PROGRAM_BROKER);
     uncomment(sample);
     ck_assert_ptr_nonnull(strstr(sample, "\npings_outstanding_max = 2"));
     struct config *config = load(sample), *defaults = load("");
@@ -135,7 +148,7 @@ END_TEST
 
 START_TEST(sample_fits_a_terminal)
 {
-    char *sample = printed_by(config_print_sample);
+    char *sample = printed_by(config_print_sample, PROGRAM_BROKER);
     for (char *line = strtok(sample, "\n"); line; line = strtok(NULL, "\n"))
         ck_assert_msg(strlen(line) <= 100, "%s", line);
     free(sample);
@@ -144,10 +157,13 @@ END_TEST
 
 static const struct {
     const char *path, *option;
-    void (*print)(FILE *out);
+    void (*print)(enum program program, FILE *out);
+    enum program program;
 } files[] = {
-    { "etc/posthornd.ini", "--print-sample", config_print_sample },
-    { "doc/posthornd.ini.5", "--print-man", config_print_man },
+    { "etc/posthornd.ini", "--print-sample", config_print_sample, PROGRAM_BROKER },
+    { "doc/posthornd.ini.5", "--print-man", config_print_man, PROGRAM_BROKER },
+    { "etc/posthorn-sidecar.ini", "--print-sample", config_print_sample, PROGRAM_SIDECAR },
+    { "doc/posthorn-sidecar.ini.5", "--print-man", config_print_man, PROGRAM_SIDECAR },
 };
 
 static char *read_whole(FILE *file)
@@ -167,10 +183,10 @@ START_TEST(file_of_the_repository_is_what_the_table_prints)
     snprintf(path, sizeof path, "%s/%s", getenv("srcdir") ? getenv("srcdir") : ".", files[_i].path);
     FILE *file = fopen(path, "r");
     ck_assert_msg(file, "%s: %s", path, strerror(errno));
-    char *text = read_whole(file), *wanted = printed_by(files[_i].print);
+    char *text = read_whole(file), *wanted = printed_by(files[_i].print, files[_i].program);
     fclose(file);
-    ck_assert_msg(strcmp(text, wanted) == 0, "%s is out of date: posthornd %s > %s", files[_i].path, files[_i].option,
-                  files[_i].path);
+    ck_assert_msg(strcmp(text, wanted) == 0, "%s is out of date: %s %s > %s", files[_i].path,
+                  program_name(files[_i].program), files[_i].option, files[_i].path);
     free(wanted);
     free(text);
 }
@@ -178,7 +194,8 @@ END_TEST
 
 START_TEST(man_page_has_every_option_of_the_sample)
 {
-    char *man = printed_by(config_print_man), *sample = printed_by(config_print_sample);
+    enum program program = _i ? PROGRAM_SIDECAR : PROGRAM_BROKER;
+    char *man = printed_by(config_print_man, program), *sample = printed_by(config_print_sample, program);
     for (char *line = strtok(sample, "\n"); line; line = strtok(NULL, "\n"))
         if (line[0] == ';' && line[1] >= 'a' && line[1] <= 'z') {
             char wanted[128];
@@ -198,11 +215,12 @@ int main(void)
     tcase_add_loop_test(effective, printed_configuration_loads_as_the_same, 0, COUNT(texts));
     tcase_add_test(effective, defaults_are_printed_as_they_would_be_written);
     tcase_add_test(effective, secrets_are_not_printed);
+    tcase_add_test(effective, lists_of_secrets_are_not_printed_either);
     tcase_add_test(sample, sample_is_the_defaults);
     tcase_add_test(sample, sample_with_every_option_set_is_the_defaults_too);
     tcase_add_test(sample, sample_fits_a_terminal);
     tcase_add_loop_test(repository, file_of_the_repository_is_what_the_table_prints, 0, COUNT(files));
-    tcase_add_test(repository, man_page_has_every_option_of_the_sample);
+    tcase_add_loop_test(repository, man_page_has_every_option_of_the_sample, 0, 2);
     suite_add_tcase(suite, effective);
     suite_add_tcase(suite, sample);
     suite_add_tcase(suite, repository);

@@ -10,7 +10,7 @@ static struct config *load(const char *text)
 {
     struct config *config;
     struct config_error error;
-    int rc = config_parse("x.ini", slice_of(text), NULL, 0, &config, &error);
+    int rc = config_parse(PROGRAM_BROKER, "x.ini", slice_of(text), NULL, 0, &config, &error);
     ck_assert_msg(rc == 0, "%s", error.sentence);
     return config;
 }
@@ -24,6 +24,10 @@ static const struct {
     { "[server]\nspin = 1us\n", "server.spin" },
     { "[server]\nlog = /x\n", "server.log" },
     { "[server]\nlog_level = debug\n", NULL },
+    { "[server]\ndata_dir = /x\n", "server.data_dir" },
+    { "[server]\ncache_size = 1MiB\n", "server.cache_size" },
+    { "[server]\nsegment_size = 1MiB\n", "server.segment_size" },
+    { "[stream a]\ntopics = a\n", NULL },
     { "[server]\nlame_duck_grace = 1s\n", NULL },
     { "[server]\nlame_duck_duration = 1s\n", NULL },
     { "[server]\nconnections_max = 1\n", NULL },
@@ -89,12 +93,30 @@ START_TEST(what_cannot_change_is_carried_over_and_named_again_by_the_next_reload
 }
 END_TEST
 
+START_TEST(a_copy_of_a_section_says_the_same_and_lives_on)
+{
+    static const char text[] = "[user alice]\ntoken = t\n[user bob]\ntoken = u\n";
+    struct config *config = load(text), *other = load("[user alice]\ntoken = v\n[user bob]\ntoken = u\n");
+    struct config_user *copy = config_copy("user", &config->users[0]);
+    ck_assert(config_is_same("user", &config->users[0], copy));
+    ck_assert(!config_is_same("user", &config->users[1], copy));
+    config_destroy(config);
+    ck_assert(!config_is_same("user", &other->users[0], copy));
+    ck_assert_str_eq(copy->name, "alice");
+    ck_assert_str_eq(copy->token, "t");
+    config_free_copy("user", copy);
+    config_free_copy("user", NULL);
+    config_destroy(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reload");
     TCase *reload = tcase_create("reload");
     tcase_add_loop_test(reload, change_that_needs_a_restart_is_named, 0, COUNT(changes));
     tcase_add_test(reload, what_cannot_change_is_carried_over_and_named_again_by_the_next_reload);
+    tcase_add_test(reload, a_copy_of_a_section_says_the_same_and_lives_on);
     suite_add_tcase(suite, reload);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

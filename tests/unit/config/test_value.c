@@ -23,6 +23,10 @@ static const struct option depth = { .kind = OPTION_COUNT, .min = "1", .max = "1
 static const struct option size = { .kind = OPTION_SIZE, .min = "512", .max = "64MiB", .fallback = "1MiB" };
 static const struct option wait = { .kind = OPTION_DURATION_MS, .min = "1ms", .max = "1h", .fallback = "10s" };
 static const struct option spin = { .kind = OPTION_DURATION_NS, .min = "1us", .max = "1ms", .zero = "off" };
+static const struct option total = { .kind = OPTION_COUNT_WIDE, .min = "1", .max = "1000000000000", .fallback = "7" };
+static const struct option sync = {
+    .kind = OPTION_DURATION_MS, .min = "1ms", .max = "1h", .zero = "always", .endless = "never",
+};
 static const struct option mode = { .kind = OPTION_MODE, .min = "0", .max = "0777", .fallback = "0660" };
 static const struct option colour = { .kind = OPTION_CHOICE, .choices = colours };
 static const struct option name = { .kind = OPTION_TEXT, .min = "0", .max = "8" };
@@ -66,6 +70,11 @@ static const struct good goods[] = {
     { &spin, "0", "off", 0 },
     { &spin, "50us", NULL, 50000 },
     { &spin, "1500ns", NULL, 1500 },
+    { &total, "4294967297", NULL, 4294967297 },
+    { &sync, "always", NULL, 0 },
+    { &sync, "0", "always", 0 },
+    { &sync, "250ms", NULL, 250 },
+    { &sync, "never", NULL, UINT64_MAX },
     { &mode, "0", "0000", 0 },
     { &mode, "660", "0660", 0660 },
     { &mode, "0777", NULL, 0777 },
@@ -86,7 +95,8 @@ static const struct good goods[] = {
 
 static bool is_wide(const struct option *option)
 {
-    return option->kind == OPTION_SIZE || option->kind == OPTION_DURATION_MS || option->kind == OPTION_DURATION_NS;
+    return option->kind == OPTION_COUNT_WIDE || option->kind == OPTION_SIZE || option->kind == OPTION_DURATION_MS ||
+           option->kind == OPTION_DURATION_NS;
 }
 
 static void expect_printed(const struct option *option, const union field *field, const char *wanted)
@@ -124,6 +134,7 @@ static const struct bad bads[] = {
     { &size, "511" }, { &size, "67108865" }, { &size, "65MiB" }, { &size, "1MB" }, { &size, "0" },
     { &wait, "0" }, { &wait, "999us" }, { &wait, "1500us" }, { &wait, "61m" }, { &wait, "10" },
     { &spin, "999ns" }, { &spin, "1001us" }, { &spin, "1" }, { &spin, "on" },
+    { &total, "0" }, { &total, "1000000000001" }, { &sync, "Never" }, { &sync, "2h" },
     { &mode, "" }, { &mode, "8" }, { &mode, "01000" }, { &mode, "rw" }, { &mode, "0660 " },
     { &mode, "7777777777777777777777" },
     { &colour, "" }, { &colour, "Red" }, { &colour, "yellow" }, { &colour, "redd" },
@@ -172,6 +183,7 @@ static const struct {
     { &size, "1KiB", "1024", "1025" },
     { &wait, "60s", "1m", "61s" },
     { &spin, "1us", "1000ns", "off" },
+    { &sync, "never", "never", "always" },
     { &mode, "660", "0660", "0600" },
     { &colour, "red", "red", "blue" },
     { &name, "a", "a", "b" },
@@ -221,6 +233,8 @@ static const struct {
     { &size, "a size between 512 and 64MiB", "1MiB" },
     { &wait, "a duration in whole milliseconds between 1ms and 1h", "10s" },
     { &spin, "a duration between 1us and 1ms, or off", NULL },
+    { &total, "a number between 1 and 1000000000000", "7" },
+    { &sync, "a duration in whole milliseconds between 1ms and 1h, or always, or never", NULL },
     { &mode, "octal permissions between 0 and 0777", "0660" },
     { &colour, "one of red, green or blue", NULL },
     { &name, "a text of at most 8 bytes", NULL },

@@ -124,6 +124,51 @@ START_TEST(the_count_is_that_of_the_sink_that_took_most)
 }
 END_TEST
 
+/* A keeper that answers so many, and notes when it was called. */
+struct keeper {
+    struct sink sink; /* first */
+    unsigned answers, turn;
+};
+static unsigned keeper_turns;
+
+static unsigned keep(struct sink *sink, const struct batch *batch)
+{
+    struct keeper *keeper = (struct keeper *)sink;
+    ck_assert_uint_eq(batch->count, 5);
+    keeper->turn = ++keeper_turns;
+    return keeper->answers;
+}
+
+static const struct sink_ops keeping_ops = { .deliver = keep };
+
+START_TEST(keepers_come_in_their_order_and_say_what_they_answer)
+{
+    struct router *router = stub_router(5);
+    struct keeper keepers[4];
+    struct message messages[5];
+    struct stub stub;
+    static const enum sink_keeping kinds[] = { SINK_KEEPS_ACCEPTED, SINK_KEEPS, SINK_KEEPS_ACCEPTED, SINK_KEEPS };
+    static const char *const patterns[] = { ">", "a.b", "a.*", "a.>" };
+    stub_init(&stub);
+    add(router, &stub, "a.b", NULL);
+    keeper_turns = 0;
+    for (unsigned i = 0; i < 4; i++) {
+        keepers[i] = (struct keeper){ .sink = { .ops = &keeping_ops, .keeper = (uint8_t)kinds[i], .weight = 1 } };
+        keepers[i].answers = i == 3 ? 4 : 0;
+        ck_assert_int_eq(router_add(router, &keepers[i].sink, slice_of(patterns[i]), plain), 0);
+    }
+    stub_messages(messages, 5, 0);
+    const struct match *match = router_match(router, slice_of("a.b"));
+    const struct batch batch = { .topic = match->topic, .messages = messages, .count = 5 };
+    ck_assert_uint_eq(match->keeper_count, 4);
+    ck_assert_uint_eq(router_keep(match, &batch), 4);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_uint_eq((keepers[i].turn + 1) / 2, kinds[i] == SINK_KEEPS ? 1 : 2);
+    ck_assert_uint_eq(stub.taken, 0);
+    router_destroy(router);
+}
+END_TEST
+
 START_TEST(plain_sinks_see_the_batch_as_it_is)
 {
     struct router *router = stub_router(6);
@@ -364,6 +409,57 @@ START_TEST(a_pattern_of_any_length_is_forgotten_when_its_sink_goes)
 }
 END_TEST
 
+START_TEST(what_comes_for_a_pattern_goes_to_who_stands_under_it)
+{
+    struct router *router = stub_router(21);
+    struct stub exact, wide[2], other, member, keeper;
+    stub_init(&exact);
+    stub_init(&other);
+    stub_init(&member);
+    stub_init(&keeper);
+    keeper.sink.keeper = SINK_KEEPS;
+    add(router, &exact, "a.b", NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        stub_init(&wide[i]);
+        add(router, &wide[i], "a.*", NULL);
+    }
+    add(router, &other, "a.>", NULL);
+    add(router, &member, "a.*", "group");
+    add(router, &keeper, "a.*", NULL);
+    const struct message messages[3] = { { .body = "\r\n" }, { .body = "\r\n" }, { .body = "\r\n" } };
+    struct batch batch = { .topic = slice_of("quite.another"), .messages = messages, .count = 3, .serial = 1 };
+    ck_assert_uint_eq(router_deliver_pattern(router, slice_of("a.*"), plain, &batch), 3);
+    ck_assert_uint_eq(wide[0].taken, 3);
+    ck_assert_uint_eq(wide[1].taken, 3);
+    ck_assert(slice_is(wide[0].last.topic, "quite.another"));
+    ck_assert_uint_eq(exact.taken + other.taken + member.taken + keeper.taken, 0);
+    ck_assert_uint_eq(router_deliver_pattern(router, slice_of("a.*"), slice_of("group"), &batch), 3);
+    ck_assert_uint_eq(member.taken, 3);
+    ck_assert_uint_eq(router_deliver_pattern(router, slice_of("a.*"), slice_of("none"), &batch), 0);
+    ck_assert_uint_eq(router_deliver_pattern(router, slice_of("b.*"), plain, &batch), 0);
+    ck_assert_uint_eq(wide[0].taken, 3);
+    router_destroy(router);
+}
+END_TEST
+
+START_TEST(a_group_of_a_pattern_shares_what_comes_for_it)
+{
+    struct router *router = stub_router(22);
+    struct stub members[3];
+    for (unsigned i = 0; i < 3; i++) {
+        stub_init(&members[i]);
+        add(router, &members[i], "a.>", "group");
+    }
+    const struct message message = { .body = "\r\n" };
+    struct batch batch = { .topic = slice_of("x"), .messages = &message, .count = 1 };
+    for (unsigned i = 0; i < 30; i++)
+        ck_assert_uint_eq(router_deliver_pattern(router, slice_of("a.>"), slice_of("group"), &batch), 1);
+    ck_assert_uint_eq(members[0].taken + members[1].taken + members[2].taken, 30);
+    ck_assert(members[0].taken && members[1].taken && members[2].taken);
+    router_destroy(router);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -372,10 +468,13 @@ int main(void)
         one_session_may_have_two_sinks_of_one_pattern,
         sinks_with_one_target_are_delivered_to_once_through_it,
         the_count_is_that_of_the_sink_that_took_most,
+        keepers_come_in_their_order_and_say_what_they_answer,
         plain_sinks_see_the_batch_as_it_is,
         plain_delivery_and_delivery_to_a_group_are_apart,
         a_topic_over_the_limits_is_nobodys_and_says_so,
         a_sink_is_found_under_its_pattern_and_group_alone,
+        what_comes_for_a_pattern_goes_to_who_stands_under_it,
+        a_group_of_a_pattern_shares_what_comes_for_it,
         a_remembered_answer_follows_every_change,
         a_topic_asked_for_again_costs_no_search,
         large_answers_outlive_changes_that_do_not_concern_them,

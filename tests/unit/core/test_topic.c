@@ -188,6 +188,52 @@ START_TEST(matching_agrees_with_a_naive_matcher)
 }
 END_TEST
 
+/* Every pattern of three tokens against every other, asked of every topic of four; no pattern has the letter c. */
+
+enum { TOPICS_MAX = 200 };
+
+/* Writes all words of so many tokens out of the letters, at the last place also out of `ends`. Returns how many. */
+static unsigned write_words(char words[TOPICS_MAX][16], unsigned depth, const char *letters, const char *ends)
+{
+    unsigned count = 0, total = 1, letter_count = (unsigned)strlen(letters), end_count = (unsigned)strlen(ends);
+    for (unsigned i = 1; i < depth; i++)
+        total *= letter_count;
+    for (unsigned i = 0; i < total * end_count; i++, count++) {
+        unsigned rest = i / end_count;
+        char *at = words[count];
+        for (unsigned k = 1; k < depth; k++, rest /= letter_count) {
+            *at++ = letters[rest % letter_count];
+            *at++ = '.';
+        }
+        *at++ = ends[i % end_count];
+        *at = 0;
+    }
+    return count;
+}
+
+START_TEST(patterns_overlap_and_cover_as_their_topics_say)
+{
+    char patterns[TOPICS_MAX][16], topics[TOPICS_MAX][16];
+    unsigned pattern_count = 0, topic_count = 0;
+    for (unsigned depth = 1; depth <= 3; depth++)
+        pattern_count += write_words(patterns + pattern_count, depth, "ab*", "ab*>");
+    for (unsigned depth = 1; depth <= 4; depth++)
+        topic_count += write_words(topics + topic_count, depth, "abc", "abc");
+    ck_assert_uint_eq(pattern_count, 4 + 12 + 36);
+    for (unsigned i = 0; i < pattern_count * pattern_count; i++) {
+        struct slice a = slice_of(patterns[i / pattern_count]), b = slice_of(patterns[i % pattern_count]);
+        bool overlaps = false, covers = true;
+        for (unsigned k = 0; k < topic_count; k++) {
+            bool in_a = pattern_matches(a, slice_of(topics[k])), in_b = pattern_matches(b, slice_of(topics[k]));
+            overlaps = overlaps || (in_a && in_b);
+            covers = covers && (in_a || !in_b);
+        }
+        if (pattern_overlaps(a, b) != overlaps || pattern_covers(a, b) != covers)
+            ck_abort_msg("'%s' and '%s'", a.data, b.data);
+    }
+}
+END_TEST
+
 START_TEST(depth_is_counted_in_tokens_up_to_the_limit)
 {
     struct topic_limits deep = { .size_max = 4096, .depth_max = TOPIC_DEPTH_LIMIT };
@@ -216,6 +262,7 @@ int main(void)
         tokens_are_walked_from_left_to_right,
         a_pattern_names_these_topics_and_not_those,
         matching_agrees_with_a_naive_matcher,
+        patterns_overlap_and_cover_as_their_topics_say,
         depth_is_counted_in_tokens_up_to_the_limit,
         NULL,
     };

@@ -5,8 +5,11 @@
 
 #include <stdlib.h>
 
+#include "../store/sim.h"
+#include "../stream/kit.h"
 #include "../unit.h"
 #include "core/topic.h"
+#include "stream/state.h"
 #include "util/random.h"
 
 enum { ROOM_ALL = 1 << 30, READERS_MAX = 24, LOG_MAX = 60000 };
@@ -37,7 +40,7 @@ struct client {
     struct feed_reader reader; /* first */
     const char *patterns;
     size_t room;
-    bool is_open;
+    bool is_open, has_ended;
     char *text;                /* what has come */
     size_t text_size, text_room, read_size;
     uint64_t seen;             /* up to here it has seen, or been told of a gap */
@@ -85,7 +88,13 @@ static void client_gap(struct feed_reader *reader, struct cursor from, struct cu
     client->seen = to.sequence;
 }
 
-static const struct feed_reader_ops client_ops = { client_send, client_keep, client_gap };
+static void client_ended(struct feed_reader *reader)
+{
+    feed_reader_close(reader);
+    ((struct client *)reader)->has_ended = true;
+}
+
+static const struct feed_reader_ops client_ops = { client_send, client_keep, client_gap, client_ended };
 
 /* Every event is the next of the history that the patterns name. */
 static void client_read(struct client *client)
@@ -380,6 +389,211 @@ START_TEST(a_scan_stops_where_it_is_told)
 }
 END_TEST
 
+START_TEST(a_reader_begins_at_a_time)
+{
+    struct stream *stream = stream_of(0);
+    struct feed *feed = feed_of(stream);
+    struct client client;
+    for (unsigned i = 0; i < 100; i++) {
+        wall_ms = 1000 + i;
+        publish(stream, feed, "a", 10);
+    }
+    client_open(&client, feed, "a", 0); /* as where only spans are known */
+    client.reader.from_ms = 1090;
+    client.seen = 90;
+    wall_ms = 1050; /* the clock has been set back: what comes from now on is new all the same */
+    run(feed);
+    publish(stream, feed, "a", 10);
+    run(feed);
+    expect_all(&client);
+    ck_assert_uint_eq(client.event_count, 11);
+    client_close(&client);
+    feed_destroy(feed);
+    stream_destroy(stream);
+}
+END_TEST
+
+START_TEST(a_scan_begins_at_a_time)
+{
+    struct stream *stream = stream_of(0);
+    struct feed *feed = feed_of(stream);
+    unsigned left = 100;
+    for (unsigned i = 0; i < 10; i++) {
+        wall_ms = 1000 + i;
+        publish(stream, feed, "a", 10);
+    }
+    struct feed_scan scan = { .patterns = slice_of("a"), .at = { stream_epoch(stream), 0 }, .from_ms = 1007 };
+    ck_assert_int_eq(feed_scan(feed, &scan, take_some, &left), FEED_SCAN_DONE);
+    ck_assert_uint_eq(left, 97);
+    feed_destroy(feed);
+    stream_destroy(stream);
+}
+END_TEST
+
+START_TEST(with_the_stream_everybody_ends)
+{
+    struct stream *stream = stream_of(0);
+    struct feed *feed = feed_of(stream);
+    struct client standing, catching, blocked;
+    struct feed_waiter waiter;
+    client_open(&standing, feed, "a", 0);
+    client_open(&blocked, feed, "a", 0);
+    run(feed);
+    blocked.room = 3;
+    publish(stream, feed, "a", 10);
+    run(feed);
+    client_open(&catching, feed, "a", 0);
+    ready_count = 0;
+    ck_assert_int_eq(feed_waiter_open(feed, &waiter, on_ready, slice_of("b"), stream_last(stream)), 0);
+    feed_end(feed);
+    ck_assert(standing.has_ended && catching.has_ended && blocked.has_ended);
+    ck_assert_uint_eq(ready_count, 1);
+    ck_assert(feed_is_ended(feed));
+    free(standing.text);
+    free(catching.text);
+    free(blocked.text);
+    feed_destroy(feed);
+    stream_destroy(stream);
+}
+END_TEST
+
+/* A stream in files of which little is in memory; the test is the engine's threads. */
+
+static struct {
+    struct sim *sim;
+    struct stream_engine *engine;
+} disk;
+
+static struct stream *stream_on_disk(void)
+{
+    disk.sim = sim_create(1);
+    const struct stream_engine_options options = {
+        .files = sim_files(disk.sim), .directory = "data", .segment_size = 1 << 20, .cache_size = 1,
+    };
+    ck_assert_int_eq(stream_engine_create(&options, &disk.engine), 0);
+    history.count = 0;
+    wall_ms = 1;
+    return kit_open(disk.engine, "{\"name\":\"S\",\"subjects\":[\">\"]}");
+}
+
+static void leave_disk(struct stream *stream)
+{
+    stream_destroy(stream);
+    stream_engine_destroy(disk.engine);
+    sim_destroy(disk.sim);
+}
+
+static void publish_many(struct stream *stream, struct feed *feed)
+{
+    for (unsigned i = 0; i < 300; i++)
+        publish(stream, feed, i % 3 ? "a" : "b", 8000);
+    kit_settle(stream);
+}
+
+/* As often as something is fetched there is something to do, and not oftener. Returns how often. */
+static unsigned run_with_fetches(struct stream *stream, struct feed *feed)
+{
+    unsigned fetches = 0;
+    for (;;) {
+        uint64_t arrivals = stream_arrivals(stream);
+        run(feed);
+        ck_assert(!feed_run(feed));
+        stream_fetch(stream, 1);
+        if (stream_arrivals(stream) == arrivals)
+            return fetches;
+        fetches++;
+    }
+}
+
+START_TEST(a_reader_rests_until_what_it_wants_is_fetched)
+{
+    struct stream *stream = stream_on_disk();
+    struct feed *feed = feed_of(stream);
+    struct client client;
+    struct feed_stats stats;
+    publish_many(stream, feed);
+    client_open(&client, feed, "a", 0);
+    run(feed);
+    client_read(&client);
+    ck_assert_uint_eq(client.event_count, 0);
+    feed_get_stats(feed, &stats);
+    ck_assert_uint_eq(stats.behind_count, 1);
+    ck_assert_uint_gt(run_with_fetches(stream, feed), 2);
+    expect_all(&client);
+    ck_assert_uint_eq(client.event_count, 200);
+    ck_assert_uint_eq(client.gap_count, 0);
+    client_close(&client);
+    feed_destroy(feed);
+    leave_disk(stream);
+}
+END_TEST
+
+START_TEST(a_reader_may_go_while_it_rests)
+{
+    struct stream *stream = stream_on_disk();
+    struct feed *feed = feed_of(stream);
+    struct client client;
+    publish_many(stream, feed);
+    client_open(&client, feed, "a", 0);
+    run(feed);
+    client_close(&client);
+    run_with_fetches(stream, feed);
+    feed_destroy(feed);
+    leave_disk(stream);
+}
+END_TEST
+
+START_TEST(the_tail_passes_nothing_that_is_on_disk)
+{
+    struct stream *stream = stream_on_disk();
+    struct feed *feed = feed_of(stream);
+    struct client client;
+    client_open(&client, feed, "b", 0);
+    run(feed);
+    publish_many(stream, feed); /* more than stays in memory, before the tail looks */
+    run_with_fetches(stream, feed);
+    publish_many(stream, feed);
+    run_with_fetches(stream, feed);
+    expect_all(&client);
+    ck_assert_uint_eq(client.event_count, 200);
+    ck_assert_uint_eq(client.gap_count, 0);
+    client_close(&client);
+    feed_destroy(feed);
+    leave_disk(stream);
+}
+END_TEST
+
+START_TEST(a_scan_waits_for_what_is_on_disk)
+{
+    struct stream *stream = stream_on_disk();
+    struct feed *feed = feed_of(stream);
+    struct feed_waiter waiter;
+    unsigned left = 1000, waits = 0;
+    enum feed_scan_end end;
+    publish_many(stream, feed);
+    struct feed_scan scan = { .patterns = slice_of("a"), .at = { stream_epoch(stream), 0 } };
+    while ((end = feed_scan(feed, &scan, take_some, &left)) == FEED_SCAN_AWAY) {
+        ready_count = 0;
+        feed_waiter_away(feed, &waiter, on_ready);
+        run(feed);
+        ck_assert_uint_eq(ready_count, 0);
+        stream_fetch(stream, 1);
+        run(feed);
+        ck_assert_uint_eq(ready_count, 1);
+        waits++;
+    }
+    ck_assert_int_eq(end, FEED_SCAN_DONE);
+    ck_assert_uint_eq(left, 800);
+    ck_assert_uint_gt(waits, 2);
+    ck_assert(!scan.gap);
+    feed_waiter_away(feed, &waiter, on_ready);
+    feed_waiter_close(&waiter);
+    run(feed);
+    feed_destroy(feed);
+    leave_disk(stream);
+}
+END_TEST
+
 /* Readers come, stall, resume and go at random while messages are published and forgotten. */
 
 static const char *const topics[] = { "a", "b", "c.d", "c.e" };
@@ -453,6 +667,13 @@ int main(void)
         a_waiter_is_told_once,
         a_waiter_that_missed_something_is_told_at_once,
         a_scan_stops_where_it_is_told,
+        a_reader_begins_at_a_time,
+        a_scan_begins_at_a_time,
+        with_the_stream_everybody_ends,
+        a_reader_rests_until_what_it_wants_is_fetched,
+        a_reader_may_go_while_it_rests,
+        the_tail_passes_nothing_that_is_on_disk,
+        a_scan_waits_for_what_is_on_disk,
         readers_see_all_or_are_told,
         NULL,
     };

@@ -12,6 +12,7 @@
 #include "config/config.h"
 #include "http/calls.h"
 #include "http/http.h"
+#include "http/routes.h"
 #include "http/state.h"
 #include "net/conn.h"
 #include "stream/queue.h"
@@ -39,7 +40,7 @@ static unsigned take(struct sink *sink, const struct batch *batch)
     return batch->count;
 }
 
-static const struct sink_ops silent_ops = { take, NULL };
+static const struct sink_ops silent_ops = { .deliver = take };
 static struct sink silent;
 
 /* The scene. */
@@ -85,7 +86,7 @@ static void begin_with(const char *const *overrides, size_t override_count)
 {
     const struct broker_limits limits = { .topic = { 1024, 64 } };
     struct config_error error;
-    ck_assert_int_eq(config_load(NULL, overrides, override_count, &config, &error), 0);
+    ck_assert_int_eq(config_load(PROGRAM_BROKER, NULL, overrides, override_count, &config, &error), 0);
     users = users_create(config);
     identity.queues = queues_create();
     ck_assert_int_eq(loop_init(&loop), 0);
@@ -440,10 +441,116 @@ START_TEST(user_is_that_of_the_request_not_of_the_connection)
 }
 END_TEST
 
+/* Answers that somebody else gives, by routes of another program. */
+
+static struct exchange *held;
+static unsigned abandoned_count;
+
+static void on_abandoned(void *arg)
+{
+    (void)arg;
+    held = NULL;
+    abandoned_count++;
+}
+
+static const struct hold_ops relay_ops = { .abandoned = on_abandoned };
+
+static void hold_it(struct exchange *exchange)
+{
+    held = exchange;
+    exchange_hold(exchange, &relay_ops, NULL);
+}
+
+static const struct route beyond_route = { HTTP_POST, "/**", hold_it, RIGHT_REQUEST, 0 };
+
+static const struct route *look_beyond(const struct http *room, const struct http_request *request)
+{
+    ck_assert_ptr_eq(room, http);
+    return slice_is(request->path, "/nowhere") ? NULL : &beyond_route;
+}
+
+static const struct route other_rows[] = { { HTTP_GET, "/healthz", health_alive, RIGHT_NONE, 0 } };
+static const struct route_table other_routes = { .rows = other_rows, .row_count = 1, .beyond = look_beyond };
+
+static void begin_other(void)
+{
+    begin();
+    http_set_routes(http, &other_routes, &held);
+    peer_say("PATCH /some/where HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+    hear();
+    ck_assert_ptr_nonnull(held);
+    ck_assert_ptr_eq(held->http->guest, &held);
+}
+
+START_TEST(relayed_answer_of_known_size_keeps_the_connection)
+{
+    peer_say(HEALTH);
+    ck_assert(exchange_relay(held, 299, "a/b", 5, "X: y\r\n", &relay_ops, NULL));
+    exchange_keep(held, "ab", 2);
+    hear();
+    ck_assert_uint_eq(count("HTTP/1.1 299 \r\n"), 1);
+    ck_assert_uint_eq(count("Content-Length: 5\r\n"), 1);
+    ck_assert_uint_eq(count("X: y\r\n"), 1);
+    ck_assert_uint_eq(count("200 OK"), 0);
+    exchange_keep(held, "cde", 3);
+    exchange_end(held);
+    hear();
+    ck_assert_msg(strstr(got, "\r\n\r\nabcdeHTTP/1.1 200 OK") != NULL, "%s", got);
+    ck_assert(!got_end);
+    ck_assert_uint_eq(abandoned_count, 0);
+}
+END_TEST
+
+START_TEST(relayed_answer_without_a_size_ends_the_connection)
+{
+    ck_assert(exchange_relay(held, 200, "a/b", EXCHANGE_ENDLESS, NULL, &relay_ops, NULL));
+    exchange_keep(held, "ab", 2);
+    hear();
+    ck_assert(!got_end);
+    exchange_end(held);
+    hear();
+    ck_assert_uint_eq(count("Connection: close\r\n"), 1);
+    ck_assert_uint_eq(count("Content-Length"), 0);
+    ck_assert(got_end);
+}
+END_TEST
+
+START_TEST(relayed_answer_without_a_body_is_done)
+{
+    ck_assert(!exchange_relay(held, 304, NULL, EXCHANGE_ENDLESS, NULL, &relay_ops, NULL));
+    peer_say(HEALTH);
+    hear();
+    ck_assert_uint_eq(count("HTTP/1.1 304 Not Modified\r\n"), 1);
+    ck_assert_uint_eq(count("200 OK"), 1);
+    ck_assert(!got_end);
+}
+END_TEST
+
+START_TEST(client_that_leaves_a_relayed_answer_abandons_it)
+{
+    ck_assert(exchange_relay(held, 200, "a/b", 5, NULL, &relay_ops, NULL));
+    close(peer);
+    peer = -1;
+    turn(0);
+    ck_assert_uint_eq(abandoned_count, 1);
+}
+END_TEST
+
+START_TEST(what_lies_beyond_takes_every_method_but_options)
+{
+    answer_empty(held, 204, NULL);
+    peer_say("OPTIONS /some/where HTTP/1.1\r\nHost: localhost\r\n\r\n"
+             "DELETE /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    hear();
+    ck_assert_uint_eq(count("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"), 1);
+    ck_assert_uint_eq(count("HTTP/1.1 404 "), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("client");
-    TCase *plain = tcase_create("plain"), *guarded = tcase_create("guarded");
+    TCase *plain = tcase_create("plain"), *guarded = tcase_create("guarded"), *other = tcase_create("other");
     tcase_add_checked_fixture(plain, begin, finish);
     tcase_add_test(plain, pipelined_requests_are_answered_in_order);
     tcase_add_test(plain, request_behind_a_held_one_waits_for_its_answer);
@@ -465,6 +572,13 @@ int main(void)
     tcase_add_loop_test(guarded, request_is_let_in_by_name_page_and_user, 0, (int)(sizeof asked / sizeof *asked));
     tcase_add_test(guarded, user_is_that_of_the_request_not_of_the_connection);
     suite_add_tcase(suite, guarded);
+    tcase_add_checked_fixture(other, begin_other, finish);
+    tcase_add_test(other, relayed_answer_of_known_size_keeps_the_connection);
+    tcase_add_test(other, relayed_answer_without_a_size_ends_the_connection);
+    tcase_add_test(other, relayed_answer_without_a_body_is_done);
+    tcase_add_test(other, client_that_leaves_a_relayed_answer_abandons_it);
+    tcase_add_test(other, what_lies_beyond_takes_every_method_but_options);
+    suite_add_tcase(suite, other);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
     int failures = srunner_ntests_failed(runner);

@@ -44,11 +44,11 @@ static size_t fill_in(const char *path, char out[256])
 static const struct route *route_of(const cJSON *path, const cJSON *operation)
 {
     char filled[256];
-    struct slice parameter;
+    struct slice parameters[ROUTE_PARAMETERS_MAX];
     unsigned allowed;
     enum http_method method = method_of(operation->string);
     ck_assert_msg(method != HTTP_METHOD_COUNT, "%s is no method", operation->string);
-    return route_find(method, slice_make(filled, fill_in(path->string, filled)), &parameter, &allowed);
+    return route_find(&broker_routes, method, slice_make(filled, fill_in(path->string, filled)), parameters, &allowed);
 }
 
 static bool is_open_to_all(const cJSON *operation)
@@ -72,16 +72,18 @@ END_TEST
 
 START_TEST(what_can_be_asked_for_is_described)
 {
-    bool *described = calloc(route_count, sizeof *described);
+    bool *described = calloc(broker_routes.row_count, sizeof *described);
     const cJSON *path, *operation;
     cJSON_ArrayForEach(path, cJSON_GetObjectItem(document, "paths"))
         cJSON_ArrayForEach(operation, path) {
             const struct route *route = route_of(path, operation);
             if (route)
-                described[route - routes] = true;
+                described[route - broker_routes.rows] = true;
         }
-    for (size_t i = 0; i < route_count; i++)
-        ck_assert_msg(described[i], "%s %s is not described", http_method_names[routes[i].method], routes[i].path);
+    for (size_t i = 0; i < broker_routes.row_count; i++) {
+        const struct route *route = &broker_routes.rows[i];
+        ck_assert_msg(described[i], "%s %s is not described", http_method_names[route->method], route->path);
+    }
     free(described);
 }
 END_TEST

@@ -33,6 +33,10 @@ static const struct kept kept[] = {
     { { "Content-Type", "a/b", "Posthorn-Header-content-type", "c/d" }, "NATS/1.0\r\ncontent-type: c/d\r\n\r\n" },
     { { "Content-Type", "a/b", "Idempotency-Key", "k", "Posthorn-Header-A", "1" },
       "NATS/1.0\r\nA: 1\r\nContent-Type: a/b\r\nNats-Msg-Id: k\r\n\r\n" },
+    { { "Posthorn-Expected-Stream", "S", "posthorn-expected-last-topic-sequence", "0" },
+      "NATS/1.0\r\nNats-Expected-Stream: S\r\nNats-Expected-Last-Subject-Sequence: 0\r\n\r\n" },
+    { { "Posthorn-Expected-Last-Sequence", "17", "Posthorn-Expected-Last-Id", "k" },
+      "NATS/1.0\r\nNats-Expected-Last-Sequence: 17\r\nNats-Expected-Last-Msg-Id: k\r\n\r\n" },
 };
 
 START_TEST(a_request_has_the_headers_of_its_message)
@@ -62,6 +66,12 @@ START_TEST(what_cannot_stand_in_a_message_is_refused)
         { "Idempotency-Key", "a", "Idempotency-Key", "a" },
         { "Idempotency-Key", "a", "Posthorn-Header-Nats-Msg-Id", "b" },
         { "Posthorn-Header-nats-msg-id", "b", "Idempotency-Key", "a" },
+        { "Posthorn-Expected-", "1" },
+        { "Posthorn-Expected-Last", "1" },
+        { "Posthorn-Expected-Last-Sequence", "" },
+        { "Posthorn-Expected-Last-Sequence", "-1" },
+        { "Posthorn-Expected-Last-Topic-Sequence", "1x" },
+        { "Posthorn-Expected-Last-Sequence", "18446744073709551616" },
     };
     char out[256];
     for (size_t i = 0; i < COUNT(bad); i++) {
@@ -70,6 +80,14 @@ START_TEST(what_cannot_stand_in_a_message_is_refused)
         ck_assert_msg(!headers_from_request(&request, out, &fault), "%zu", i);
         ck_assert_ptr_nonnull(fault);
     }
+}
+END_TEST
+
+START_TEST(a_condition_is_seen)
+{
+    ck_assert(headers_have_condition(slice_of("NATS/1.0\r\nA: 1\r\nnats-expected-stream: S\r\n\r\n")));
+    ck_assert(!headers_have_condition(slice_of("NATS/1.0\r\nNats-Msg-Id: 1\r\n\r\n")));
+    ck_assert(!headers_have_condition(slice_make(NULL, 0)));
 }
 END_TEST
 
@@ -130,6 +148,7 @@ int main(void)
     const TTest *const tests[] = {
         a_request_has_the_headers_of_its_message,
         what_cannot_stand_in_a_message_is_refused,
+        a_condition_is_seen,
         an_id_has_a_bound,
         an_answer_has_the_headers_that_http_can_carry,
         an_answer_fits_where_it_was_said_to,

@@ -396,6 +396,92 @@ START_TEST(subscriptions_and_what_was_published_survive_a_break)
 }
 END_TEST
 
+static void break_with_a_request_under_way(struct peer *self)
+{
+    peer_greet(self);
+    peer_expect_line(self, "SUB plain 1");
+    peer_expect(self, "SUB _INBOX.");
+    peer_expect(self, "PUB ask _INBOX.");
+    peer_expect_line(self, "");
+    peer_hang_up(self);
+    peer_greet(self);
+    peer_expect_line(self, "SUB plain 1");
+    peer_expect(self, "SUB _INBOX.");
+    peer_expect_line(self, "PUB later 1");
+    peer_expect_line(self, "c");
+    peer_expect_line(self, "PING");
+    peer_say(self, "PONG\r\n");
+    peer_expect_end(self);
+}
+
+static void keep_error(struct ph_conn *conn, int error, const struct ph_message *message, void *arg)
+{
+    (void)conn;
+    (void)message;
+    *(int *)arg = error;
+}
+
+START_TEST(nothing_is_sent_twice_where_the_caller_sees_to_it)
+{
+    struct ph_options options = PH_OPTIONS_INIT;
+    int answer = 1;
+    options.no_resend = true;
+    peer_open(&peer, break_with_a_request_under_way);
+    struct ph_conn *conn = events_connect(&events, &options, &peer);
+    ck_assert_int_eq(ph_subscribe(conn, "plain", NULL, NULL, NULL, &(struct ph_sub *){ NULL }), PH_OK);
+    ck_assert_int_eq(ph_request_start(conn, "ask", NULL, "", 0, -1, keep_error, &answer), PH_OK);
+    ck_assert_int_eq(events_wait(&events, PH_EVENT_DISCONNECTED), PH_E_DISCONNECTED);
+    ck_assert_int_eq(answer, PH_E_DISCONNECTED);
+    ck_assert_int_eq(ph_publish(conn, "while.away", "a", 1), PH_E_DISCONNECTED);
+    ck_assert_int_eq(ph_request_start(conn, "ask", NULL, "", 0, -1, keep_error, &answer), PH_E_DISCONNECTED);
+    ck_assert_int_eq(ph_publish_raw(conn, &(struct ph_raw){ .topic = "b", .topic_size = 1 }), PH_E_DISCONNECTED);
+    ck_assert_int_eq(events_wait(&events, PH_EVENT_RECONNECTED), PH_OK);
+    ck_assert_int_eq(ph_publish(conn, "later", "c", 1), PH_OK);
+    ck_assert_int_eq(ph_flush(conn, PATIENCE_MS), PH_OK);
+    ph_destroy(conn);
+    peer_close(&peer);
+}
+END_TEST
+
+static void greet_and_be_left(struct peer *self)
+{
+    peer_greet(self);
+    peer_expect_line(self, "SUB plain 1");
+    peer_expect_line(self, "PING");
+    peer_say(self, "PONG\r\n");
+    peer_expect_end(self);
+}
+
+START_TEST(other_options_lead_elsewhere)
+{
+    struct ph_options options = PH_OPTIONS_INIT;
+    peer_open(&peer, greet_and_be_left);
+    peer_open(&second, greet_and_be_left);
+    struct ph_conn *conn = events_connect(&events, NULL, &peer);
+    ck_assert_int_eq(ph_subscribe(conn, "plain", NULL, NULL, NULL, &(struct ph_sub *){ NULL }), PH_OK);
+    ck_assert_int_eq(ph_flush(conn, PATIENCE_MS), PH_OK);
+    options.url = peer.url;
+    options.ping_interval_ms = 77000; /* for this one nobody is left */
+    ck_assert_int_eq(ph_set_options(conn, &options), PH_OK);
+    ck_assert_int_eq(ph_state(conn), PH_STATE_CONNECTED);
+    options.url = "nats://a:b:c";
+    ck_assert_int_eq(ph_set_options(conn, &options), PH_E_URL);
+    ck_assert_int_eq(ph_state(conn), PH_STATE_CONNECTED);
+    options.url = second.url;
+    unsigned serial = ph_fd_serial(conn);
+    ck_assert_int_eq(ph_set_options(conn, &options), PH_OK);
+    ck_assert_int_eq(events_wait(&events, PH_EVENT_RECONNECTED), PH_OK);
+    ck_assert_uint_ne(ph_fd_serial(conn), serial);
+    ck_assert_str_eq(ph_server(conn)->address, second.url + strlen("nats://"));
+    ck_assert_int_eq(ph_flush(conn, PATIENCE_MS), PH_OK);
+    ph_close(conn);
+    ck_assert_int_eq(ph_set_options(conn, &options), PH_E_CLOSED);
+    ph_destroy(conn);
+    peer_close(&peer);
+    peer_close(&second);
+}
+END_TEST
+
 static void break_while_flushing(struct peer *self)
 {
     peer_greet(self);
@@ -644,6 +730,8 @@ int main(void)
         retries_of_the_first_connection_run_out,
         server_that_does_not_answer_ping_is_left,
         subscriptions_and_what_was_published_survive_a_break,
+        nothing_is_sent_twice_where_the_caller_sees_to_it,
+        other_options_lead_elsewhere,
         flush_tells_that_the_connection_broke,
         attempts_run_out_and_the_reason_is_the_servers,
         complaints_and_lame_duck_are_told,

@@ -77,6 +77,60 @@ START_TEST(publications_go_out_as_written)
 }
 END_TEST
 
+static void take_raw_publications(struct peer *self)
+{
+    peer_greet(self);
+    peer_expect_line(self, "PUB a 2");
+    peer_expect_line(self, "hi");
+    peer_expect_line(self, "HPUB a r.1 18 20");
+    peer_expect_line(self, "NATS/1.0");
+    peer_expect_line(self, "I: 1");
+    peer_expect_line(self, "");
+    peer_expect_line(self, "hi");
+    peer_expect_line(self, "HPUB a 26 26");
+    peer_expect_line(self, "NATS/1.0");
+    peer_expect_line(self, "Key: v");
+    peer_expect_line(self, "I: 1");
+    peer_expect_line(self, "");
+    peer_expect_line(self, "");
+    peer_expect_line(self, "HPUB a 20 20");
+    peer_expect_line(self, "NATS/1.0");
+    peer_expect_line(self, "Key: v");
+    peer_expect_line(self, "");
+    peer_expect_line(self, "");
+    peer_expect_line(self, "PING");
+    peer_say(self, "PONG\r\n");
+    peer_expect_end(self);
+}
+
+START_TEST(raw_messages_go_out_as_they_are)
+{
+    struct ph_raw message = { .topic = "a", .topic_size = 1, .body = "hi", .body_size = 2 };
+    peer_open(&peer, take_raw_publications);
+    struct ph_conn *conn = events_connect(&events, NULL, &peer);
+    ck_assert_int_eq(ph_publish_raw(conn, &message), PH_OK);
+    message.reply = "r.1";
+    message.reply_size = 3;
+    message.lines = "I: 1\r\n";
+    message.lines_size = 6;
+    ck_assert_int_eq(ph_publish_raw(conn, &message), PH_OK);
+    message.reply_size = 0;
+    message.body = "NATS/1.0\r\nKey: v\r\n\r\n";
+    message.body_size = message.headers_size = strlen(message.body);
+    ck_assert_int_eq(ph_publish_raw(conn, &message), PH_OK);
+    message.lines_size = 0;
+    ck_assert_int_eq(ph_publish_raw(conn, &message), PH_OK);
+    message.body_size = 2 << 20;
+    ck_assert_int_eq(ph_publish_raw(conn, &message), PH_E_PAYLOAD_SIZE);
+    message.headers_size = message.body_size + 1;
+    ck_assert_int_eq(ph_publish_raw(conn, &message), PH_E_ARGUMENT);
+    ck_assert_int_eq(ph_flush(conn, PATIENCE_MS), PH_OK);
+    ck_assert_uint_eq(statistics_of(conn).messages_out, 4);
+    ph_destroy(conn);
+    peer_close(&peer);
+}
+END_TEST
+
 static void greet_as_a_small_server(struct peer *self)
 {
     peer_accept(self);
@@ -1134,6 +1188,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         publications_go_out_as_written,
+        raw_messages_go_out_as_they_are,
         what_the_server_would_not_take_is_refused_here,
         headers_are_refused_where_the_server_takes_none,
         output_is_bounded_while_disconnected,

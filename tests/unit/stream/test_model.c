@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "../unit.h"
-#include "log.h"
+#include "kit.h"
 #include "util/random.h"
 
 enum {
@@ -111,12 +111,12 @@ static void supersede(struct model *model, unsigned topic)
 /* What the stream lost for want of bytes; it must then be within them, but for a last block. */
 static void lose_blocks(struct model *model)
 {
-    uint64_t bytes, lost = log_state(model->stream).lost_sequence;
+    uint64_t bytes, lost = kit_state(model->stream).lost_sequence;
     for (uint64_t sequence = model->lost + 1; sequence <= lost; sequence++)
         lose(model, sequence);
     unit_assert(model->lost >= lost);
     kept_count(model, -1, &bytes);
-    unit_assert(bytes <= model->limits.bytes_max || bytes <= MEMORY_BLOCK_SIZE + LARGE_SIZE);
+    unit_assert(bytes <= model->limits.bytes_max || bytes <= BLOCK_SIZE + LARGE_SIZE);
 }
 
 /* With each append, kept or not. */
@@ -132,13 +132,13 @@ static void bound(struct model *model)
 static unsigned draw_size(struct model *model)
 {
     if (random_below(&model->random, 500) == 0)
-        return MEMORY_BLOCK_SIZE + random_below(&model->random, LARGE_SIZE - 100);
+        return BLOCK_SIZE + random_below(&model->random, LARGE_SIZE - 100);
     return random_below(&model->random, random_below(&model->random, 3) ? 300 : PAYLOAD_SIZE_MAX);
 }
 
 static void note(struct model *model, unsigned topic, unsigned size, unsigned head_size, uint64_t number)
 {
-    unsigned record_size = ((unsigned)sizeof(struct memory_record) + 1 + head_size + size + 7) & ~7u;
+    unsigned record_size = ((unsigned)sizeof(struct record) + 1 + head_size + size + 7) & ~7u;
     model->entries[++model->last] = (struct entry){ model->now_ms, number, topic, size, record_size, KEPT };
     supersede(model, topic);
 }
@@ -174,7 +174,7 @@ static void append_with_id(struct model *model)
 {
     char id[8], name[2] = { topic_of(random_below(&model->random, TOPICS)) };
     snprintf(id, sizeof id, "%u", random_below(&model->random, 40));
-    struct receipt receipt = log_append(model->stream, name, "", id, model->now_ms);
+    struct receipt receipt = kit_append(model->stream, name, "", id, model->now_ms);
     model->duplicates += receipt.duplicate;
     if (!receipt.duplicate) {
         unit_assert(receipt.sequence == model->last + 1);
@@ -218,7 +218,7 @@ static void read_all(struct model *model)
     struct stream_run run;
     struct stream_message message;
     lose_old(model);
-    while (stream_read(model->stream, after, model->now_ms, &run)) {
+    while (stream_read(model->stream, after, model->now_ms, &run) == STREAM_FOUND) {
         check_gap(model, &run, after);
         while (stream_run_next(&run, &message)) {
             sequence = next_kept(model, after);
@@ -239,7 +239,7 @@ static void read_held(struct model *model, struct held *held)
     struct stream_message message;
     if (!held->run.block) {
         lose_old(model); /* as stream_read does */
-        if (!stream_read(model->stream, 0, model->now_ms, &held->run))
+        if (stream_read(model->stream, 0, model->now_ms, &held->run) != STREAM_FOUND)
             return;
     }
     for (unsigned budget = random_below(&model->random, 20); budget; budget--) {
@@ -259,7 +259,7 @@ static void read_held(struct model *model, struct held *held)
 static void set_limits(struct model *model)
 {
     struct stream_limits *limits = &model->limits;
-    limits->bytes_max = (1 + random_below(&model->random, 8)) * MEMORY_BLOCK_SIZE;
+    limits->bytes_max = (1 + random_below(&model->random, 8)) * BLOCK_SIZE;
     limits->messages_max = random_below(&model->random, 3) ? 0 : 1 + random_below(&model->random, 500);
     limits->messages_per_topic_max = random_below(&model->random, 3) ? 0 : 1 + random_below(&model->random, 30);
     limits->age_max_ms = random_below(&model->random, 3) ? 0 : 1 + random_below(&model->random, 300);
@@ -271,7 +271,7 @@ static void set_limits(struct model *model)
 static void check_state(struct model *model)
 {
     uint64_t bytes, count = kept_count(model, -1, &bytes), first = oldest(model, -1);
-    struct stream_state state = log_state(model->stream);
+    struct stream_state state = kit_state(model->stream);
     unit_assert(state.message_count == count);
     unit_assert(state.byte_count == bytes);
     unit_assert(state.last_sequence == model->last && stream_last(model->stream) == model->last);
@@ -315,7 +315,7 @@ START_TEST(a_stream_is_what_an_array_would_be)
     struct model model = { .now_ms = 1000 };
     random_init(&model.random, unit_seed("a_stream_is_what_an_array_would_be"));
     model.entries = calloc((size_t)STEPS * BATCH_MAX + 1, sizeof *model.entries);
-    model.stream = log_create(log_limits);
+    model.stream = kit_create(kit_limits);
     set_limits(&model);
     for (unsigned i = 0; i < STEPS; i++)
         step(&model);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "../unit.h"
-#include "log.h"
+#include "kit.h"
 
 enum {
     MESSAGES = 300,
@@ -96,15 +96,15 @@ static bool fails_at(unsigned allocation, bool for_good)
     uint64_t kept = stream ? fill(stream) : 0;
     memory.until_failure = NEVER;
     if (stream) {
-        struct log_seen seen = log_read(stream, 0, 0);
+        struct kit_seen seen = kit_read(stream, 0, 0);
         unit_assert(seen.message_count == kept && seen.gap_count == 0 && stream_last(stream) == kept);
         unit_assert(kept == MESSAGES || memory.failed_count);
-        log_fill(stream, "t0", 30, 10, 0); /* goes on as soon as there is memory */
-        unit_assert(log_state(stream).last_sequence == kept + 30);
+        kit_fill(stream, "t0", 30, 10, 0); /* goes on as soon as there is memory */
+        unit_assert(kit_state(stream).last_sequence == kept + 30);
         limits.messages_max = 1; /* forgets those too of which the topic could not be noted */
         stream_set_limits(stream, &limits);
-        log_fill(stream, "t0", 1, 10, 0);
-        unit_assert(log_state(stream).message_count == 1);
+        kit_fill(stream, "t0", 1, 10, 0);
+        unit_assert(kit_state(stream).message_count == 1);
     }
     stream_destroy(stream);
     unit_assert(memory.live_count == live_count);

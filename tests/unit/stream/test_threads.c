@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "../unit.h"
-#include "log.h"
+#include "kit.h"
 
 enum {
     APPENDERS = 3,
@@ -88,7 +88,7 @@ static void read_on(struct reader *reader)
     struct stream_message message;
     bool found;
     do {
-        found = stream_read(reader->stream, reader->sequence, 0, &run);
+        found = stream_read(reader->stream, reader->sequence, 0, &run) == STREAM_FOUND;
         if (run.gap_first) {
             unit_assert(run.gap_first == reader->sequence + 1);
             reader->gone_count += run.gap_last - reader->sequence;
@@ -127,7 +127,7 @@ static void start_reader(struct reader *reader, struct stream *stream)
 
 static void play(struct stream_limits limits)
 {
-    struct stream *stream = log_create(limits);
+    struct stream *stream = kit_create(limits);
     struct reader readers[READERS];
     struct appender appenders[APPENDERS];
     for (unsigned i = 0; i < READERS; i++)
@@ -141,7 +141,7 @@ static void play(struct stream_limits limits)
     for (unsigned i = 0; i < READERS; i++) {
         pthread_join(readers[i].thread, NULL);
         unit_assert(readers[i].message_count + readers[i].gone_count == TOTAL);
-        unit_assert(readers[i].gone_count == 0 || limits.bytes_max < log_limits.bytes_max);
+        unit_assert(readers[i].gone_count == 0 || limits.bytes_max < kit_limits.bytes_max);
         stream_unwatch(stream, &readers[i].watch);
         sem_destroy(&readers[i].woken);
     }
@@ -150,13 +150,13 @@ static void play(struct stream_limits limits)
 
 START_TEST(every_reader_sees_every_message_once_and_whole)
 {
-    play(log_limits);
+    play(kit_limits);
 }
 END_TEST
 
 START_TEST(readers_of_a_small_stream_are_told_of_every_gap)
 {
-    play((struct stream_limits){ .bytes_max = 2 * MEMORY_BLOCK_SIZE, .messages_max = 100 });
+    play((struct stream_limits){ .bytes_max = 2 * BLOCK_SIZE, .messages_max = 100 });
 }
 END_TEST
 

@@ -45,10 +45,10 @@ START_TEST(text_is_written_as_a_string)
 }
 END_TEST
 
-/* Each byte that asks for an escape, at each place of a word. */
+/* Each byte that asks for an escape, at each place of three times sixteen. */
 START_TEST(every_byte_is_escaped_wherever_it_stands)
 {
-    char text[32], out[256];
+    char text[48], out[512];
     for (int byte = 1; byte < 0x80; byte++)
         for (size_t at = 0; at < sizeof text - 1; at++) {
             memset(text, 'x', sizeof text);

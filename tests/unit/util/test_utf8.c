@@ -28,13 +28,13 @@ END_TEST
 
 START_TEST(broken_text_is_not_wherever_it_breaks)
 {
-    char text[64];
+    char text[160];
     for (size_t i = 0; i < COUNT(invalid); i++)
-        for (size_t before = 0; before < 20; before++) {
+        for (size_t before = 0; before < 70; before++) {
             memset(text, 'a', sizeof text);
             memcpy(text + before, invalid[i].data, invalid[i].size);
             unit_assert(!utf8_valid(slice_make(text, before + invalid[i].size)));
-            unit_assert(!utf8_valid(slice_make(text, before + invalid[i].size + 20)));
+            unit_assert(!utf8_valid(slice_make(text, before + invalid[i].size + 70)));
         }
 }
 END_TEST

@@ -1,0 +1,85 @@
+#include "jetstream/letters.h"
+
+#include <stdlib.h>
+
+enum {
+    ROOM_MIN = 4096,
+    ROOM_KEPT = 1 << 20, /* more is given back when it is not needed */
+};
+
+static size_t size_of(const struct letter *letter)
+{
+    size_t size = sizeof *letter + letter->topic_size + letter->reply_size + letter->body_size;
+    return (size + 7) & ~(size_t)7;
+}
+
+static bool reserve(struct letters *letters, size_t size)
+{
+    size_t room = letters->room ? letters->room : ROOM_MIN;
+    while (room < letters->size + size)
+        room *= 2;
+    if (room == letters->room)
+        return true;
+    char *bytes = realloc(letters->bytes, room);
+    if (!bytes)
+        return false;
+    letters->bytes = bytes;
+    letters->room = room;
+    return true;
+}
+
+static char *append(char *at, const char *data, size_t size)
+{
+    if (size)
+        memcpy(at, data, size);
+    return at + size;
+}
+
+bool letters_add(struct letters *letters, struct slice topic, const struct message *message)
+{
+    const struct letter letter = {
+        .topic_size = (uint32_t)topic.size,
+        .reply_size = message->reply_size,
+        .head_size = message->head_size,
+        .body_size = message->body_size,
+    };
+    if (!reserve(letters, size_of(&letter)))
+        return false;
+    char *at = letters->bytes + letters->size;
+    at = append(at, (const char *)&letter, sizeof letter);
+    at = append(at, topic.data, topic.size);
+    at = append(at, message->reply, message->reply_size);
+    append(at, message->body, message->body_size);
+    letters->size += size_of(&letter);
+    return true;
+}
+
+bool letters_next(const struct letters *letters, size_t *cursor, struct letter_text *ret_text)
+{
+    if (*cursor == letters->size)
+        return false;
+    const struct letter *letter = (const struct letter *)(const void *)(letters->bytes + *cursor);
+    const char *topic = (const char *)(letter + 1), *reply = topic + letter->topic_size;
+    const char *head = reply + letter->reply_size;
+    *ret_text = (struct letter_text){
+        .topic = slice_make(topic, letter->topic_size),
+        .reply = slice_make(reply, letter->reply_size),
+        .head = slice_make(head, letter->head_size),
+        .payload = slice_make(head + letter->head_size, letter->body_size - letter->head_size),
+    };
+    *cursor += size_of(letter);
+    return true;
+}
+
+void letters_clear(struct letters *letters)
+{
+    letters->size = 0;
+    if (letters->room > ROOM_KEPT)
+        letters_finish(letters);
+}
+
+void letters_finish(struct letters *letters)
+{
+    free(letters->bytes);
+    *letters = (struct letters){ 0 };
+}

@@ -1,0 +1,35 @@
+/*
+ * letters: messages that have come in a delivery and are looked at afterwards, in order: nothing may be published, and
+ * no sink may come or go, within a delivery. A run of bytes, so that one more costs no allocation. Belongs to one
+ * thread.
+ */
+#ifndef JETSTREAM_LETTERS_H
+#define JETSTREAM_LETTERS_H
+
+#include "core/sink.h"
+
+/* One of them; topic, reply and body (headers, then payload) stand behind it. */
+struct letter {
+    uint32_t topic_size, reply_size, head_size, body_size;
+};
+
+/* Zero is empty. */
+struct letters {
+    char *bytes;
+    size_t size, room;
+};
+
+/* Copies a message. False: out of memory. */
+bool letters_add(struct letters *letters, struct slice topic, const struct message *message);
+
+/* Walks what is there: starts with *cursor = 0; false behind the last. Slices are borrowed until one is added. */
+struct letter_text {
+    struct slice topic, reply, head, payload;
+};
+bool letters_next(const struct letters *letters, size_t *cursor, struct letter_text *ret_text);
+
+/* Forgets all, but not the room. */
+void letters_clear(struct letters *letters);
+void letters_finish(struct letters *letters);
+
+#endif

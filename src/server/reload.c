@@ -1,0 +1,118 @@
+#include "server/reload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "auth/users.h"
+#include "config/config.h"
+#include "server/notify.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+int reload_init(struct reload *reload, struct config *config, const struct reload_source *source)
+{
+    *reload = (struct reload){ .config = config, .users = users_create(config), .source = source };
+    return reload->users ? 0 : -ENOMEM;
+}
+
+static void let_go_of_old(struct reload *reload)
+{
+    config_destroy(reload->old_config);
+    users_destroy(reload->old_users);
+    reload->old_config = NULL;
+    reload->old_users = NULL;
+}
+
+void reload_finish(struct reload *reload)
+{
+    let_go_of_old(reload);
+    config_destroy(reload->config);
+    users_destroy(reload->users);
+}
+
+/* Names the options that only a restart changes, and keeps them as they are. 0 or -ENOMEM. */
+static int keep_what_needs_restart(const struct config *old_config, struct config *new_config)
+{
+    char *names = NULL;
+    int error = config_changes_needing_restart(old_config, new_config, &names);
+    if (!error)
+        error = config_carry_over(old_config, new_config);
+    if (!error && names)
+        log_warning("reload_incomplete", "options=\"%s\" action=\"restart to change them\"", names);
+    free(names);
+    return error;
+}
+
+static void install(struct reload *reload, struct config *config, struct users *users)
+{
+    reload->old_config = reload->config;
+    reload->old_users = reload->users;
+    reload->config = config;
+    reload->users = users;
+    reload->confirmations_left = reload->hooks.install(reload->hooks.arg);
+    if (reload->confirmations_left < reload->worker_count) {
+        reload->old_config = NULL; /* whoever could not be told goes on with these, so they stay */
+        reload->old_users = NULL;
+    }
+}
+
+static void fail(const char *why)
+{
+    log_error("reload_failed", "error=\"%s\" action=\"nothing has changed\"", why);
+    notify_ready("serving; the last reload failed, nothing has changed");
+}
+
+/* Loads what the source says now, and has it accepted. 0, or it is refused and why says so. */
+static int prepare(struct reload *reload, struct config **ret_config, struct users **ret_users,
+                   struct config_error *why)
+{
+    const struct reload_source *source = reload->source;
+    struct config *config = NULL;
+    struct users *users = NULL;
+    snprintf(why->sentence, sizeof why->sentence, "out of memory");
+    int error = config_load(reload->config->program, source->path, source->overrides, source->override_count,
+                            &config, why);
+    if (!error)
+        error = keep_what_needs_restart(reload->config, config);
+    if (!error && !(users = users_create(config)))
+        error = -ENOMEM;
+    if (!error)
+        error = reload->hooks.accept(reload->hooks.arg, config, why->sentence);
+    if (error) {
+        users_destroy(users);
+        config_destroy(config);
+        return error;
+    }
+    *ret_config = config;
+    *ret_users = users;
+    return 0;
+}
+
+void reload_run(struct reload *reload)
+{
+    struct config_error why;
+    struct config *config = NULL;
+    struct users *users = NULL;
+    if (reload->confirmations_left) {
+        reload->again = true;
+        return;
+    }
+    notify_reloading(clock_monotonic_ns());
+    if (prepare(reload, &config, &users, &why) == 0)
+        install(reload, config, users);
+    else
+        fail(why.sentence);
+}
+
+void reload_confirmed(struct reload *reload)
+{
+    if (--reload->confirmations_left)
+        return;
+    let_go_of_old(reload);
+    log_info("reloaded", "file=%s", reload->source->path ? reload->source->path : "-");
+    notify_ready("serving");
+    if (reload->again) {
+        reload->again = false;
+        reload_run(reload);
+    }
+}

@@ -1,0 +1,252 @@
+#include "sidecar/tail.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "sidecar/tail_reader.h"
+#include "util/list.h"
+#include "util/log.h"
+
+enum {
+    TURN_MESSAGES = 512,        /* published in one turn */
+    TURN_BYTES = 128 << 10,
+    RETRY_MS = 250,             /* after a refusal */
+};
+
+struct tails {
+    struct broker *broker;
+    struct loop *loop;
+    struct tail_reader *reader;
+    struct tail_parcel *parcels, **last; /* out of the reader, in the order of reading */
+    struct timer timer;         /* while it is set, nothing is published */
+    bool is_refused;            /* the last try was: it has been logged */
+};
+
+static void wake(void *arg)
+{
+    const struct tails *tails = arg;
+    loop_wake(tails->loop);
+}
+
+static void on_timer(struct timer *timer, uint64_t now_ms)
+{
+    (void)timer; /* the turn does the rest */
+    (void)now_ms;
+}
+
+static void pause(struct tails *tails, uint64_t ms)
+{
+    timer_set(&tails->loop->timers, &tails->timer, loop_now_ms(tails->loop) + ms);
+}
+
+/* Given back in the order in which they came. */
+static void give_back(struct tails *tails)
+{
+    while (tails->parcels && tails->parcels->is_done) {
+        struct tail_parcel *parcel = tails->parcels;
+        tails->parcels = parcel->next;
+        if (!tails->parcels)
+            tails->last = &tails->parcels;
+        tail_reader_give_back(tails->reader, parcel);
+    }
+}
+
+/* A stream that has failed will not keep it: it is published again, and refused until that is mended. */
+static void on_committed(struct keeper_waiter *waiter, bool committed)
+{
+    struct tail_parcel *parcel = LIST_OWNER(waiter, struct tail_parcel, waiter);
+    struct tails *tails = parcel->owner;
+    parcel->is_waiting = false;
+    parcel->is_done = committed;
+    if (committed) {
+        give_back(tails);
+        return;
+    }
+    parcel->published = 0;
+    parcel->receipt = (struct receipt){ 0 };
+    pause(tails, RETRY_MS);
+}
+
+static void wait_for_commit(struct tails *tails, struct tail_parcel *parcel)
+{
+    parcel->owner = tails;
+    parcel->waiter.done = on_committed;
+    parcel->is_waiting = keeper_wait(tails->broker->keepers, &parcel->waiter, &parcel->receipt);
+    parcel->is_done = !parcel->is_waiting;
+}
+
+/* Publishing. */
+
+enum outcome { GOES_ON, WAITS, REFUSED_FOR_GOOD };
+
+/* What a message's receipt means for it. What nobody keeps goes to who is subscribed, and that is all. */
+static enum outcome judge(const struct receipt *receipt)
+{
+    static const enum outcome outcomes[] = {
+        [RECEIPT_WRONG_STREAM] = REFUSED_FOR_GOOD, [RECEIPT_WRONG_SEQUENCE] = REFUSED_FOR_GOOD,
+        [RECEIPT_WRONG_ID] = REFUSED_FOR_GOOD,     [RECEIPT_TOO_LARGE] = REFUSED_FOR_GOOD,
+        [RECEIPT_NO_ROLLUP] = REFUSED_FOR_GOOD,    [RECEIPT_NO_MEMORY] = WAITS,
+        [RECEIPT_TOO_MANY] = WAITS,                [RECEIPT_TOO_MANY_BYTES] = WAITS,
+        [RECEIPT_TOO_MANY_OF_TOPIC] = WAITS,       [RECEIPT_SEALED] = WAITS,
+        [RECEIPT_NOT_READY] = WAITS,               [RECEIPT_DISK_FULL] = WAITS,
+        [RECEIPT_FAILED] = WAITS,
+    };
+    return !receipt->stream || receipt->sequence ? GOES_ON : outcomes[receipt->verdict];
+}
+
+static void tell_waiting(struct tails *tails, const struct tail_parcel *parcel, const struct receipt *receipt)
+{
+    tails->broker->counters->tail_waits++;
+    if (!tails->is_refused)
+        log_warning("tail_waits", "tail=%.*s stream=%s verdict=%u", SLICE_ARGS(parcel->name), receipt->stream,
+                    (unsigned)receipt->verdict);
+    tails->is_refused = true;
+    pause(tails, RETRY_MS);
+}
+
+static void tell_taken(struct tails *tails, struct tail_parcel *parcel, const struct receipt *receipt)
+{
+    if (tails->is_refused)
+        log_info("tail_goes_on", "tail=%.*s", SLICE_ARGS(parcel->name));
+    tails->is_refused = false;
+    tails->broker->counters->tail_records++;
+    if (receipt->sequence > parcel->receipt.sequence)
+        parcel->receipt = *receipt;
+}
+
+static void tell_refused(struct tails *tails, const struct tail_parcel *parcel, const struct receipt *receipt)
+{
+    tails->broker->counters->tail_refused++;
+    log_warning("tail_record_refused", "tail=%.*s stream=%s verdict=%u size=%u", SLICE_ARGS(parcel->name),
+                receipt->stream, (unsigned)receipt->verdict, parcel->messages[parcel->published].body_size);
+}
+
+/* False: not now. */
+static bool publish_next(struct tails *tails, struct tail_parcel *parcel)
+{
+    const struct tail_message *next = &parcel->messages[parcel->published];
+    const struct message message = {
+        .body = parcel->bytes + next->at, .head_size = next->head_size, .body_size = next->body_size,
+    };
+    struct receipt receipt = { 0 };
+    broker_publish_one(tails->broker, parcel->topic, &message, &receipt);
+    switch (judge(&receipt)) {
+    case WAITS:
+        tell_waiting(tails, parcel, &receipt);
+        return false;
+    case GOES_ON:
+        tell_taken(tails, parcel, &receipt);
+        break;
+    case REFUSED_FOR_GOOD:
+        tell_refused(tails, parcel, &receipt);
+        break;
+    }
+    parcel->published++;
+    return true;
+}
+
+static bool is_held_back(struct tails *tails)
+{
+    struct broker *broker = tails->broker;
+    if (broker->stall_ms)
+        pause(tails, broker->stall_ms);
+    broker->stall_ms = 0;
+    return tails->timer.place || broker->parked;
+}
+
+static struct tail_parcel *first_unpublished(struct tails *tails)
+{
+    struct tail_parcel *parcel = tails->parcels;
+    while (parcel && (parcel->is_waiting || parcel->is_done))
+        parcel = parcel->next;
+    return parcel;
+}
+
+/* As much as one turn may take. True where there is more that could be published at once. */
+static bool publish_stretch(struct tails *tails)
+{
+    struct tail_parcel *parcel;
+    unsigned count = 0;
+    size_t bytes = 0;
+    while (!is_held_back(tails) && (parcel = first_unpublished(tails))) {
+        if (count++ == TURN_MESSAGES || bytes >= TURN_BYTES)
+            return true;
+        bytes += parcel->messages[parcel->published].body_size;
+        if (publish_next(tails, parcel) && parcel->published == parcel->count)
+            wait_for_commit(tails, parcel);
+    }
+    return false;
+}
+
+static void take(struct tails *tails)
+{
+    struct tail_parcel *parcel;
+    while ((parcel = tail_reader_take(tails->reader))) {
+        *tails->last = parcel;
+        tails->last = &parcel->next;
+    }
+}
+
+bool tails_turn(struct tails *tails)
+{
+    take(tails);
+    bool is_more = publish_stretch(tails);
+    give_back(tails);
+    return is_more;
+}
+
+/* Life. */
+
+int tails_create(struct broker *broker, struct loop *loop, const struct config_tail *config, size_t count,
+                 const char *directory, struct tails **ret_tails)
+{
+    struct tails *tails = calloc(1, sizeof *tails);
+    if (!tails)
+        return -ENOMEM;
+    *tails = (struct tails){ .broker = broker, .loop = loop, .timer.fire = on_timer };
+    tails->last = &tails->parcels;
+    int error = tail_reader_create(config, count, directory, wake, tails, &tails->reader);
+    if (!error)
+        error = tail_reader_start(tails->reader);
+    if (error) {
+        tails_destroy(tails);
+        return error;
+    }
+    *ret_tails = tails;
+    return 0;
+}
+
+void tails_quiesce(struct tails *tails)
+{
+    tail_reader_quiesce(tails->reader);
+}
+
+static bool waits_for_commit(const struct tails *tails)
+{
+    for (const struct tail_parcel *parcel = tails->parcels; parcel; parcel = parcel->next)
+        if (parcel->is_waiting)
+            return true;
+    return false;
+}
+
+bool tails_are_settled(const struct tails *tails)
+{
+    return tail_reader_is_quiet(tails->reader) &&
+           (!tails->parcels || (tails->is_refused && !waits_for_commit(tails)));
+}
+
+void tails_destroy(struct tails *tails)
+{
+    if (!tails)
+        return;
+    while (tails->parcels) {
+        struct tail_parcel *parcel = tails->parcels;
+        tails->parcels = parcel->next;
+        if (parcel->is_waiting)
+            keeper_unwait(&parcel->waiter);
+        tail_parcel_free(parcel);
+    }
+    timer_clear(&tails->loop->timers, &tails->timer);
+    tail_reader_destroy(tails->reader);
+    free(tails);
+}

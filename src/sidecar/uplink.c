@@ -1,0 +1,441 @@
+#include "sidecar/uplink.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "broker/broker.h"
+#include "config/config.h"
+#include "libposthorn/posthorn.h"
+#include "net/loop.h"
+#include "sidecar/trunk.h"
+#include "util/log.h"
+#include "util/text.h"
+
+struct uplink {
+    struct loop *loop;
+    struct broker *broker;
+    const char *server_name;
+    struct ph_conn *conn;
+    struct trunks trunks;
+    struct list watchers;
+    struct event *event; /* of the connection's socket */
+    int watched_fd;      /* for which event is made; -1: none */
+    unsigned watched_serial;
+    short watched;         /* POLLIN and POLLOUT, as the connection asked */
+    struct timer timer;    /* for what the connection does as time passes, and for a stall */
+    uint64_t stall_end_ms; /* nothing is read until then: somebody here does not keep up; 0: it is */
+    struct list flushes;   /* clients that wait until the broker has dealt with what was said here */
+    uint64_t known_serial; /* how much had been said when it last said that it has */
+    uint64_t asked_serial; /* ... when it was last asked; above known_serial: the answer is under way */
+    bool is_up;
+    bool has_failed; /* since it was up, or was tried first: said once */
+    uint64_t since_ms;
+    struct uplink_counts counts;
+};
+
+/* Flushing. */
+
+/* Done may wait again. */
+static void finish_flushes(struct uplink *uplink, uint64_t serial)
+{
+    struct list now;
+    list_init(&now);
+    list_splice(&now, &uplink->flushes);
+    while (!list_is_empty(&now)) {
+        struct broker_flush *flush = LIST_OWNER(now.next, struct broker_flush, list);
+        list_remove(&flush->list);
+        if (flush->serial <= serial)
+            flush->done(flush);
+        else
+            list_append(&uplink->flushes, &flush->list);
+    }
+}
+
+static void ask(struct uplink *uplink);
+
+static void on_flushed(struct ph_conn *conn, int error, void *arg)
+{
+    struct uplink *uplink = arg;
+    (void)conn;
+    if (error || !uplink->is_up)
+        return; /* whoever waited has been told when it went down */
+    uplink->known_serial = uplink->asked_serial;
+    finish_flushes(uplink, uplink->known_serial);
+    if (!list_is_empty(&uplink->flushes))
+        ask(uplink);
+}
+
+/* Out of memory: nobody is kept waiting for it. */
+static void ask(struct uplink *uplink)
+{
+    if (uplink->asked_serial > uplink->known_serial)
+        return;
+    uplink->asked_serial = uplink->trunks.said_count;
+    if (ph_flush_start(uplink->conn, on_flushed, uplink) == PH_OK)
+        return;
+    uplink->known_serial = uplink->asked_serial;
+    finish_flushes(uplink, UINT64_MAX);
+}
+
+/* A broker that is away will know of all trunks when it is back. */
+bool uplink_flush(struct uplink *uplink, struct broker_flush *flush)
+{
+    if (!uplink->is_up || uplink->known_serial == uplink->trunks.said_count)
+        return false;
+    flush->serial = uplink->trunks.said_count;
+    list_append(&uplink->flushes, &flush->list);
+    ask(uplink);
+    return true;
+}
+
+/* The trunks have been opened once more, and not been asked for: the count goes on, so that somebody asks. */
+static void flush_anew(struct uplink *uplink, bool is_up)
+{
+    uplink->known_serial = uplink->asked_serial = uplink->trunks.said_count;
+    uplink->trunks.said_count += is_up;
+    finish_flushes(uplink, UINT64_MAX);
+}
+
+/* Up and down. */
+
+static void change(struct uplink *uplink, bool is_up)
+{
+    uplink->is_up = is_up;
+    uplink->has_failed = !is_up;
+    uplink->since_ms = loop_now_ms(uplink->loop);
+    flush_anew(uplink, is_up);
+    struct list *member = uplink->watchers.next, *next;
+    for (; member != &uplink->watchers; member = next) {
+        struct uplink_watcher *watcher = LIST_OWNER(member, struct uplink_watcher, list);
+        next = member->next;
+        watcher->changed(watcher, is_up);
+    }
+}
+
+static void come_up(struct uplink *uplink)
+{
+    const struct ph_server *server = ph_server(uplink->conn);
+    uplink->counts.connects++;
+    log_info("uplink_up", "address=%s server=%s version=%s", server->address, server->name, server->version);
+    change(uplink, true);
+}
+
+static void go_down(struct uplink *uplink, const char *why)
+{
+    uplink->counts.failures++;
+    log_warning("uplink_down", "error=\"%s\"", why);
+    change(uplink, false);
+}
+
+/* Rounds that fail are many while the broker is away, and all alike. */
+static void fail(struct uplink *uplink, const char *why)
+{
+    if (uplink->is_up) {
+        log_warning("uplink_error", "error=\"%s\"", why);
+        return;
+    }
+    uplink->counts.failures++;
+    if (!uplink->has_failed)
+        log_warning("uplink_away", "error=\"%s\"", why);
+    else
+        log_debug("uplink_away", "error=\"%s\"", why);
+    uplink->has_failed = true;
+}
+
+static void on_event(struct ph_conn *conn, const struct ph_event *event, void *arg)
+{
+    struct uplink *uplink = arg;
+    (void)conn;
+    switch (event->kind) {
+    case PH_EVENT_CONNECTED:
+    case PH_EVENT_RECONNECTED:
+        come_up(uplink);
+        break;
+    case PH_EVENT_DISCONNECTED:
+        go_down(uplink, event->text);
+        break;
+    case PH_EVENT_ERROR:
+        fail(uplink, event->text);
+        break;
+    case PH_EVENT_LAME_DUCK:
+        log_info("uplink_lame_duck", "address=%s", event->text);
+        break;
+    default:
+        break;
+    }
+}
+
+/* In the loop. */
+
+static void stop_watching(struct uplink *uplink)
+{
+    if (uplink->event)
+        event_free(uplink->event);
+    uplink->event = NULL;
+    uplink->watched_fd = -1;
+    uplink->watched = 0;
+}
+
+/* A socket that the connection has closed is forgotten at once: the next to be opened by anybody may have its number,
+ * and the loop would take it for one that it watches already. */
+static void process(struct uplink *uplink, short what)
+{
+    ph_process(uplink->conn, what);
+    if (ph_fd(uplink->conn) != uplink->watched_fd || ph_fd_serial(uplink->conn) != uplink->watched_serial)
+        stop_watching(uplink);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *arg)
+{
+    struct uplink *uplink = arg;
+    (void)fd;
+    uplink->loop->event_count++;
+    process(uplink, (short)((what & EV_READ ? POLLIN : 0) | (what & EV_WRITE ? POLLOUT : 0)));
+}
+
+static void on_timer(struct timer *timer, uint64_t now_ms)
+{
+    struct uplink *uplink = LIST_OWNER(timer, struct uplink, timer);
+    if (uplink->stall_end_ms && now_ms >= uplink->stall_end_ms)
+        uplink->stall_end_ms = 0;
+    process(uplink, 0);
+}
+
+/* Whoever publishes here waits for those who do not keep up. What comes by the uplink was published far away: it is not
+ * read. */
+static void look_for_stall(struct uplink *uplink)
+{
+    if (uplink->broker->stall_ms)
+        uplink->stall_end_ms = loop_now_ms(uplink->loop) + uplink->broker->stall_ms;
+    uplink->broker->stall_ms = 0;
+}
+
+/* Level-triggered, as the connection wants it. */
+static void watch_socket(struct uplink *uplink)
+{
+    int fd = ph_fd(uplink->conn);
+    short wanted = ph_events(uplink->conn);
+    if (uplink->stall_end_ms)
+        wanted &= ~POLLIN;
+    unsigned serial = ph_fd_serial(uplink->conn);
+    if (fd == uplink->watched_fd && wanted == uplink->watched && serial == uplink->watched_serial)
+        return;
+    stop_watching(uplink);
+    if (fd < 0 || !wanted)
+        return;
+    short what = (short)(EV_PERSIST | (wanted & POLLIN ? EV_READ : 0) | (wanted & POLLOUT ? EV_WRITE : 0));
+    uplink->event = event_new(uplink->loop->base, fd, what, on_socket, uplink);
+    if (!uplink->event || event_add(uplink->event, NULL) != 0) {
+        stop_watching(uplink);
+        loop_again(uplink->loop); /* out of memory: tried again */
+        return;
+    }
+    uplink->watched_fd = fd;
+    uplink->watched_serial = serial;
+    uplink->watched = wanted;
+}
+
+/* A timer that is set too early only looks again. */
+static void set_timer(struct uplink *uplink)
+{
+    int wait_ms = ph_timeout_ms(uplink->conn);
+    uint64_t due_ms = wait_ms < 0 ? UINT64_MAX : loop_now_ms(uplink->loop) + (uint64_t)wait_ms;
+    if (uplink->stall_end_ms && uplink->stall_end_ms < due_ms)
+        due_ms = uplink->stall_end_ms;
+    if (due_ms != UINT64_MAX && (!uplink->timer.place || due_ms < uplink->timer.due_ms) &&
+        timer_set(&uplink->loop->timers, &uplink->timer, due_ms) != 0)
+        loop_again(uplink->loop);
+}
+
+void uplink_turn(struct uplink *uplink)
+{
+    look_for_stall(uplink);
+    ph_write(uplink->conn);
+    watch_socket(uplink);
+    set_timer(uplink);
+}
+
+/* Options. */
+
+/* The addresses as the library reads them. NULL: out of memory. */
+static char *join_urls(const struct config_list *list)
+{
+    size_t size = 1;
+    for (size_t i = 0; i < list->item_count; i++)
+        size += strlen(list->items[i]) + 1;
+    char *text = malloc(size), *at = text;
+    for (size_t i = 0; text && i < list->item_count; i++)
+        at += sprintf(at, "%s%s", i ? "," : "", list->items[i]);
+    return text;
+}
+
+static struct ph_options options_of(struct uplink *uplink, const struct config_uplink *config, const char *url)
+{
+    return (struct ph_options){
+        .size = sizeof(struct ph_options),
+        .url = url,
+        .user = config->user,
+        .password = config->password,
+        .token = config->token,
+        .name = *config->name ? config->name : uplink->server_name,
+        .connect_timeout_ms = (int)config->connect_timeout_ms,
+        .ping_interval_ms = (int)config->ping_interval_ms,
+        .pings_outstanding_max = (int)config->pings_outstanding_max,
+        .reconnect_wait_ms = (int)config->reconnect_wait_ms,
+        .reconnect_wait_max_ms = (int)config->reconnect_wait_max_ms,
+        .output_size_max = config->pending_size_max,
+        .shuffle = config->shuffle,
+        .connect_retry = true,
+        .no_resend = true,
+        .on_event = on_event,
+        .event_arg = uplink,
+    };
+}
+
+static int errno_of(int error)
+{
+    return error == PH_E_MEMORY ? -ENOMEM : error == PH_E_SYSTEM ? -EMFILE : -EINVAL;
+}
+
+void uplink_reconfigure(struct uplink *uplink, const struct config *config)
+{
+    char *url = join_urls(&config->uplink.url);
+    const struct ph_options options = options_of(uplink, &config->uplink, url);
+    int error = url ? ph_set_options(uplink->conn, &options) : PH_E_MEMORY;
+    if (error)
+        log_error("uplink_unchanged", "error=\"%s\"", ph_strerror(error));
+    free(url);
+}
+
+/* Life. */
+
+static int begin(struct uplink *uplink, const struct config_uplink *config)
+{
+    char *url = join_urls(&config->url);
+    if (!url)
+        return -ENOMEM;
+    const struct ph_options options = options_of(uplink, config, url);
+    int error = ph_create(&options, &uplink->conn);
+    free(url);
+    if (!error)
+        error = ph_start(uplink->conn);
+    return error ? errno_of(error) : 0;
+}
+
+int uplink_create(const struct uplink_setup *setup, struct uplink **ret_uplink)
+{
+    struct uplink *uplink = calloc(1, sizeof *uplink);
+    if (!uplink)
+        return -ENOMEM;
+    uplink->loop = setup->loop;
+    uplink->broker = setup->broker;
+    uplink->server_name = setup->server_name;
+    uplink->watched_fd = -1;
+    uplink->timer.fire = on_timer;
+    list_init(&uplink->watchers);
+    list_init(&uplink->flushes);
+    int error = begin(uplink, &setup->config->uplink);
+    trunks_init(&uplink->trunks, setup->broker, uplink->conn);
+    if (error) {
+        uplink_destroy(uplink);
+        return error;
+    }
+    *ret_uplink = uplink;
+    return 0;
+}
+
+void uplink_destroy(struct uplink *uplink)
+{
+    if (!uplink)
+        return;
+    while (!list_is_empty(&uplink->watchers))
+        list_remove(uplink->watchers.next);
+    while (!list_is_empty(&uplink->flushes))
+        list_remove(uplink->flushes.next);
+    stop_watching(uplink);
+    timer_clear(&uplink->loop->timers, &uplink->timer);
+    trunks_finish(&uplink->trunks);
+    ph_destroy(uplink->conn);
+    free(uplink);
+}
+
+/* For the others. */
+
+struct ph_conn *uplink_conn(const struct uplink *uplink)
+{
+    return uplink->conn;
+}
+
+bool uplink_is_up(const struct uplink *uplink)
+{
+    return uplink->is_up;
+}
+
+uint64_t uplink_since_ms(const struct uplink *uplink)
+{
+    return uplink->since_ms;
+}
+
+bool uplink_has_output(const struct uplink *uplink)
+{
+    struct ph_statistics now = PH_STATISTICS_INIT;
+    return uplink->is_up && ph_statistics(uplink->conn, &now) == PH_OK && now.output_size > 0;
+}
+
+void uplink_watch(struct uplink *uplink, struct uplink_watcher *watcher)
+{
+    list_append(&uplink->watchers, &watcher->list);
+}
+
+void uplink_unwatch(struct uplink_watcher *watcher)
+{
+    list_remove(&watcher->list);
+}
+
+static const struct {
+    int error, number;
+} numbers[] = {
+    { PH_E_DISCONNECTED, -ENOTCONN }, { PH_E_CLOSED, -ENOTCONN }, { PH_E_PAYLOAD_SIZE, -EMSGSIZE },
+    { PH_E_FULL, -ENOBUFS },          { PH_E_MEMORY, -ENOMEM },
+};
+
+int uplink_publish(struct uplink *uplink, struct slice topic, const struct message *message)
+{
+    const struct ph_raw raw = {
+        .topic = topic.data,
+        .reply = message->reply,
+        .topic_size = topic.size,
+        .reply_size = message->reply_size,
+        .body = message->body,
+        .headers_size = message->head_size,
+        .body_size = message->body_size,
+    };
+    int error = ph_publish_raw(uplink->conn, &raw);
+    uplink->counts.messages_out += !error;
+    uplink->trunks.said_count += !error;
+    for (size_t i = 0; error && i < sizeof numbers / sizeof *numbers; i++)
+        if (numbers[i].error == error)
+            return numbers[i].number;
+    return error ? -EIO : 0;
+}
+
+void uplink_interest(struct uplink *uplink, struct slice pattern, struct slice group, int delta)
+{
+    if (delta < 0) {
+        trunks_leave(&uplink->trunks, pattern, group);
+        return;
+    }
+    int error = trunks_join(&uplink->trunks, pattern, group);
+    if (error)
+        log_error("interest_lost", "pattern=\"%.*s\" error=\"%s\"", SLICE_ARGS(pattern), strerror(-error));
+}
+
+struct uplink_counts uplink_counts(const struct uplink *uplink)
+{
+    struct uplink_counts counts = uplink->counts;
+    counts.messages_in = uplink->trunks.messages_in;
+    counts.trunk_count = uplink->trunks.count;
+    return counts;
+}

@@ -1,0 +1,42 @@
+#include "util/thread.h"
+
+#include <check.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* Of the calling thread alone, as on Linux. */
+enum { NICE = 7 };
+
+START_TEST(short_turns_leave_policy_and_nice_as_they_are)
+{
+    ck_assert_int_eq(setpriority(PRIO_PROCESS, 0, NICE), 0);
+    thread_ask_short_turns();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), NICE);
+    ck_assert_int_eq(sched_getscheduler(0), SCHED_OTHER);
+}
+END_TEST
+
+START_TEST(short_turns_are_not_asked_for_by_who_is_to_run_last)
+{
+    const struct sched_param none = { .sched_priority = 0 };
+    ck_assert_int_eq(sched_setscheduler(0, SCHED_IDLE, &none), 0);
+    thread_ask_short_turns();
+    ck_assert_int_eq(sched_getscheduler(0), SCHED_IDLE);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("thread");
+    TCase *turns = tcase_create("turns");
+    tcase_set_timeout(turns, 120); /* who is to run last may have to wait for all the others */
+    tcase_add_test(turns, short_turns_leave_policy_and_nice_as_they_are);
+    tcase_add_test(turns, short_turns_are_not_asked_for_by_who_is_to_run_last);
+    suite_add_tcase(suite, turns);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
