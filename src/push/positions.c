@@ -130,8 +130,11 @@ static void save(struct keeping *keeping)
 void positions_save(struct deliverer *deliverer)
 {
     uint64_t now_ms = loop_now_ms(&deliverer->loop), next_ms = UINT64_MAX;
-    if (deliverer->save_due_ms > now_ms)
+    if (deliverer->save_due_ms > now_ms) {
+        if (deliverer->save_due_ms != UINT64_MAX)
+            positions_wake_by(deliverer, deliverer->save_due_ms); /* the timer may have fired for something earlier */
         return;
+    }
     deliverer->save_due_ms = UINT64_MAX;
     for (struct list *next, *at = deliverer->unsaved.next; at != &deliverer->unsaved; at = next) {
         struct keeping *keeping = LIST_OWNER(at, struct keeping, unsaved);
