@@ -366,6 +366,18 @@ static int check_section(struct loader *loader, const struct origin *origin)
     return expected ? refuse_option(loader, (struct blame){ origin, origin->line, NULL, NULL }, "%s", expected) : 0;
 }
 
+/* Strangers come in only where that is asked for in words. */
+static int check_exposure(struct loader *loader)
+{
+    const char *section_word, *address = config_exposure(loader->config, &section_word);
+    if (!address)
+        return 0;
+    const struct section *section = section_find(section_word, NULL);
+    const struct origin *origin = find_origin(loader, section, slice_of(""));
+    unsigned line = origin->lines[row_of(option_find(section, "listen", NULL))];
+    return refuse_option(loader, (struct blame){ origin, line, "listen", address }, "%s", CONFIG_EXPOSURE_EXPECTED);
+}
+
 /* What can be judged only when everything has been read. */
 static int check_whole(struct loader *loader)
 {
@@ -374,7 +386,7 @@ static int check_whole(struct loader *loader)
         rc = check_order(loader, &config_orders[i]);
     for (size_t i = 0; i < loader->origin_count && rc == 0; i++)
         rc = check_section(loader, &loader->origins[i]);
-    return rc;
+    return rc ? rc : check_exposure(loader);
 }
 
 static void loader_finish(struct loader *loader)

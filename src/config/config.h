@@ -50,6 +50,7 @@ struct config_server {
     uint64_t lame_duck_duration_ms;          /* over which the connections are closed */
     unsigned connections_max;
     unsigned connections_per_address_max;    /* 0: no limit */
+    unsigned open;                           /* 0 or 1: whether strangers may come in where there are no users */
 };
 
 struct config_line {
@@ -310,6 +311,17 @@ int config_parse(enum program program, const char *name, struct slice text, cons
 
 /* Takes NULL. */
 void config_destroy(struct config *config);
+
+/* Whether nobody has to say who he is. */
+bool config_anybody_may_enter(const struct config *config);
+
+/*
+ * The first address at which other machines can come in though anybody may enter and server.open does not ask for
+ * that, and the section that names it; NULL: there is none. What is loaded has none; a reload looks again once the
+ * listeners that it cannot change are carried over.
+ */
+const char *config_exposure(const struct config *config, const char **ret_section);
+#define CONFIG_EXPOSURE_EXPECTED "expected a [user NAME], since other machines reach this address, or [server] open = yes"
 
 /*
  * What a reload needs, in this order. config_changes_needing_restart names the options that differ and that a running

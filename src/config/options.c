@@ -159,10 +159,16 @@ const struct option config_options[] = {
         "unlimited",   "1",      "1000000", RELOAD,
         .help = "The most connections at a time from one IP address; one more is refused.",
         .zero = "unlimited" },
+    { "server", "open",                       AT(server, open),                        OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether it may listen on addresses that other machines reach though there are no users, so that "
+                "anybody who reaches them may do everything. Without this word such a configuration is refused.",
+        .choices = no_or_yes },
 
     { "line",   "listen",                     AT(line, listen),                        OPTION_LIST,
         "127.0.0.1:4222, [::1]:4222", "1", "64", 0,
-        .help = "Where to listen. Port 0 takes a free port. Without users, listen on addresses of this machine only.",
+        .help = "Where to listen. Port 0 takes a free port. Without users, listen on addresses of this machine only; "
+                "anything wider is refused, unless server.open asks for it.",
         .check = check_address, .expected = "HOST:PORT, [IPV6]:PORT or unix:/PATH" },
     { "line",   "unix_mode",                  AT(line, unix_mode),                     OPTION_MODE,
         "0660",        "0",      "0777",    0,
@@ -207,7 +213,8 @@ const struct option config_options[] = {
         .choices = no_or_yes },
     { "http",   "listen",                     AT(http, listen),                        OPTION_LIST,
         "127.0.0.1:8222, [::1]:8222", "1",      "64",      0,
-        .help = "Where to listen. Port 0 takes a free port. Without users, listen on addresses of this machine only.",
+        .help = "Where to listen. Port 0 takes a free port. Without users, listen on addresses of this machine only; "
+                "anything wider is refused, unless server.open asks for it.",
         .check = check_address, .expected = "HOST:PORT, [IPV6]:PORT or unix:/PATH" },
     { "http",   "unix_mode",                  AT(http, unix_mode),                     OPTION_MODE,
         "0660",        "0",      "0777",    0,

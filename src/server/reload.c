@@ -62,6 +62,16 @@ static void fail(const char *why)
     notify_ready("serving; the last reload failed, nothing has changed");
 }
 
+/* The listeners stay what they are, so whether strangers could come in is to be asked of what will hold. 0 or -EINVAL. */
+static int stay_closed(const struct config *config, struct config_error *why)
+{
+    const char *section, *address = config_exposure(config, &section);
+    if (address)
+        snprintf(why->sentence, sizeof why->sentence, "[%s] listen = %s: %s", section, address,
+                 CONFIG_EXPOSURE_EXPECTED);
+    return address ? -EINVAL : 0;
+}
+
 /* Loads what the source says now, and has it accepted. 0, or it is refused and why says so. */
 static int prepare(struct reload *reload, struct config **ret_config, struct users **ret_users,
                    struct config_error *why)
@@ -74,6 +84,8 @@ static int prepare(struct reload *reload, struct config **ret_config, struct use
                             &config, why);
     if (!error)
         error = keep_what_needs_restart(reload->config, config);
+    if (!error)
+        error = stay_closed(config, why);
     if (!error && !(users = users_create(config)))
         error = -ENOMEM;
     if (!error)

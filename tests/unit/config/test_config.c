@@ -45,6 +45,7 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 120000);
     ck_assert_uint_eq(config->server.connections_max, 65536);
     ck_assert_uint_eq(config->server.connections_per_address_max, 0);
+    ck_assert_uint_eq(config->server.open, 0);
     ck_assert_uint_eq(config->line.listen.item_count, 2);
     ck_assert_str_eq(config->line.listen.items[0], "127.0.0.1:4222");
     ck_assert_str_eq(config->line.listen.items[1], "[::1]:4222");
@@ -71,7 +72,7 @@ START_TEST(file_sets_every_option)
     struct config *config = load(
         "[server]\nname = north\nworkers = 3\nspin = 20us\nlog = /var/log/posthornd.log\n"
         "log_level = debug\nlame_duck_grace = 1s\nlame_duck_duration = 3m\nconnections_max = 10\n"
-        "connections_per_address_max = 5\ndata_dir = /var/lib/x\ncache_size = 1GiB\nsegment_size = 8MiB\n"
+        "connections_per_address_max = 5\nopen = yes\ndata_dir = /var/lib/x\ncache_size = 1GiB\nsegment_size = 8MiB\n"
         "[line]\nlisten = 10.0.0.5:4222,\n    unix:/run/line.sock ; for those here\n"
         "unix_mode = 0600\npayload_size_max = 2MiB\npending_size_max = 8MiB\ncontrol_size_max = 8KiB\n"
         "subscriptions_max = 7\ntopic_size_max = 4KiB\ntopic_depth_max = 16\n"
@@ -90,6 +91,7 @@ START_TEST(file_sets_every_option)
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 180000);
     ck_assert_uint_eq(config->server.connections_max, 10);
     ck_assert_uint_eq(config->server.connections_per_address_max, 5);
+    ck_assert_uint_eq(config->server.open, 1);
     ck_assert_uint_eq(config->line.listen.item_count, 2);
     ck_assert_str_eq(config->line.listen.items[0], "10.0.0.5:4222");
     ck_assert_str_eq(config->line.listen.items[1], "unix:/run/line.sock");
