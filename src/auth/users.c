@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 
+#include "auth/limits.h"
 #include "config/config.h"
 
 struct users {
     size_t count;
+    struct user_limits *limits; /* one for each */
     struct user list[];
 };
 
@@ -40,12 +42,17 @@ struct users *users_create(const struct config *config)
     if (!users)
         return NULL;
     users->count = config->user_count;
+    users->limits = calloc(users->count + 1, sizeof *users->limits);
+    failed = !users->limits;
+    for (size_t i = 0; i < users->count && !failed; i++)
+        users->limits[i] = user_limits_of(&config->users[i]);
     for (size_t i = 0; i < users->count; i++) {
         const struct config_user *from = &config->users[i];
         users->list[i] = (struct user){
             .name = copy(from->name, &failed),
             .password = copy(from->password, &failed),
             .token = copy(from->token, &failed),
+            .limits = &users->limits[i],
         };
     }
     if (failed) {
@@ -64,6 +71,7 @@ void users_destroy(struct users *users)
         wipe(users->list[i].password);
         wipe(users->list[i].token);
     }
+    free(users->limits);
     free(users);
 }
 

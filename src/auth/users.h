@@ -9,12 +9,14 @@
 #include "util/slice.h"
 
 struct config;
+struct user_limits;
 struct users;
 
 struct user {
     const char *name;
     const char *password; /* NULL: none */
     const char *token;    /* NULL: none */
+    const struct user_limits *limits; /* never NULL; owned by users */
 };
 
 /* What a client shows at the door. Empty slices: not shown. */

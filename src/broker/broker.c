@@ -43,6 +43,7 @@ static bool still_welcome(struct session *session, const struct users *users)
     if (!session->user)
         return users_open(users);
     session->user = users_again(users, session->user);
+    session->is_paced &= session->user != NULL;
     return session->user != NULL;
 }
 
@@ -52,7 +53,9 @@ void broker_reconfigure(struct broker *broker, const struct users *users, const 
     broker->limits = *limits;
     router_set_limits(broker->router, &limits->topic);
     for (struct session *session = broker->sessions; session; session = session->next)
-        if (!still_welcome(session, users))
+        if (still_welcome(session, users))
+            session_take_limits(session);
+        else
             session->ops->notice(session, NOTICE_REVOKED);
 }
 

@@ -12,6 +12,7 @@
 #include "metrics/counters.h"
 #include "util/list.h"
 
+struct accounts;
 struct broker;
 struct feeds;
 struct jetstream;
@@ -82,6 +83,7 @@ struct broker {
     struct router *router;
     struct counters *counters;   /* the loop's */
     const struct users *users;
+    struct accounts *accounts;   /* what users use, all workers together; NULL: it is not counted, as in tests */
     struct broker_limits limits;
     struct broker_hooks hooks;
     struct broker_outlet outlet;

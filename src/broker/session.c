@@ -3,9 +3,21 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "auth/accounts.h"
+#include "auth/limits.h"
+#include "util/clock.h"
+
+enum { WAIT_MAX_MS = 3600000 };
+
 void session_open(struct session *session, struct broker *broker, const struct session_ops *ops)
 {
-    *session = (struct session){ .broker = broker, .ops = ops, .next = broker->sessions, .link = &broker->sessions };
+    *session = (struct session){
+        .broker = broker,
+        .ops = ops,
+        .next = broker->sessions,
+        .link = &broker->sessions,
+        .payload_size_max = UINT32_MAX,
+    };
     if (session->next)
         session->next->link = &session->next;
     broker->sessions = session;
@@ -13,6 +25,7 @@ void session_open(struct session *session, struct broker *broker, const struct s
 
 void session_close(struct session *session)
 {
+    session_forget_user(session);
     *session->link = session->next;
     if (session->next)
         session->next->link = session->link;
@@ -23,16 +36,99 @@ bool session_needs_user(const struct session *session)
     return !session->user && !users_open(session->broker->users);
 }
 
+/* Limits of a user. */
+
+/* NULL: there are none. */
+static const struct user_limits *limits_of(const struct session *session)
+{
+    return session->user ? session->user->limits : NULL;
+}
+
+void session_take_limits(struct session *session)
+{
+    const struct user_limits *limits = limits_of(session);
+    bool has_size = limits && limits->payload_size_max && limits->payload_size_max < UINT32_MAX;
+    session->is_paced = session->account && limits && (limits->publish_rate || limits->publish_bytes_rate);
+    session->payload_size_max = has_size ? (uint32_t)limits->payload_size_max : UINT32_MAX;
+}
+
+/* Counts it under the name of a user, if anything is counted here. 0, -EDQUOT or -ENOMEM. */
+static int open_account(struct session *session, const struct user *user)
+{
+    struct broker *broker = session->broker;
+    if (!broker->accounts)
+        return 0;
+    int error = accounts_enter(broker->accounts, user->name, user->limits, clock_monotonic_ns(), &session->account);
+    if (error)
+        broker->counters->limit_errors++;
+    else
+        account_move_subscriptions(session->account, (int)session->subscription_count);
+    return error;
+}
+
+void session_forget_user(struct session *session)
+{
+    if (session->account) {
+        account_move_subscriptions(session->account, -(int)session->subscription_count);
+        accounts_leave(session->broker->accounts, session->account);
+    }
+    session->account = NULL;
+    session->user = NULL;
+    session_take_limits(session);
+}
+
 int session_identify(struct session *session, const struct credentials *credentials)
 {
     const struct users *users = session->broker->users;
     if (users_open(users))
         return 0;
-    session->user = users_identify(users, credentials);
-    if (session->user)
-        return 0;
-    session->broker->counters->auth_failures++;
-    return -EACCES;
+    session_forget_user(session);
+    const struct user *user = users_identify(users, credentials);
+    if (!user) {
+        session->broker->counters->auth_failures++;
+        return -EACCES;
+    }
+    int error = open_account(session, user);
+    if (error)
+        return error;
+    session->user = user;
+    session_take_limits(session);
+    return 0;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+void session_batch_room(const struct session *session, unsigned *ret_count_max, size_t *ret_size_max)
+{
+    uint64_t count = UINT64_MAX, size = UINT64_MAX;
+    if (session->is_paced)
+        account_room(session->account, limits_of(session), clock_monotonic_ns(), &count, &size);
+    *ret_count_max = (unsigned)smaller(count, *ret_count_max);
+    *ret_size_max = (size_t)smaller(size, *ret_size_max);
+}
+
+uint64_t session_owes_ms(const struct session *session)
+{
+    return session->is_paced ? account_wait_ms(session->account, clock_monotonic_ns()) : 0;
+}
+
+uint64_t session_pending_size_max(const struct session *session, uint64_t size_max)
+{
+    const struct user_limits *limits = limits_of(session);
+    return limits && limits->pending_size_max ? smaller(limits->pending_size_max, size_max) : size_max;
+}
+
+static void charge(struct session *session, const struct batch *batch)
+{
+    uint64_t size = 0;
+    for (unsigned i = 0; i < batch->count; i++)
+        size += batch->messages[i].body_size;
+    uint64_t wait_ms = account_charge(session->account, limits_of(session), batch->count, size, clock_monotonic_ns());
+    session->wait_ms = (unsigned)smaller(wait_ms, WAIT_MAX_MS);
+    session->broker->counters->rate_limits += wait_ms != 0;
 }
 
 int session_route(struct session *session, struct slice topic, const struct match **ret_match)
@@ -50,6 +146,8 @@ unsigned session_publish(struct session *session, const struct match *match, str
 {
     batch->origin = session;
     session->messages_in += batch->count;
+    if (session->is_paced)
+        charge(session, batch);
     return broker_publish(session->broker, match, batch);
 }
 
@@ -68,13 +166,17 @@ int session_subscribe(struct session *session, struct sink *sink, struct slice p
     unsigned max = broker->limits.subscriptions_max;
     if (!pattern_valid(pattern, &broker->limits.topic))
         return -EINVAL;
-    if (max && session->subscription_count >= max) {
+    if ((max && session->subscription_count >= max) ||
+        (session->account && !account_subscribe(session->account, limits_of(session)))) {
         broker->counters->limit_errors++;
         return -EDQUOT;
     }
     int error = router_add(broker->router, sink, pattern, group);
-    if (error)
+    if (error) {
+        if (session->account)
+            account_unsubscribe(session->account);
         return error;
+    }
     session->subscription_count++;
     broker->counters->subscriptions_opened++;
     announce(broker, pattern, group, +1);
@@ -95,6 +197,8 @@ void session_unsubscribe(struct session *session, struct sink *sink)
     if (broker->hooks.interest || broker->outlet.interest)
         announce_end(broker, sink);
     router_remove(broker->router, sink);
+    if (session->account)
+        account_unsubscribe(session->account);
     session->subscription_count--;
     broker->counters->subscriptions_closed++;
 }

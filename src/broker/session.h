@@ -10,6 +10,7 @@
 #include "auth/users.h"
 #include "broker/broker.h"
 
+struct account;
 struct address;
 
 /* What the monitor tells of a session beyond what stands in it. Texts are borrowed from the client; NULL: not known. */
@@ -41,8 +42,12 @@ struct session {
     const struct user *user; /* NULL: nobody in particular */
     struct session *next, **link;
     uint64_t messages_in, messages_out; /* published; delivered, where the front end counts them */
+    struct account *account;   /* of the user; NULL: of nobody, or nothing is counted */
     uint32_t subscription_count;
-    bool dismissed; /* told to go by a lame duck */
+    uint32_t payload_size_max; /* of a message, headers included, beside what the protocol allows; UINT32_MAX: none */
+    unsigned wait_ms;          /* for so long it is to publish no more: set by session_publish, cleared by who waits */
+    bool is_paced;             /* the user may publish so much a second */
+    bool dismissed;            /* told to go by a lame duck */
 };
 
 /* Enters as nobody in particular. */
@@ -54,8 +59,32 @@ void session_close(struct session *session);
 /* True where the session must identify itself before it may do anything. */
 bool session_needs_user(const struct session *session);
 
-/* 0, or -EACCES where the credentials prove nobody. Where anybody may enter, they are not looked at. */
+/* 0; -EACCES where the credentials prove nobody, -EDQUOT where the user has as many connections as he may, -ENOMEM.
+ * Where anybody may enter, they are not looked at. */
 int session_identify(struct session *session, const struct credentials *credentials);
+
+/* Looks at the limits of its user anew, who is another after a reload. */
+void session_take_limits(struct session *session);
+
+/* It is nobody's in particular again. */
+void session_forget_user(struct session *session);
+
+/* Limits of a user: */
+
+/* Whether a message of that size, headers included, may be published. */
+static inline bool session_takes_size(const struct session *session, uint64_t size)
+{
+    return size <= session->payload_size_max;
+}
+
+/* How many messages and bytes may be published before session_publish is called: one message at least. */
+void session_batch_room(const struct session *session, unsigned *ret_count_max, size_t *ret_size_max);
+
+/* For how many milliseconds the user is to publish no more; 0: he may. */
+uint64_t session_owes_ms(const struct session *session);
+
+/* Output that may wait for one connection of the user; size_max: for that of anybody. */
+uint64_t session_pending_size_max(const struct session *session, uint64_t size_max);
 
 /*
  * Who wants a topic, for session_publish. 0, or -ENAMETOOLONG where the topic is over a limit. A malformed topic is
@@ -67,13 +96,14 @@ int session_route(struct session *session, struct slice topic, const struct matc
  * Publishes a batch: to the streams that keep its topic, then to those who want it; fills in its serial and origin.
  * Returns how many of its messages, from the first on, somebody took; a stream is somebody where it will answer. Where
  * batch->receipts is set it is filled in, the batch has one message, and what is refused, or a duplicate, goes to
- * nobody.
+ * nobody. Where the user publishes more a second than he may, session->wait_ms says for how long he is to rest.
  */
 unsigned session_publish(struct session *session, const struct match *match, struct batch *batch);
 
 /*
  * Puts a sink of the session under a pattern; group empty: plain. Borrows the slices for the call and the sink until
- * session_unsubscribe. 0, -EINVAL: no valid pattern, -EDQUOT: too many subscriptions, -ENOMEM.
+ * session_unsubscribe. 0, -EINVAL: no valid pattern, -EDQUOT: too many subscriptions, of the session or of its user,
+ * -ENOMEM.
  */
 int session_subscribe(struct session *session, struct sink *sink, struct slice pattern, struct slice group);
 void session_unsubscribe(struct session *session, struct sink *sink);

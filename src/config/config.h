@@ -181,6 +181,12 @@ struct config_user {
     char *name;
     char *password;                          /* NULL: enters by token only */
     char *token;                             /* NULL: enters by password only */
+    unsigned connections_max;                /* these and all below: 0: no limit */
+    unsigned subscriptions_max;
+    uint64_t publish_rate;                   /* messages a second */
+    uint64_t publish_bytes_rate;             /* bytes a second */
+    uint64_t payload_size_max;
+    uint64_t pending_size_max;
 };
 
 /* Where a sidecar finds its broker. */

@@ -805,6 +805,37 @@ const struct option config_options[] = {
     { "user",   "token",                      AT(user, token),                         OPTION_TEXT,
         NULL,          "1",      "1024",    RELOAD | SECRET,
         .help = "What the user gives as token. No two users have the same one." },
+    { "user",   "connections_max",            AT(user, connections_max),               OPTION_COUNT,
+        "unlimited",   "1",      "1000000", RELOAD,
+        .help = "The most connections of the user at a time; one more is refused. Over HTTP a connection is the user's "
+                "while a request of his is under way, and a stream of messages is such a request.",
+        .zero = "unlimited" },
+    { "user",   "subscriptions_max",          AT(user, subscriptions_max),             OPTION_COUNT,
+        "unlimited",   "1",      "1000000000", RELOAD,
+        .help = "The most subscriptions of all connections of the user together; one more is refused. "
+                "line.subscriptions_max bounds those of each connection besides.",
+        .zero = "unlimited" },
+    { "user",   "publish_rate",               AT(user, publish_rate),                  OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000000", RELOAD,
+        .help = "The most messages that the user publishes in a second, all connections together. A second's worth may "
+                "come at once. What goes beyond is slowed down: a connection of the line protocol is not read from "
+                "until it is time again, and a request over HTTP is answered with 429 and Retry-After.",
+        .zero = "unlimited" },
+    { "user",   "publish_bytes_rate",         AT(user, publish_bytes_rate),            OPTION_SIZE,
+        "unlimited",   "1",      "1TiB",    RELOAD,
+        .help = "The same for bytes of headers and payloads in a second. Make it larger than payload_size_max: one "
+                "message that is larger is paid for by as many seconds of rest.",
+        .zero = "unlimited" },
+    { "user",   "payload_size_max",           AT(user, payload_size_max),              OPTION_SIZE,
+        "unlimited",   "1",      "64MiB",   RELOAD,
+        .help = "The largest message of the user, headers and payload together; line.payload_size_max bounds it besides. "
+                "Who sends a larger one over the line protocol is disconnected, over HTTP it is answered with 413.",
+        .zero = "unlimited" },
+    { "user",   "pending_size_max",           AT(user, pending_size_max),              OPTION_SIZE,
+        "unlimited",   "64KiB",  "16GiB",   RELOAD,
+        .help = "Output that may wait for one connection of the user over the line protocol, which is closed where more "
+                "piles up; line.pending_size_max bounds it besides.",
+        .zero = "unlimited" },
 };
 const size_t config_option_count = sizeof config_options / sizeof *config_options;
 

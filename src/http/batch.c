@@ -171,6 +171,7 @@ void publish_batch(struct exchange *exchange)
         !check_size(exchange, items))
         return;
     results->size = calls->commits.count = 0;
+    calls->item_size_max = calls_payload_size_max(exchange);
     if (!publish_items(exchange, items, results))
         calls_short_of_memory(exchange);
     else if (!commit_wait(exchange, &calls->commits, slice_make(results->data, results->size), true))

@@ -156,6 +156,12 @@ bool calls_read_duration(struct exchange *exchange, const char *name, uint64_t f
     return false;
 }
 
+size_t calls_payload_size_max(const struct exchange *exchange)
+{
+    uint64_t size_max = exchange->http->config->line.payload_size_max;
+    return session_takes_size(exchange->session, size_max) ? (size_t)size_max : exchange->session->payload_size_max;
+}
+
 bool calls_read_message(struct exchange *exchange, struct message *ret_message)
 {
     struct buffer *buffer = &calls_of(exchange)->message;
@@ -171,7 +177,7 @@ bool calls_read_message(struct exchange *exchange, struct message *ret_message)
         answer_problem(exchange, PROBLEM_BAD_PARAMETER, NULL, "A header cannot be kept: %s.", fault);
         return false;
     }
-    size_t head_size = (size_t)(end - buffer->data), max = exchange->http->config->line.payload_size_max;
+    size_t head_size = (size_t)(end - buffer->data), max = calls_payload_size_max(exchange);
     if (head_size + body.size > max) {
         answer_problem(exchange, PROBLEM_TOO_LARGE, NULL, "Headers and payload together have at most %zu bytes.", max);
         return false;

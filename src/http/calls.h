@@ -54,6 +54,7 @@ struct calls {
     struct buffer lines;            /* header lines of an answer */
     struct buffer text;             /* a body of an answer */
     struct buffer name;             /* a topic of a batch */
+    size_t item_size_max;           /* of a message of the batch that is read */
     struct commit_list commits;     /* what a call has published and is to wait for */
 };
 
@@ -83,6 +84,9 @@ bool calls_read_topic(struct exchange *exchange);
 /* A query parameter that is a duration of at most max_ms; without it ret_ms is fallback_ms. */
 bool calls_read_duration(struct exchange *exchange, const char *name, uint64_t fallback_ms, uint64_t max_ms,
                          uint64_t *ret_ms);
+
+/* How large a message may be, headers and payload together: for all, or less for the user who asks. */
+size_t calls_payload_size_max(const struct exchange *exchange);
 
 /* A message of the exchange's headers and body. It lies in calls->message until that is used again. */
 bool calls_read_message(struct exchange *exchange, struct message *ret_message);

@@ -128,7 +128,7 @@ static bool admit(struct http_client *client, const struct http_request *request
     exchange->is_head = request->method == HTTP_HEAD;
     exchange->keep_alive = request->keep_alive && whole;
     exchange->version_1_0 = request->version_1_0;
-    client->session.user = NULL;
+    session_forget_user(&client->session);
     bool admitted = guard_admit(exchange) && body_fits(client, request);
     exchange->keep_alive = request->keep_alive;
     return admitted;

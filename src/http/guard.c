@@ -1,7 +1,11 @@
 /* guard: what stands between a request and its handler: the way to it, and who may go there. */
 #include "http/client.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 #include "config/config.h"
+#include "http/calls.h"
 #include "http/routes.h"
 #include "util/base64.h"
 #include "wire/format.h"
@@ -151,26 +155,49 @@ static bool read_basic(struct slice text, char room[SECRET_SIZE_MAX], struct cre
     return true;
 }
 
-static bool identify(struct exchange *exchange)
+/* 0, or as session_identify. */
+static int identify(struct exchange *exchange)
 {
     struct credentials credentials = { .name = slice_make(NULL, 0) };
     struct slice value, rest;
     char room[SECRET_SIZE_MAX];
     if (!http_header(exchange->request, "Authorization", &value))
-        return false;
+        return -EACCES;
     if (cut_scheme(value, "Bearer", &rest))
         credentials.token = rest;
     else if (!cut_scheme(value, "Basic", &rest) || !read_basic(rest, room, &credentials))
-        return false;
-    return session_identify(exchange->session, &credentials) == 0;
+        return -EACCES;
+    return session_identify(exchange->session, &credentials);
 }
 
 static bool check_user(struct exchange *exchange)
 {
-    if (exchange->route->right == RIGHT_NONE || !session_needs_user(exchange->session) || identify(exchange))
+    bool anybody = exchange->route->right == RIGHT_NONE || !session_needs_user(exchange->session);
+    int error = anybody ? 0 : identify(exchange);
+    if (error == -EDQUOT)
+        answer_problem(exchange, PROBLEM_TOO_OFTEN, "Retry-After: 1\r\n",
+                       "The user has as many connections as connections_max allows.");
+    else if (error == -ENOMEM)
+        calls_short_of_memory(exchange);
+    else if (error)
+        answer_problem(exchange, PROBLEM_UNAUTHORIZED,
+                       "WWW-Authenticate: Basic realm=\"posthorn\", charset=\"UTF-8\"\r\n",
+                       "Give the name and password of a user, or a token as Bearer.");
+    return !error;
+}
+
+/* Who publishes more than his user may is not even read. */
+static bool check_pace(struct exchange *exchange)
+{
+    char header[64];
+    bool publishes = exchange->route->right == RIGHT_PUBLISH || exchange->route->right == RIGHT_REQUEST;
+    uint64_t wait_ms = publishes ? session_owes_ms(exchange->session) : 0;
+    if (!wait_ms)
         return true;
-    answer_problem(exchange, PROBLEM_UNAUTHORIZED, "WWW-Authenticate: Basic realm=\"posthorn\", charset=\"UTF-8\"\r\n",
-                   "Give the name and password of a user, or a token as Bearer.");
+    exchange->http->loop->counters.rate_limits++;
+    snprintf(header, sizeof header, "Retry-After: %llu\r\n", (unsigned long long)((wait_ms + 999) / 1000));
+    answer_problem(exchange, PROBLEM_TOO_OFTEN, header, "The user has published more than publish_rate or "
+                   "publish_bytes_rate allow.");
     return false;
 }
 
@@ -212,5 +239,5 @@ static bool check_page(struct exchange *exchange)
 
 bool guard_admit(struct exchange *exchange)
 {
-    return check_host(exchange) && check_page(exchange) && check_user(exchange);
+    return check_host(exchange) && check_page(exchange) && check_user(exchange) && check_pace(exchange);
 }

@@ -214,7 +214,7 @@ bool item_read_message(struct calls *calls, const struct item *item, size_t size
                          struct message *ret_message, struct fault *ret_fault)
 {
     struct buffer *buffer = &calls->message;
-    size_t max = calls->http->config->line.payload_size_max;
+    size_t max = calls->item_size_max;
     calls->name.size = buffer->size = 0;
     if (!buffer_reserve(&calls->name, size)) {
         *ret_fault = no_memory;

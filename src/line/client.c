@@ -41,6 +41,22 @@ void client_ok(struct client *client)
         conn_write(&client->conn, "+OK\r\n", 5);
 }
 
+/* Where memory is short the limits of all go on to hold for it. */
+void client_take_limits(struct client *client)
+{
+    const struct conn_limits *common = &client->line->conn_limits;
+    uint64_t pending_size_max = session_pending_size_max(&client->session, common->pending_size_max);
+    client->conn.limits = common;
+    if (pending_size_max == common->pending_size_max)
+        return;
+    if (!client->limits)
+        client->limits = malloc(sizeof *client->limits);
+    if (!client->limits)
+        return;
+    *client->limits = (struct conn_limits){ (size_t)pending_size_max, common->write_timeout_ms };
+    client->conn.limits = client->limits;
+}
+
 /* Time. */
 
 /* Nothing has come for a whole interval: asks whether it is still there, a few times. */
@@ -69,6 +85,8 @@ static void client_deadline(struct conn *conn, uint64_t now_ms)
         client_fail(client, CONN_AUTH_TIMEOUT, "Authentication Timeout");
     } else if (quiet_until > now_ms) {
         conn_set_deadline(conn, quiet_until);
+    } else if (conn->paused) { /* it is we who do not listen */
+        conn_set_deadline(conn, now_ms + client->line->ping_interval_ms);
     } else {
         ping(client, now_ms);
     }
@@ -210,6 +228,7 @@ static void client_closed(struct conn *conn)
     subscriptions_clear(client);
     session_close(&client->session);
     free(client->words);
+    free(client->limits);
     if (line->closed)
         line->closed(line->closed_arg, &conn->peer);
     free(client);
@@ -227,6 +246,7 @@ static void client_notice(struct session *session, enum broker_notice notice)
     struct client *client = client_of_session(session);
     switch (notice) {
     case NOTICE_OPTIONS:
+        client_take_limits(client);
         if (client->greeted)
             set_ping_deadline(client);
         if (client->knows_info)

@@ -48,6 +48,8 @@ struct line {
     struct batch batch;
     const struct match *match;
     size_t batch_size;
+    unsigned batch_count_max;  /* of this batch: less where its publisher may send only so much */
+    size_t batch_size_max;
     struct message messages[BATCH_MESSAGES_MAX];
 
     struct subscription *spent; /* have had their last message */
@@ -75,6 +77,7 @@ struct client {
     bool verbose : 1, pedantic : 1, echo : 1, headers : 1, no_responders : 1, knows_info : 1;
     uint32_t start_time_s; /* wall clock */
     uint64_t ping_ms; /* when it was last pinged */
+    struct conn_limits *limits; /* its own, for its user's; NULL: those of all */
     char *words;      /* what it says of itself: name, lang and version, each with its NUL; NULL: nothing */
 };
 
@@ -96,6 +99,9 @@ void client_fail(struct client *client, enum conn_reason reason, const char *tex
 
 /* Says +OK where the client wants to hear it. */
 void client_ok(struct client *client);
+
+/* Who it is has become known, or what its user may: what hangs on that. */
+void client_take_limits(struct client *client);
 
 /* Holds it back because mail for another worker waits for room. */
 void client_wait_for_room(struct client *client);

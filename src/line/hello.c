@@ -1,4 +1,5 @@
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,7 +30,10 @@ static char *info_print(const struct client *client)
     cJSON_AddTrueToObject(info, "headers");
     if (client->line->broker->jetstream)
         cJSON_AddTrueToObject(info, "jetstream");
-    cJSON_AddNumberToObject(info, "max_payload", client->line->wire_limits.body_size_max);
+    size_t payload_size_max = client->line->wire_limits.body_size_max;
+    if (!session_takes_size(&client->session, payload_size_max))
+        payload_size_max = client->session.payload_size_max;
+    cJSON_AddNumberToObject(info, "max_payload", (double)payload_size_max);
     cJSON_AddNumberToObject(info, "client_id", (double)client->id);
     cJSON_AddStringToObject(info, "client_ip", address_host(&client->conn.peer, ip));
     if (!users_open(client->line->broker->users))
@@ -82,10 +86,25 @@ static int read_protocol(const cJSON *json, int fallback, bool *bad)
     return item->valueint;
 }
 
+/* Clients refuse by themselves what is larger than INFO says, so they are told where it is less for this user. */
+static void take_user(struct client *client)
+{
+    client_take_limits(client);
+    if (client->knows_info && !session_takes_size(&client->session, client->line->wire_limits.body_size_max))
+        hello_send_info(client);
+}
+
 static void identify(struct client *client, const struct credentials *credentials)
 {
-    if (session_identify(&client->session, credentials) == 0)
+    int error = session_identify(&client->session, credentials);
+    if (!error) {
+        take_user(client);
         return;
+    }
+    if (error != -EACCES) {
+        client_fail(client, error == -EDQUOT ? CONN_LIMIT : CONN_OUT_OF_MEMORY, "maximum connections exceeded");
+        return;
+    }
     char name[LOG_QUOTE_SIZE], peer[ADDRESS_TEXT_SIZE];
     log_warning("client_refused", "client=%llu address=%s user=%s", (unsigned long long)client->id,
                 address_text(&client->conn.peer, peer), log_quote(credentials->name, name));

@@ -33,9 +33,12 @@ void publish_flush(struct client *client)
     line->batch_size = 0;
     if (line->broker->parked)
         client_wait_for_room(client);
+    else if (client->session.wait_ms)
+        conn_stall(&client->conn, client->session.wait_ms);
     else if (line->broker->stall_ms && conn_stall(&client->conn, line->broker->stall_ms))
         line->loop->counters.publish_stalls++;
     line->broker->stall_ms = 0;
+    client->session.wait_ms = 0;
 }
 
 /* Begins a batch for another topic. False where there will be none. */
@@ -49,6 +52,10 @@ static bool batch_begin(struct client *client, struct slice topic)
     }
     line->batch.topic = topic;
     line->batch.messages = line->messages;
+    line->batch_count_max = BATCH_MESSAGES_MAX;
+    line->batch_size_max = BATCH_SIZE_MAX;
+    if (client->session.is_paced)
+        session_batch_room(&client->session, &line->batch_count_max, &line->batch_size_max);
     return true;
 }
 
@@ -70,6 +77,12 @@ void publish_gather(struct client *client, const struct wire_op *op)
 {
     struct line *line = client->line;
     line->loop->counters.messages_in++;
+    if (!session_takes_size(&client->session, op->body_size)) {
+        publish_flush(client);
+        line->loop->counters.limit_errors++;
+        client_fail(client, CONN_PROTOCOL_ERROR, "Maximum Payload Violation");
+        return;
+    }
     if (client->pedantic)
         check_pedantic(client, op->topic);
     if (op->reply.size && reply_reserved(op->reply)) {
@@ -80,7 +93,7 @@ void publish_gather(struct client *client, const struct wire_op *op)
     if (!line->match || !slice_equal(line->batch.topic, op->topic))
         if (!batch_begin(client, op->topic))
             return;
-    if (match_is_empty(line->match) && !op->reply.size && !line->broker->outlet.publish) {
+    if (match_is_empty(line->match) && !op->reply.size && !line->broker->outlet.publish && !client->session.is_paced) {
         client->session.messages_in++; /* the door will not see it */
         return;
     }
@@ -92,6 +105,6 @@ void publish_gather(struct client *client, const struct wire_op *op)
         .reply_size = (uint32_t)op->reply.size,
     };
     line->batch_size += op->body_size;
-    if (line->batch.count == BATCH_MESSAGES_MAX || line->batch_size >= BATCH_SIZE_MAX)
+    if (line->batch.count >= line->batch_count_max || line->batch_size >= line->batch_size_max)
         publish_flush(client);
 }

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "auth/accounts.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "push/deliverer.h"
@@ -52,6 +53,7 @@ struct supervisor {
     struct post_office *office;
     unsigned worker_count; /* and our own number in the post */
     struct worker **workers;
+    struct accounts *accounts; /* of users, for all workers */
     const struct worker_guest *guest; /* NULL: none */
     struct admission *admission;
     struct entrance *entrance; /* NULL: closed */
@@ -416,7 +418,8 @@ static int make_workers(struct supervisor *supervisor)
     supervisor->post = post_create(supervisor->worker_count + 1);
     supervisor->identity.http.queues = queues_create();
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
-    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->workers)
+    supervisor->accounts = accounts_create();
+    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->accounts || !supervisor->workers)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
@@ -428,6 +431,7 @@ static int make_workers(struct supervisor *supervisor)
             .http_identity = &supervisor->identity.http,
             .config = supervisor->reload.config,
             .users = supervisor->reload.users,
+            .accounts = supervisor->accounts,
             .recent = supervisor->recent,
             .registry = supervisor->storage.registry,
             .directory = supervisor->storage.directory,
@@ -579,6 +583,7 @@ static void supervisor_finish(struct supervisor *supervisor)
     for (unsigned i = 0; supervisor->workers && i < supervisor->worker_count; i++)
         worker_destroy(supervisor->workers[i]);
     signals_finish(&supervisor->signals);
+    accounts_destroy(supervisor->accounts);
     post_destroy(supervisor->post);
     stream_destroy(supervisor->recent);
     storage_close(&supervisor->storage);

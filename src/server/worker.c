@@ -495,6 +495,7 @@ static int worker_init(struct worker *worker, const struct worker_setup *setup)
     error = broker_init(&worker->broker, &worker->loop.counters, setup->users, &limits);
     if (error)
         return error;
+    worker->broker.accounts = setup->accounts;
     worker->broker.hooks = (struct broker_hooks){ .arg = worker, .wall_ms = wall_ms, .survey = send_survey };
     worker->loop.spin_ns = setup->config->server.spin_ns;
     worker->line = line_create(&worker->loop, &worker->broker, setup->line_identity, setup->config);

@@ -11,6 +11,7 @@
 #include "line/line.h"
 #include "metrics/counters.h"
 
+struct accounts;
 struct broker;
 struct clerk;
 struct config;
@@ -64,6 +65,7 @@ struct worker_setup {
     const struct http_identity *http_identity;
     const struct config *config;
     const struct users *users;
+    struct accounts *accounts;
     struct stream *recent; /* NULL: off */
     struct stream_registry *registry;
     const char *directory; /* of what outlives the daemon, for the guest; NULL: nothing does */
