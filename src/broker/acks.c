@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broker/broker.h"
 #include "util/json.h"
 #include "wire/format.h"
 
@@ -37,6 +38,49 @@ void acks_add(struct acks *acks, const struct ack *ack, const char *reply)
     acks->tail += ack_size(ack->reply_size);
 }
 
+/* Cuts a reply of a run before its number. False: it is none. */
+static bool cut_number(struct slice reply, size_t *ret_prefix, uint64_t *ret_number)
+{
+    uint64_t number = 0, power = 1;
+    size_t at = reply.size;
+    for (; at && reply.data[at - 1] >= '0' && reply.data[at - 1] <= '9'; power *= 10)
+        number += power * (uint64_t)(reply.data[--at] - '0');
+    *ret_prefix = at;
+    *ret_number = number;
+    return at && at < reply.size && reply.size - at < 20 && reply.data[at - 1] == '.' && reply_asks_broker(reply);
+}
+
+static bool is_new(const struct ack *ack)
+{
+    return ack->verdict == RECEIPT_KEPT && !ack->duplicate;
+}
+
+static bool follows(const struct ack *ack, struct slice reply, const struct ack *next, struct slice next_reply)
+{
+    size_t prefix, next_prefix;
+    uint64_t number, next_number;
+    return is_new(ack) && is_new(next) && next->sequence == ack->sequence + 1 &&
+           cut_number(reply, &prefix, &number) && cut_number(next_reply, &next_prefix, &next_number) &&
+           next_number == number + 1 &&
+           slice_equal(slice_make(reply.data, prefix), slice_make(next_reply.data, next_prefix));
+}
+
+uint32_t acks_drop_run(struct acks *acks, uint64_t last)
+{
+    uint32_t count = 0;
+    struct slice reply, next_reply;
+    const struct ack *next, *ack = acks_first(acks, &reply);
+    for (; ack && ack->sequence < last && count < UINT32_MAX - 1; count++, ack = next, reply = next_reply) {
+        struct acks rest = *acks;
+        acks_drop_first(&rest);
+        next = acks_first(&rest, &next_reply);
+        if (!next || !follows(ack, reply, next, next_reply))
+            break;
+        *acks = rest;
+    }
+    return count;
+}
+
 void acks_finish(struct acks *acks)
 {
     free(acks->bytes);
@@ -47,7 +91,7 @@ void acks_finish(struct acks *acks)
 
 #define PUT(out, text) format_bytes(out, text, sizeof(text) - 1)
 
-static const char name_begin[] = "{\"stream\":", sequence_begin[] = ", \"seq\":";
+static const char name_begin[] = "{\"stream\":", sequence_begin[] = ", \"seq\":", run_begin[] = ",\"run\":";
 
 int ack_words_init(struct ack_words *words, const char *stream)
 {
@@ -124,7 +168,10 @@ char *ack_write(char *out, const struct ack_words *words, const struct ack *ack,
     if (ack->verdict == RECEIPT_KEPT) {
         out = format_bytes(out, words->text, words->size);
         out = format_number(out, ack->sequence);
-        out = ack->duplicate ? PUT(out, ",\"duplicate\": true}") : PUT(out, "}");
+        out = ack->duplicate ? PUT(out, ",\"duplicate\": true") : out;
+        if (ack->run > 1)
+            out = format_number(PUT(out, run_begin), ack->run);
+        out = PUT(out, "}");
     } else {
         out = write_refusal(out, words, ack, detail);
     }
@@ -172,7 +219,7 @@ bool ack_words_read(struct slice text, struct ack_found *ret_found)
     struct slice name, value;
     size_t cursor = 0;
     bool is_delivered = false;
-    *ret_found = (struct ack_found){ .verdict = RECEIPT_KEPT };
+    *ret_found = (struct ack_found){ .run = 1, .verdict = RECEIPT_KEPT };
     if (!text.size || *text.data != '{')
         return false;
     while (json_next_member(text, &cursor, &name, &value))
@@ -182,6 +229,8 @@ bool ack_words_read(struct slice text, struct ack_found *ret_found)
             ret_found->sequence = read_number(value);
         else if (slice_is(name, "\"duplicate\""))
             ret_found->duplicate = slice_is(value, "true");
+        else if (slice_is(name, "\"run\""))
+            ret_found->run = (uint32_t)read_number(value);
         else if (slice_is(name, "\"delivered\""))
             is_delivered = slice_is(value, "true");
         else if (slice_is(name, "\"error\"") && value.size && *value.data == '{')

@@ -11,6 +11,7 @@
 struct ack {
     uint64_t sequence;               /* under which the message is kept; of one that is not: receipt.found */
     uint32_t reply_size;
+    uint32_t run;                    /* answers that this one stands for, itself counted; 0 is 1 */
     uint8_t verdict;                 /* enum receipt_verdict */
     bool duplicate;
 };
@@ -48,6 +49,11 @@ static inline void acks_drop_first(struct acks *acks)
     acks->head += ack_size(((const struct ack *)(const void *)(acks->bytes + acks->head))->reply_size);
 }
 
+/* Drops the first ones as long as the next one's answer can stand for them, and returns how many: of those of a run,
+ * whose replies are $POSTHORN.ACK.TOKEN.N and the numbers behind N, and whose messages are kept one behind the other.
+ * None that has a sequence above last. */
+uint32_t acks_drop_run(struct acks *acks, uint64_t last);
+
 static inline bool acks_is_empty(const struct acks *acks)
 {
     return acks->head == acks->tail;
@@ -80,6 +86,7 @@ char *ack_write(char *out, const struct ack_words *words, const struct ack *ack,
 struct ack_found {
     struct slice stream;             /* a string of JSON; no data: there is none */
     uint64_t sequence;
+    uint32_t run;                    /* of answers that it stands for; 1 at least */
     bool duplicate;
     enum receipt_verdict verdict;
     struct slice description;        /* of a refusal, likewise */

@@ -242,7 +242,10 @@ static void answer_acks(struct keeper *keeper, struct acks *acks, uint64_t last)
     struct slice reply;
     const struct ack *ack;
     while ((ack = acks_first(acks, &reply)) && ack->sequence <= last) {
-        answer(keeper, ack, reply);
+        uint32_t run = 1 + acks_drop_run(acks, last);
+        struct ack whole = *acks_first(acks, &reply);
+        whole.run = run;
+        answer(keeper, &whole, reply);
         acks_drop_first(acks);
     }
 }

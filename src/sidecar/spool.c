@@ -330,6 +330,31 @@ static void take_refusal(struct spool *spool, uint64_t sequence, struct slice an
     }
 }
 
+/* The answer to one of a run, which was kept so many before the last. */
+static struct slice words_before(const struct ack_found *found, uint64_t before, char room[WORDS_SIZE_MAX])
+{
+    int size = snprintf(room, WORDS_SIZE_MAX, "{\"stream\":%.*s, \"seq\":%" PRIu64 "}", SLICE_ARGS(found->stream),
+                        found->sequence - before);
+    return slice_make(room, size < WORDS_SIZE_MAX ? (size_t)size : 0);
+}
+
+/* The broker has it, and those of its run. */
+static void take_answer(struct spool *spool, uint64_t sequence, struct slice answer)
+{
+    char room[WORDS_SIZE_MAX];
+    struct ack_found found;
+    if (!ack_words_read(answer, &found) || !found.run || found.run > spool->window.room)
+        return;
+    for (uint64_t before = found.run; before-- > 0;) {
+        if (!window_done(&spool->window, sequence - before))
+            continue;
+        note_taken(spool);
+        if (spool->waiters)
+            tell_waiters(spool, sequence - before - 1, sequence - before,
+                         found.run > 1 ? words_before(&found, before, room) : answer);
+    }
+}
+
 static uint64_t read_sequence(struct slice digits)
 {
     uint64_t sequence = 0;
@@ -347,13 +372,10 @@ static void on_answer(struct ph_sub *sub, const struct ph_message *message, void
         return;
     uint64_t sequence = read_sequence(slice_make(message->topic + prefix, message->topic_size - prefix));
     spool->quiet_since_ms = now_ms(spool);
-    if (slice_starts_with(answer, slice_make("{\"error\"", 8))) {
+    if (slice_starts_with(answer, slice_make("{\"error\"", 8)))
         take_refusal(spool, sequence, answer);
-    } else if (window_done(&spool->window, sequence)) {
-        note_taken(spool);
-        if (spool->waiters)
-            tell_waiters(spool, sequence - 1, sequence, answer);
-    }
+    else
+        take_answer(spool, sequence, answer);
 }
 
 /* Where the broker is stopped and says nothing, all is sent once more: it may have been lost on its way. */

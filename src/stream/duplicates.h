@@ -1,6 +1,7 @@
 /*
- * duplicates: the ids of messages seen lately, and under which sequence each was kept. Of an id its hash is kept, 128
- * bits under a secret key, so that memory is bounded whatever ids look like. Belongs to a stream, under its lock.
+ * duplicates: the ids of messages seen lately, and under which sequence each was kept. Of an id its hash is kept, 120
+ * bits under a secret key and its last byte, so that memory is bounded whatever ids look like. Belongs to a stream,
+ * under its lock.
  */
 #ifndef STREAM_DUPLICATES_H
 #define STREAM_DUPLICATES_H

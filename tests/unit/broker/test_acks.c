@@ -26,6 +26,8 @@ START_TEST(what_is_kept_is_told_in_the_words_of_nats_server)
     ck_assert_str_eq(written("S", (struct ack){ .sequence = 1 }, NULL), "{\"stream\":\"S\", \"seq\":1}");
     ck_assert_str_eq(written("S", (struct ack){ .sequence = 1, .duplicate = true }, NULL),
                      "{\"stream\":\"S\", \"seq\":1,\"duplicate\": true}");
+    ck_assert_str_eq(written("S", (struct ack){ .sequence = 9, .run = 3 }, NULL),
+                     "{\"stream\":\"S\", \"seq\":9,\"run\":3}");
     ck_assert_str_eq(written("ord\"ers", (struct ack){ .sequence = UINT64_MAX }, NULL),
                      "{\"stream\":\"ord\\\"ers\", \"seq\":18446744073709551615}");
 }
@@ -96,6 +98,44 @@ START_TEST(they_come_out_as_they_went_in)
 }
 END_TEST
 
+/* How many of the first two are answered by one. */
+static uint32_t run_of(struct ack first, const char *reply, struct ack second, const char *next_reply, uint64_t last)
+{
+    struct acks acks = { 0 };
+    first.reply_size = (uint32_t)strlen(reply);
+    second.reply_size = (uint32_t)strlen(next_reply);
+    ck_assert(acks_reserve(&acks, ack_size(first.reply_size) + ack_size(second.reply_size)));
+    acks_add(&acks, &first, reply);
+    acks_add(&acks, &second, next_reply);
+    uint32_t dropped = acks_drop_run(&acks, last);
+    acks_finish(&acks);
+    return 1 + dropped;
+}
+
+START_TEST(only_those_of_a_run_have_one_answer)
+{
+    const struct ack one = { .sequence = 1 }, two = { .sequence = 2 }, three = { .sequence = 3 };
+    const struct ack again = { .sequence = 2, .duplicate = true };
+    const struct ack refused = { .sequence = 2, .verdict = RECEIPT_FAILED };
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.9", two, "$POSTHORN.ACK.t.10", 2), 2);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.u.1", two, "$POSTHORN.ACK.t.u.2", UINT64_MAX), 2);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.9", two, "$POSTHORN.ACK.t.10", 1), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.1", three, "$POSTHORN.ACK.t.2", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.1", two, "$POSTHORN.ACK.t.3", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.1", two, "$POSTHORN.ACK.t.1", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.1", two, "$POSTHORN.ACK.u.2", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t1", two, "$POSTHORN.ACK.t2", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.", two, "$POSTHORN.ACK.t.1", 9), 1);
+    ck_assert_uint_eq(run_of(one, "_INBOX.t.1", two, "_INBOX.t.2", 9), 1);
+    ck_assert_uint_eq(run_of(one, "1", two, "2", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.1", again, "$POSTHORN.ACK.t.2", 9), 1);
+    ck_assert_uint_eq(run_of(again, "$POSTHORN.ACK.t.1", three, "$POSTHORN.ACK.t.2", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.1", refused, "$POSTHORN.ACK.t.2", 9), 1);
+    ck_assert_uint_eq(run_of(one, "$POSTHORN.ACK.t.99999999999999999999", two,
+                             "$POSTHORN.ACK.t.100000000000000000000", 9), 1);
+}
+END_TEST
+
 START_TEST(a_queue_that_empties_takes_no_more_memory)
 {
     struct acks acks = { 0 };
@@ -123,6 +163,9 @@ START_TEST(what_was_written_is_read_again)
     ck_assert_uint_eq(found.sequence, 7);
     ck_assert(found.duplicate);
     ck_assert(!found_in("{\"stream\":\"S\", \"seq\":1}").duplicate);
+    ck_assert_uint_eq(found.run, 1);
+    ck_assert_uint_eq(found_in(written("S", (struct ack){ .sequence = 7, .run = 1 }, NULL)).run, 1);
+    ck_assert_uint_eq(found_in(written("S", (struct ack){ .sequence = 7, .run = 5 }, NULL)).run, 5);
     ck_assert_ptr_null(found_in("{\"delivered\":true}").stream.data);
     for (unsigned verdict = RECEIPT_NO_MEMORY; verdict <= RECEIPT_FAILED; verdict++) {
         found = found_in(written("S", (struct ack){ .verdict = (uint8_t)verdict }, "x"));
@@ -154,6 +197,7 @@ int main(void)
         what_was_written_is_read_again,
         words_of_others_are_told_apart_by_whose_fault_it_is,
         they_come_out_as_they_went_in,
+        only_those_of_a_run_have_one_answer,
         a_queue_that_empties_takes_no_more_memory,
         NULL,
     };

@@ -232,6 +232,25 @@ START_TEST(who_asks_the_broker_is_answered_by_it_whoever_listens)
 }
 END_TEST
 
+START_TEST(one_answer_stands_for_those_that_follow_one_another)
+{
+    struct sink answers = { .ops = &printer_ops, .weight = 1 };
+    scene_init();
+    ck_assert_int_eq(router_add(broker.router, &answers, slice_of("$POSTHORN.ACK.>"), slice_make(NULL, 0)), 0);
+    add_stream("S", "s.>");
+    keepers_turn(keepers);
+    publish_asking("s.a", "$POSTHORN.ACK.t.1");
+    publish_asking("s.b", "$POSTHORN.ACK.t.2");
+    publish_asking("s.a", "$POSTHORN.ACK.t.3");
+    publish_asking("s.a", "$POSTHORN.ACK.u.4");
+    keepers_turn(keepers);
+    was_told("$POSTHORN.ACK.t.3 {\"stream\":\"S\", \"seq\":3,\"run\":3}\n"
+             "$POSTHORN.ACK.u.4 {\"stream\":\"S\", \"seq\":4}\n");
+    router_remove(broker.router, &answers);
+    scene_finish();
+}
+END_TEST
+
 START_TEST(recent_keeps_what_was_accepted_and_what_nobody_else_wants)
 {
     const struct stream_limits limits = { .bytes_max = 1 << 20 };
@@ -397,6 +416,7 @@ int main(void)
         who_is_refused_hears_why,
         nobody_answers_for_what_nobody_keeps,
         who_asks_the_broker_is_answered_by_it_whoever_listens,
+        one_answer_stands_for_those_that_follow_one_another,
         recent_keeps_what_was_accepted_and_what_nobody_else_wants,
         a_receipt_tells_of_the_stream_that_refused,
         nobody_waits_for_what_is_committed,
