@@ -23,6 +23,7 @@ struct session_facts {
     uint64_t bytes_in, bytes_out;       /* as they passed the socket */
     uint64_t pending_size;              /* bytes that wait to be written */
     const char *name, *lang, *version;  /* what the client says of itself */
+    const char *tls_version, *tls_cipher; /* NULL: plain */
 };
 
 typedef void session_visit(void *arg, struct slice pattern, struct slice group);

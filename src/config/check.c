@@ -149,6 +149,29 @@ const char *check_http(const struct config *config, const void *instance, char r
                : "expected a request_timeout of at most request_timeout_max";
 }
 
+/* In the words of the choices: 0 no, 1 optional or yes, 2 required or auto. */
+const char *check_tls(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE])
+{
+    const struct config_tls *tls = instance;
+    (void)room;
+    if ((config->line.tls || config->http.tls) && !*tls->certificate)
+        return "expected a certificate, because [line] tls or [http] tls is on";
+    if (tls->verify && !*tls->ca)
+        return "expected a ca beside verify";
+    return tls->handshake_first == 1 && config->line.tls != 2
+               ? "expected [line] tls = required beside handshake_first = yes, because INFO comes too late for others"
+               : NULL;
+}
+
+const char *check_certificate(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE])
+{
+    const struct config_certificate *certificate = instance;
+    (void)room;
+    if (!*certificate->certificate)
+        return "expected a certificate";
+    return *config->tls.certificate ? NULL : "expected a certificate in [tls], for clients that ask for no name";
+}
+
 /* A topic of a stream that overlaps this one, among the first `count` of the stream; NULL: none does. */
 static const char *find_overlap(const struct config_stream *stream, size_t count, const char *topic)
 {

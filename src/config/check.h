@@ -50,6 +50,10 @@ bool check_duration(const char *text);
 /* What is wrong with [http] as a whole, or NULL: request_timeout must not exceed request_timeout_max. */
 const char *check_http(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
+/* What is wrong with [tls] or a [certificate NAME], or NULL: a certificate where it is needed, and a ca. */
+const char *check_tls(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
+const char *check_certificate(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
+
 /* What is wrong with a [stream NAME], alone and beside those before it, or NULL. */
 const char *check_stream(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 

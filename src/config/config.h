@@ -56,6 +56,7 @@ struct config_server {
 struct config_line {
     struct config_list listen;               /* HOST:PORT, [IPV6]:PORT, unix:/PATH: well-formed, not looked up */
     unsigned unix_mode;                      /* permissions of unix sockets */
+    unsigned tls;                            /* enum secure_demand of net/secure.h; not of unix sockets */
     uint64_t payload_size_max;               /* headers and payload together */
     uint64_t pending_size_max;               /* output waiting for one connection; at least payload_size_max */
     uint64_t control_size_max;               /* a control line, its end included; at most 64 KiB */
@@ -73,6 +74,7 @@ struct config_http {
     unsigned enabled;                        /* 0 or 1 */
     struct config_list listen;               /* as of config_line */
     unsigned unix_mode;
+    unsigned tls;                            /* as of config_line */
     uint64_t head_size_max;                  /* request line and headers */
     uint64_t target_size_max;                /* below head_size_max */
     unsigned headers_max;
@@ -96,6 +98,24 @@ struct config_http {
     struct config_list hosts;                /* further names of this server, without ports */
     uint64_t responder_lease_ms;             /* that an HTTP worker is counted on after its last GET */
     unsigned responder_queue_max;            /* requests that wait for one group of HTTP workers */
+};
+
+/* Where [line] tls or [http] tls is on there is a certificate. */
+struct config_tls {
+    char *certificate;                       /* "": none; else an absolute path */
+    char *key;                               /* "": in the file of the certificate; else an absolute path */
+    char *ca;                                /* "": none, and verify is 0 */
+    unsigned verify;                         /* 0: no, 1: optional, 2: required */
+    unsigned min_version;                    /* 0: 1.2, 1: 1.3 */
+    char *ciphers, *cipher_suites;           /* of 1.2; of 1.3, "": OpenSSL's */
+    unsigned handshake_first;                /* 0: no, 1: yes, 2: auto */
+    uint64_t handshake_timeout_ms;
+};
+
+/* A certificate for clients that ask for another name than that of [tls]. */
+struct config_certificate {
+    char *name;
+    char *certificate, *key;                 /* as of config_tls */
 };
 
 struct config_recent {
@@ -269,6 +289,9 @@ struct config {
     struct config_server server;
     struct config_line line;
     struct config_http http;
+    struct config_tls tls;
+    struct config_certificate *certificates;
+    size_t certificate_count;
     struct config_recent recent;
     struct config_stream *streams;
     size_t stream_count;

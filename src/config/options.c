@@ -24,6 +24,13 @@ const struct section config_sections[] = {
     { SECTION(line), .programs = BOTH, .help = "The line protocol, which NATS clients speak." },
     { SECTION(http), .programs = BOTH, .check = check_http,
         .help = "HTTP: publishing, server-sent events, polling, requests, the dashboard and monitoring." },
+    { SECTION(tls), .programs = BOTH, .check = check_tls,
+        .help = "TLS 1.2 and 1.3 on the listeners whose section says tls. The files are in PEM and are read again at a "
+                "reload; connections that are there stay. The configuration is refused where one of them is bad." },
+    { SECTION_ARRAY(certificate, certificates, certificate_count), .programs = BOTH, .example = "other.example.com",
+        .check = check_certificate,
+        .help = "A certificate for clients that ask for a name that is in it and not in that of [tls] (SNI). The NAME "
+                "is for the log." },
     { SECTION(recent), .programs = BROKER,
         .help = "The stream named recent, in memory: what was published a short while ago, for clients that poll or "
                 "that come back. It keeps every topic but those that begin with $ or _INBOX. and is lost at a "
@@ -77,6 +84,11 @@ static const char *const log_levels[] = {
 };
 
 static const char *const no_or_yes[] = { "no", "yes", NULL };
+
+/* In the order of enum secure_demand of net/secure.h, and of the like of certificates. */
+static const char *const demands[] = { "no", "optional", "required", NULL };
+static const char *const tls_versions[] = { "1.2", "1.3", NULL };
+static const char *const firsts[] = { "no", "yes", "auto", NULL };
 
 /* In the order of the enums of stream/settings.h. */
 static const char *const storages[] = { "file", "memory", NULL };
@@ -173,6 +185,11 @@ const struct option config_options[] = {
     { "line",   "unix_mode",                  AT(line, unix_mode),                     OPTION_MODE,
         "0660",        "0",      "0777",    0,
         .help = "Permissions of unix sockets." },
+    { "line",   "tls",                        AT(line, tls),                           OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether clients are to speak TLS. With optional, they may. Unix sockets are always plain. For new "
+                "connections.",
+        .choices = demands },
     { "line",   "payload_size_max",           AT(line, payload_size_max),              OPTION_SIZE,
         "1MiB",        "1",      "64MiB",   RELOAD,
         .help = "The largest message, headers and payload together. Must not exceed pending_size_max." },
@@ -219,6 +236,11 @@ const struct option config_options[] = {
     { "http",   "unix_mode",                  AT(http, unix_mode),                     OPTION_MODE,
         "0660",        "0",      "0777",    0,
         .help = "Permissions of unix sockets." },
+    { "http",   "tls",                        AT(http, tls),                           OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether HTTP is HTTPS. With optional, it is either. Unix sockets are always plain. For new "
+                "connections.",
+        .choices = demands },
     { "http",   "head_size_max",              AT(http, head_size_max),                 OPTION_SIZE,
         "16KiB",       "1KiB",   "64KiB",   RELOAD,
         .help = "The largest head of a request: its first line and its headers. A larger one is answered with 431." },
@@ -299,6 +321,51 @@ const struct option config_options[] = {
     { "http",   "responder_queue_max",        AT(http, responder_queue_max),           OPTION_COUNT,
         "1000",        "1",      "1000000", RELOAD,
         .help = "The most requests that wait for the workers of one pattern and group; one more is refused." },
+
+    { "tls",    "certificate",                AT(tls, certificate),                    OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "The certificate, and behind it those that lead to its CA.",
+        .check = check_path_or_nothing, .expected = "an absolute path, or nothing" },
+    { "tls",    "key",                        AT(tls, key),                            OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "Its private key, which has no password. Empty: it is in the file of the certificate.",
+        .check = check_path_or_nothing, .expected = "an absolute path, or nothing" },
+    { "tls",    "ca",                         AT(tls, ca),                             OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "The CAs whose certificates clients may show. Certificates of users are of these.",
+        .check = check_path_or_nothing, .expected = "an absolute path, or nothing" },
+    { "tls",    "verify",                     AT(tls, verify),                         OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether clients are asked for a certificate, and whether those without one are refused. One that no "
+                "CA vouches for is refused in either case.",
+        .choices = demands },
+    { "tls",    "min_version",                AT(tls, min_version),                    OPTION_CHOICE,
+        "1.2",         NULL,     NULL,      RELOAD,
+        .help = "The oldest version of TLS that is spoken.",
+        .choices = tls_versions },
+    { "tls",    "ciphers",                    AT(tls, ciphers),                        OPTION_TEXT,
+        "ECDHE+AESGCM:ECDHE+CHACHA20", "1", "1024", RELOAD,
+        .help = "The ciphers of TLS 1.2, as openssl-ciphers(1) writes them." },
+    { "tls",    "cipher_suites",              AT(tls, cipher_suites),                  OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "Those of TLS 1.3, with colons between them. Empty: OpenSSL's." },
+    { "tls",    "handshake_first",            AT(tls, handshake_first),                OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether clients of the line protocol begin with the handshake, before INFO. NATS clients do so where "
+                "they are told to. With auto, those that have not begun after 50 ms are sent INFO.",
+        .choices = firsts },
+    { "tls",    "handshake_timeout",          AT(tls, handshake_timeout_ms),           OPTION_DURATION_MS,
+        "5s",          "1ms",    "1h",      RELOAD,
+        .help = "How long a handshake may take, and where TLS is required, how long a client may wait with it." },
+
+    { "certificate", "certificate",           AT(certificate, certificate),            OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "As in [tls].",
+        .check = check_path_or_nothing, .expected = "an absolute path, or nothing" },
+    { "certificate", "key",                   AT(certificate, key),                    OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "As in [tls].",
+        .check = check_path_or_nothing, .expected = "an absolute path, or nothing" },
 
     { "recent", "enabled",                    AT(recent, enabled),                     OPTION_CHOICE,
         "yes",         NULL,     NULL,      0,

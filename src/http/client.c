@@ -413,6 +413,14 @@ static void client_closed(struct conn *conn)
     free(client);
 }
 
+/* It speaks HTTP, or nothing, where HTTPS is spoken. */
+static void client_unsecured(struct conn *conn)
+{
+    struct http_client *client = client_of_conn(conn);
+    begin_refusal(client);
+    answer_problem(&client->exchange, PROBLEM_BAD_REQUEST, NULL, "This is a port for HTTPS.");
+}
+
 static const struct conn_ops client_conn_ops = {
     .input = client_input,
     .deadline = client_deadline,
@@ -420,6 +428,8 @@ static const struct conn_ops client_conn_ops = {
     .writable = client_writable,
     .stuck = client_stuck,
     .ended = client_ended,
+    .unsecured = client_unsecured,
+    .protocol = "http/1.1",
 };
 
 /* The server stops. Whoever holds the exchange answers or ends it soon; where nobody does there is no more to say. */
@@ -481,6 +491,8 @@ static void client_describe(const struct session *session, struct session_facts 
         .bytes_in = conn->bytes_in,
         .bytes_out = conn->bytes_out,
         .pending_size = conn_pending(conn),
+        .tls_version = conn_tls_version(conn),
+        .tls_cipher = conn_tls_cipher(conn),
     };
 }
 
@@ -508,6 +520,8 @@ int http_accept(struct http *http, int fd, const struct address *peer, uint64_t 
     session_open(&client->session, http->broker, &client_session_ops);
     client->exchange = (struct exchange){ .http = http, .session = &client->session };
     enter_for(client, PHASE_IDLE, http->state->idle_timeout_ms);
+    if (!refused && peer->family != AF_UNIX)
+        secure_begin(&client->conn, http->state->secure_demand);
     if (refused)
         refuse_connection(client);
     return 0;

@@ -242,6 +242,8 @@ static void put_session(struct document *document, struct connz *connz, const st
     document_number(document, "out_bytes", facts.bytes_out);
     document_number(document, "subscriptions", session->subscription_count);
     put_word(document, "name", facts.name);
+    put_word(document, "tls_version", facts.tls_version);
+    put_word(document, "tls_cipher_suite", facts.tls_cipher);
     put_word(document, "lang", facts.lang);
     put_word(document, "version", facts.version);
     if (connz->users && session->user)

@@ -228,7 +228,9 @@ static bool refuse_page(struct exchange *exchange)
 static bool check_page(struct exchange *exchange)
 {
     unsigned place;
-    enum origin_verdict verdict = origin_judge(&exchange->http->state->origins, exchange->request, &place);
+    bool is_secure = conn_is_secure(exchange_conn(exchange));
+    enum origin_verdict verdict =
+        origin_judge(&exchange->http->state->origins, exchange->request, is_secure, &place);
     exchange->origin = (uint8_t)place;
     if (verdict == ORIGIN_BAD)
         return refuse_page(exchange);

@@ -17,7 +17,7 @@ static size_t larger(uint64_t a, uint64_t b)
 }
 
 /* 0 or -ENOMEM, and then the origins are still those of before. */
-static int take_options(struct http *http, const struct config *config)
+static int take_options(struct http *http, const struct config *config, struct tls *tls)
 {
     const struct config_http *from = &config->http;
     struct http_state *state = http->state;
@@ -26,6 +26,8 @@ static int take_options(struct http *http, const struct config *config)
     /* Whatever the bound, one message fits, each of its bytes written as \u00NN. */
     state->conn_limits.pending_size_max = larger(from->pending_size_max, 6 * payload + (64 << 10));
     state->conn_limits.write_timeout_ms = from->write_timeout_ms;
+    state->conn_limits.tls = tls;
+    state->secure_demand = (enum secure_demand)from->tls;
     state->payload_size_max = payload;
     state->batch_size_max = (size_t)from->batch_size_max;
     state->limits = (struct http_limits){
@@ -41,7 +43,7 @@ static int take_options(struct http *http, const struct config *config)
 }
 
 struct http *http_create(struct loop *loop, struct broker *broker, struct feed *feed,
-                         const struct http_identity *identity, const struct config *config)
+                         const struct http_identity *identity, const struct config *config, struct tls *tls)
 {
     struct http *http = calloc(1, sizeof *http);
     struct http_state *state = calloc(1, sizeof *state);
@@ -56,7 +58,7 @@ struct http *http_create(struct loop *loop, struct broker *broker, struct feed *
     state->calls = calls_create(http);
     state->feeds = feeds_create(loop, broker, feed, identity->registry);
     broker->feeds = state->feeds;
-    if (!state->pace || !state->calls || !state->feeds || take_options(http, config) != 0) {
+    if (!state->pace || !state->calls || !state->feeds || take_options(http, config, tls) != 0) {
         http_destroy(http);
         return NULL;
     }
@@ -76,9 +78,9 @@ void http_destroy(struct http *http)
     free(http);
 }
 
-void http_reconfigure(struct http *http, const struct config *config)
+void http_reconfigure(struct http *http, const struct config *config, struct tls *tls)
 {
-    if (take_options(http, config) != 0)
+    if (take_options(http, config, tls) != 0)
         log_error("origins_kept", "error=\"out of memory\" action=\"pages may ask as before\"");
 }
 

@@ -26,6 +26,7 @@ struct queues;
 struct route_table;
 struct stream_engine;
 struct stream_registry;
+struct tls;
 
 /* What pages and monitors are told of the server; constant, and outlives the room. */
 struct http_identity {
@@ -56,14 +57,14 @@ struct http {
     struct http_state *state;        /* the rest: client.c and the handlers' own; see http/state.h */
 };
 
-/* Borrows all its arguments; config until http_reconfigure. NULL: out of memory. */
+/* Borrows all its arguments; config and tls (NULL: there is none) until http_reconfigure. NULL: out of memory. */
 struct http *http_create(struct loop *loop, struct broker *broker, struct feed *feed,
-                         const struct http_identity *identity, const struct config *config);
+                         const struct http_identity *identity, const struct config *config, struct tls *tls);
 
 /* After the last client is gone. Takes NULL. */
 void http_destroy(struct http *http);
 
-void http_reconfigure(struct http *http, const struct config *config);
+void http_reconfigure(struct http *http, const struct config *config, struct tls *tls);
 
 /* Answers by these routes, whose handlers find guest in the room. Both are borrowed. Before the first client comes. */
 void http_set_routes(struct http *http, const struct route_table *routes, void *guest);

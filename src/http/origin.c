@@ -148,13 +148,13 @@ bool host_is_local(struct slice host)
 /* Pages. */
 
 /* The scheme is ours, or https where TLS was taken off before us: then the browser's word is needed that it is so. */
-static bool is_same(const struct http_request *request, struct slice origin)
+static bool is_same(const struct http_request *request, bool is_secure, struct slice origin)
 {
     struct slice http = slice_of("http://"), https = slice_of("https://"), site;
     if (slice_starts_with(origin, http))
-        return equal(skip(origin, http.size), request->host);
-    return slice_starts_with(origin, https) && http_header(request, "Sec-Fetch-Site", &site) &&
-           slice_is(site, "same-origin") && equal(skip(origin, https.size), request->host);
+        return !is_secure && equal(skip(origin, http.size), request->host);
+    bool vouched = is_secure || (http_header(request, "Sec-Fetch-Site", &site) && slice_is(site, "same-origin"));
+    return slice_starts_with(origin, https) && vouched && equal(skip(origin, https.size), request->host);
 }
 
 /* The place of an origin in the table; 0: it is not among those that may. */
@@ -183,7 +183,7 @@ static enum origin_verdict judge_site(const struct http_request *request, bool a
     return follows && (request->method == HTTP_GET || request->method == HTTP_HEAD) ? ORIGIN_NAVIGATION : ORIGIN_BAD;
 }
 
-enum origin_verdict origin_judge(const struct origins *origins, const struct http_request *request,
+enum origin_verdict origin_judge(const struct origins *origins, const struct http_request *request, bool is_secure,
                                  unsigned *ret_place)
 {
     struct slice origin;
@@ -191,5 +191,5 @@ enum origin_verdict origin_judge(const struct origins *origins, const struct htt
     if (!http_header(request, "Origin", &origin))
         return judge_site(request, find_place(origins, slice_make(NULL, 0)) != 0);
     *ret_place = find_place(origins, origin);
-    return *ret_place || is_same(request, origin) ? ORIGIN_GOOD : ORIGIN_BAD;
+    return *ret_place || is_same(request, is_secure, origin) ? ORIGIN_GOOD : ORIGIN_BAD;
 }

@@ -39,8 +39,8 @@ enum origin_verdict {
     ORIGIN_BAD,
 };
 
-/* *ret_place: which lines answers carry. */
-enum origin_verdict origin_judge(const struct origins *origins, const struct http_request *request,
+/* is_secure: the request came by TLS. *ret_place: which lines answers carry. */
+enum origin_verdict origin_judge(const struct origins *origins, const struct http_request *request, bool is_secure,
                                  unsigned *ret_place);
 
 /* True for the name of this very machine, with or without a port: localhost, x.localhost, 127.0.0.0/8, [::1]. */

@@ -248,7 +248,7 @@ static void ask_next(struct pull *pull, enum pull_phase phase)
 
 static void pull_answer(struct pull *pull)
 {
-    const struct conn *conn = exchange_conn(pull->call->exchange);
+    struct conn *conn = exchange_conn(pull->call->exchange);
     size_t comma;
     if (!conn_is_open(conn) || conn_has_left(conn))
         give_all_back(pull); /* its client has just left, though nobody has noticed yet */

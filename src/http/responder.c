@@ -275,7 +275,7 @@ static struct exchange *taker_end(struct taker *taker)
 static void serve(struct calls *calls, struct taker *taker)
 {
     struct queue_item *item = taker->waiter.item;
-    const struct conn *conn = exchange_conn(taker->exchange);
+    struct conn *conn = exchange_conn(taker->exchange);
     taker->is_gone = !conn_is_open(conn) || conn_has_left(conn);
     if (taker->is_gone)
         queue_return(taker->lease->queue, item, &calls->desk);

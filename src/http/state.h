@@ -9,6 +9,7 @@
 #include "http/origin.h"
 #include "http/request.h"
 #include "net/conn.h"
+#include "net/secure.h"
 
 struct calls;
 struct feeds;
@@ -23,6 +24,7 @@ enum {
 struct http_state {
     /* Options. */
     struct conn_limits conn_limits;
+    enum secure_demand secure_demand; /* of clients that do not come by a unix socket */
     struct http_limits limits;       /* body_size_max: of the largest body that any route takes */
     size_t payload_size_max, batch_size_max;
     struct origins origins;

@@ -11,6 +11,8 @@
 #include "util/log.h"
 #include "util/random.h"
 
+enum { FIRST_WAIT_MS = 50 }; /* how long a handshake may come before INFO, where it may and need not */
+
 /* Saying things. */
 
 void client_error(struct client *client, const char *format, ...)
@@ -59,6 +61,29 @@ void client_take_limits(struct client *client)
 
 /* Time. */
 
+static void give_time_to_greet(struct client *client)
+{
+    const struct line *line = client->line;
+    uint64_t time_ms = users_open(line->broker->users) ? line->hello_timeout_ms : line->auth_timeout_ms;
+    conn_set_deadline(&client->conn, loop_now_ms(line->loop) + time_ms);
+}
+
+static enum secure_demand demand_of(const struct client *client)
+{
+    return client->conn.peer.family == AF_UNIX ? SECURE_NO : client->line->secure_demand;
+}
+
+/* INFO, and the time to answer it; where TLS must come first, the handshake has a time of its own. */
+static void greet(struct client *client)
+{
+    if (demand_of(client) != SECURE_REQUIRED || conn_is_secure(&client->conn))
+        give_time_to_greet(client);
+    else
+        conn_set_deadline(&client->conn, UINT64_MAX);
+    if (!client->informed)
+        hello_send_info(client);
+}
+
 /* Nothing has come for a whole interval: asks whether it is still there, a few times. */
 static void ping(struct client *client, uint64_t now_ms)
 {
@@ -76,11 +101,20 @@ static void ping(struct client *client, uint64_t now_ms)
     conn_set_deadline(&client->conn, now_ms + line->ping_interval_ms);
 }
 
+/* The time in which a handshake could come before INFO is over. Where it has just begun it goes on. */
+static void greet_late(struct client *client)
+{
+    if (secure_is_looking(&client->conn))
+        greet(client);
+}
+
 static void client_deadline(struct conn *conn, uint64_t now_ms)
 {
     struct client *client = client_of_conn(conn);
     uint64_t quiet_until = conn->input_ms + client->line->ping_interval_ms;
-    if (!client->greeted || session_needs_user(&client->session)) {
+    if (!client->informed) {
+        greet_late(client);
+    } else if (!client->greeted || session_needs_user(&client->session)) {
         client->conn.loop->counters.auth_failures++;
         client_fail(client, CONN_AUTH_TIMEOUT, "Authentication Timeout");
     } else if (quiet_until > now_ms) {
@@ -214,6 +248,17 @@ static void client_leaving(struct conn *conn)
     subscriptions_clear(client_of_conn(conn));
 }
 
+/* The handshake is done. */
+static void client_secured(struct conn *conn)
+{
+    greet(client_of_conn(conn));
+}
+
+static void client_unsecured(struct conn *conn)
+{
+    client_fail(client_of_conn(conn), CONN_TLS_REQUIRED, "Secure Connection - TLS Required");
+}
+
 static void client_closed(struct conn *conn)
 {
     struct client *client = client_of_conn(conn);
@@ -239,6 +284,8 @@ static const struct conn_ops client_conn_ops = {
     .deadline = client_deadline,
     .closed = client_closed,
     .leaving = client_leaving,
+    .secured = client_secured,
+    .unsecured = client_unsecured,
 };
 
 static void client_notice(struct session *session, enum broker_notice notice)
@@ -285,6 +332,8 @@ static void client_describe(const struct session *session, struct session_facts 
         .bytes_in = conn->bytes_in,
         .bytes_out = conn->bytes_out,
         .pending_size = conn_pending(conn),
+        .tls_version = conn_tls_version(conn),
+        .tls_cipher = conn_tls_cipher(conn),
         .name = name,
         .lang = lang,
         .version = lang ? strchr(lang, '\0') + 1 : NULL,
@@ -297,6 +346,16 @@ static void client_list(const struct session *session, session_visit *visit, voi
 }
 
 static const struct session_ops client_session_ops = { client_notice, client_describe, client_list };
+
+/* Sends INFO, unless a handshake is to come before it. */
+static void begin(struct client *client)
+{
+    enum handshake_first first = secure_is_looking(&client->conn) ? client->line->handshake_first : FIRST_NO;
+    if (first == FIRST_NO)
+        greet(client);
+    else if (first == FIRST_AUTO)
+        conn_set_deadline(&client->conn, loop_now_ms(client->line->loop) + FIRST_WAIT_MS);
+}
 
 int line_accept(struct line *line, int fd, const struct address *peer, uint64_t client_id, bool refused)
 {
@@ -312,9 +371,8 @@ int line_accept(struct line *line, int fd, const struct address *peer, uint64_t 
         return error;
     }
     session_open(&client->session, line->broker, &client_session_ops);
-    uint64_t patience_ms = users_open(line->broker->users) ? line->hello_timeout_ms : line->auth_timeout_ms;
-    conn_set_deadline(&client->conn, loop_now_ms(line->loop) + patience_ms);
-    hello_send_info(client);
+    secure_begin(&client->conn, refused ? SECURE_NO : demand_of(client));
+    begin(client);
     if (refused) {
         line->loop->counters.limit_errors++;
         client_fail(client, CONN_LIMIT, "maximum connections exceeded");
@@ -349,10 +407,13 @@ void line_turn_end(struct line *line)
         subscriptions_reap(line);
 }
 
-static void take_options(struct line *line, const struct config *config)
+static void take_options(struct line *line, const struct config *config, struct tls *tls)
 {
     const struct config_line *from = &config->line;
-    line->conn_limits = (struct conn_limits){ from->pending_size_max, from->write_timeout_ms };
+    line->conn_limits = (struct conn_limits){ from->pending_size_max, from->write_timeout_ms, tls };
+    line->secure_demand = (enum secure_demand)from->tls;
+    line->tls_verify = config->tls.verify == SECURE_REQUIRED;
+    line->handshake_first = (enum handshake_first)config->tls.handshake_first;
     line->wire_limits = (struct wire_limits){ (uint32_t)from->control_size_max, (uint32_t)from->payload_size_max };
     line->auth_timeout_ms = from->auth_timeout_ms;
     line->hello_timeout_ms = from->hello_timeout_ms;
@@ -360,15 +421,15 @@ static void take_options(struct line *line, const struct config *config)
     line->pings_outstanding_max = from->pings_outstanding_max;
 }
 
-void line_reconfigure(struct line *line, const struct config *config)
+void line_reconfigure(struct line *line, const struct config *config, struct tls *tls)
 {
-    take_options(line, config);
+    take_options(line, config, tls);
     line_webhooks_set_limit(line->webhooks, line->wire_limits.body_size_max);
     broker_notify(line->broker, NOTICE_OPTIONS);
 }
 
 struct line *line_create(struct loop *loop, struct broker *broker, const struct line_identity *identity,
-                         const struct config *config)
+                         const struct config *config, struct tls *tls)
 {
     struct line *line = calloc(1, sizeof *line);
     if (!line)
@@ -377,7 +438,7 @@ struct line *line_create(struct loop *loop, struct broker *broker, const struct 
     line->broker = broker;
     line->identity = identity;
     random_bytes(&line->hash_seed, sizeof line->hash_seed);
-    take_options(line, config);
+    take_options(line, config, tls);
     line->webhooks = line_webhooks_create(loop, broker, line->wire_limits.body_size_max);
     if (line->webhooks)
         return line;

@@ -5,6 +5,7 @@
 #include "broker/session.h"
 #include "line/line.h"
 #include "net/conn.h"
+#include "net/secure.h"
 #include "wire/op.h"
 
 enum {
@@ -23,6 +24,9 @@ struct frame {
     size_t total;
     struct iovec parts[FRAME_PARTS_MAX];
 };
+
+/* Whether a handshake comes before INFO. The order is that of the choices in config/options.c. */
+enum handshake_first { FIRST_NO, FIRST_YES, FIRST_AUTO };
 
 struct line_webhooks;
 struct subscription;
@@ -43,6 +47,9 @@ struct line {
     struct wire_limits wire_limits;
     uint64_t auth_timeout_ms, hello_timeout_ms, ping_interval_ms;
     unsigned pings_outstanding_max;
+    enum secure_demand secure_demand; /* of clients that do not come by a unix socket */
+    bool tls_verify;                  /* they must show a certificate */
+    enum handshake_first handshake_first;
 
     /* The batch that is being gathered, from the client whose input is being read. */
     struct batch batch;
@@ -74,6 +81,7 @@ struct client {
     uint32_t pongs_more; /* came meanwhile: they are for another one */
     struct broker_flush flush; /* of a sidecar, whose client asked by PING */
     bool greeted; /* it has sent an operation */
+    bool informed; /* it has been sent INFO */
     bool verbose : 1, pedantic : 1, echo : 1, headers : 1, no_responders : 1, knows_info : 1;
     uint32_t start_time_s; /* wall clock */
     uint64_t ping_ms; /* when it was last pinged */

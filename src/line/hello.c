@@ -15,6 +15,16 @@
 
 enum { WORD_SIZE_MAX = 255 };
 
+static void add_tls(cJSON *info, const struct client *client)
+{
+    const struct line *line = client->line;
+    if (client->conn.peer.family == AF_UNIX || line->secure_demand == SECURE_NO)
+        return;
+    cJSON_AddTrueToObject(info, line->secure_demand == SECURE_REQUIRED ? "tls_required" : "tls_available");
+    if (line->tls_verify)
+        cJSON_AddTrueToObject(info, "tls_verify");
+}
+
 /* The INFO line of a client; freed by the caller, NULL: out of memory. */
 static char *info_print(const struct client *client)
 {
@@ -40,6 +50,7 @@ static char *info_print(const struct client *client)
         cJSON_AddTrueToObject(info, "auth_required");
     if (client->line->lame_duck)
         cJSON_AddTrueToObject(info, "ldm");
+    add_tls(info, client);
     char *text = cJSON_PrintUnformatted(info);
     cJSON_Delete(info);
     return text;
@@ -52,6 +63,7 @@ void hello_send_info(struct client *client)
         conn_drop(&client->conn, CONN_OUT_OF_MEMORY);
         return;
     }
+    client->informed = true;
     struct iovec parts[] = { { (char *)"INFO ", 5 }, { info, strlen(info) }, { (char *)"\r\n", 2 } };
     conn_write_parts(&client->conn, parts, 3, parts[1].iov_len + 7);
     free(info);

@@ -21,6 +21,7 @@ struct broker;
 struct config;
 struct line;
 struct loop;
+struct tls;
 
 /* What INFO tells of the server; constant, and outlives the line. */
 struct line_identity {
@@ -30,15 +31,16 @@ struct line_identity {
     unsigned port;
 };
 
-/* Borrows all its arguments but config, of which it takes its options. NULL: out of memory. */
+/* Borrows all its arguments but config, of which it takes its options; tls (NULL: there is none) until
+ * line_reconfigure. NULL: out of memory. */
 struct line *line_create(struct loop *loop, struct broker *broker, const struct line_identity *identity,
-                         const struct config *config);
+                         const struct config *config, struct tls *tls);
 
 /* After the last client is gone, and the last call of the desk for webhooks back. Takes NULL. */
 void line_destroy(struct line *line);
 
 /* Other options from now on, for clients that are there too. */
-void line_reconfigure(struct line *line, const struct config *config);
+void line_reconfigure(struct line *line, const struct config *config, struct tls *tls);
 
 /* Tells every client that the server is about to stop, and those that come from now on. */
 void line_set_lame_duck(struct line *line);

@@ -23,6 +23,9 @@
     COUNTER(subscriptions_closed, "Subscriptions ended") \
     COUNTER(slow_consumers, "Connections closed because their output filled or did not move") \
     COUNTER(stale_connections, "Connections closed because they did not answer pings") \
+    COUNTER(tls_sessions, "TLS handshakes done") \
+    COUNTER(tls_resumptions, "Of these, those that went on with an earlier session") \
+    COUNTER(tls_failures, "Connections closed because TLS was missing, failed or took too long") \
     COUNTER(auth_failures, "Connections closed because they did not identify themselves") \
     COUNTER(protocol_errors, "Connections closed because of what they sent") \
     COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \

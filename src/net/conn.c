@@ -33,6 +33,9 @@ static const char *const reason_names[] = {
     [CONN_ANSWERED] = "answered",
     [CONN_SHUTDOWN] = "shutdown",
     [CONN_OUT_OF_MEMORY] = "out_of_memory",
+    [CONN_TLS_REQUIRED] = "tls_required",
+    [CONN_TLS_FAILED] = "tls_failed",
+    [CONN_TLS_TIMEOUT] = "tls_timeout",
 };
 
 const char *conn_reason_name(enum conn_reason reason)
@@ -42,12 +45,12 @@ const char *conn_reason_name(enum conn_reason reason)
 
 /* The plain transport. */
 
-static ssize_t plain_receive(struct conn *conn, char *data, size_t size)
+ssize_t conn_plain_receive(struct conn *conn, char *data, size_t size)
 {
     return recv(conn->fd, data, size, MSG_DONTWAIT);
 }
 
-static ssize_t plain_send(struct conn *conn, const struct iovec *parts, unsigned part_count)
+ssize_t conn_plain_send(struct conn *conn, const struct iovec *parts, unsigned part_count)
 {
     if (part_count == 1)
         return send(conn->fd, parts->iov_base, parts->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -55,17 +58,30 @@ static ssize_t plain_send(struct conn *conn, const struct iovec *parts, unsigned
     return sendmsg(conn->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void plain_shutdown(struct conn *conn)
+bool conn_plain_shutdown(struct conn *conn)
 {
     shutdown(conn->fd, SHUT_WR);
+    return true;
 }
-
-const struct conn_transport conn_plain = { plain_receive, plain_send, plain_shutdown };
 
 static bool would_block(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
+
+bool conn_plain_has_left(struct conn *conn)
+{
+    char byte;
+    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && !would_block(errno));
+}
+
+const struct conn_transport conn_plain = {
+    .receive = conn_plain_receive,
+    .send = conn_plain_send,
+    .shutdown = conn_plain_shutdown,
+    .has_left = conn_plain_has_left,
+};
 
 /* Time. */
 
@@ -77,7 +93,8 @@ static uint64_t earlier(uint64_t a_ms, uint64_t b_ms)
 /* One timer for all that may become due. */
 static void arm_timer(struct conn *conn)
 {
-    uint64_t due_ms = earlier(conn->deadline_ms, earlier(conn->write_due_ms, conn->stall_due_ms));
+    uint64_t due_ms = earlier(earlier(conn->deadline_ms, conn->secure_due_ms),
+                              earlier(conn->write_due_ms, conn->stall_due_ms));
     if (due_ms == UINT64_MAX)
         timer_clear(&conn->loop->timers, &conn->timer);
     else if ((!conn->timer.place || conn->timer.due_ms != due_ms) &&
@@ -121,6 +138,10 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
         conn->stall_due_ms = UINT64_MAX;
         conn_resume(conn, CONN_PAUSE_STALLED);
     }
+    if (conn->secure_due_ms <= now_ms && conn->state == CONN_OPEN) {
+        conn->secure_due_ms = UINT64_MAX;
+        conn->transport->late(conn);
+    }
     if (conn->deadline_ms <= now_ms && conn->state == CONN_OPEN) {
         conn->deadline_ms = UINT64_MAX;
         conn->ops->deadline(conn, now_ms);
@@ -134,6 +155,12 @@ void conn_set_deadline(struct conn *conn, uint64_t deadline_ms)
     if (conn->state != CONN_OPEN)
         return;
     conn->deadline_ms = deadline_ms;
+    arm_timer(conn);
+}
+
+void conn_set_secure_due(struct conn *conn, uint64_t due_ms)
+{
+    conn->secure_due_ms = due_ms;
     arm_timer(conn);
 }
 
@@ -173,6 +200,8 @@ void conn_reap(struct conn *conn)
     pool_give(&conn->loop->pool, conn->in, conn->in_room);
     conn->in = NULL;
     conn->in_size = conn->in_room = 0;
+    if (conn->transport->finish)
+        conn->transport->finish(conn);
     conn->ops->closed(conn);
     close(fd);
 }
@@ -190,14 +219,20 @@ void conn_finish(struct conn *conn, enum conn_reason reason)
 {
     if (conn->state != CONN_OPEN)
         return;
+    if (conn->blocked & CONN_BLOCK_HANDSHAKE) {
+        conn_drop(conn, reason); /* without a key there are no last words */
+        return;
+    }
     conn->state = CONN_FINISHING;
     conn->reason = (uint8_t)reason;
-    conn->deadline_ms = UINT64_MAX;
+    conn->deadline_ms = conn->secure_due_ms = UINT64_MAX;
     event_del(&conn->read_event);
     set_write_due(conn, loop_now_ms(conn->loop) + conn->limits->write_timeout_ms);
     if (conn->state == CONN_FINISHING)
         mark_dirty(conn);
 }
+
+static void block(struct conn *conn);
 
 /* All is written: says so to the peer and waits for it to close, or its unread input would reset what we sent. Whoever
  * hears of the end may act on it, so it is said like everything else: when nothing is held back. */
@@ -209,7 +244,10 @@ static void linger(struct conn *conn)
         mark_dirty(conn);
         return;
     }
-    conn->transport->shutdown(conn);
+    if (!conn->transport->shutdown(conn)) {
+        block(conn);
+        return;
+    }
     conn->state = CONN_LINGERING;
     set_write_due(conn, loop_now_ms(conn->loop) + LINGER_MS);
     if (conn->state == CONN_LINGERING && event_add(&conn->read_event, NULL) != 0)
@@ -224,14 +262,18 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     conn->loop->event_count++;
-    conn->blocked = false;
+    conn->blocked &= (uint8_t)~CONN_BLOCK_SOCKET;
+    if (conn->paused & CONN_PAUSE_TRANSPORT) {
+        conn->unread = true;
+        conn_resume(conn, CONN_PAUSE_TRANSPORT);
+    }
     conn_flush(conn);
 }
 
 /* The socket is full: waits until it takes more. */
 static void block(struct conn *conn)
 {
-    conn->blocked = true;
+    conn->blocked |= CONN_BLOCK_SOCKET;
     if (!conn->write_event)
         conn->write_event = event_new(conn->loop->base, conn->fd, EV_WRITE, on_writable, conn);
     if (!conn->write_event || event_add(conn->write_event, NULL) != 0) {
@@ -266,7 +308,7 @@ static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_c
     conn->bytes_out += size;
     if (size && conn->state == CONN_OPEN && conn->write_due_ms != UINT64_MAX)
         conn->write_due_ms = loop_now_ms(loop) + conn->limits->write_timeout_ms; /* on_timer sees the new time */
-    if (size < total)
+    if (size < total || conn->unsent)
         block(conn);
     return size;
 }
@@ -282,13 +324,13 @@ static void say_writable(struct conn *conn)
 static void flush_now(struct conn *conn)
 {
     size_t pending = conn_pending(conn);
-    if (pending) {
-        struct iovec part = { conn->out + conn->out_head, pending };
+    if (pending || conn->unsent) {
+        struct iovec part = { pending ? conn->out + conn->out_head : NULL, pending };
         size_t sent = send_parts(conn, &part, 1, pending);
         if (conn->state == CONN_CLOSING)
             return;
         conn->out_head += (uint32_t)sent;
-        if (sent < pending)
+        if (sent < pending || conn->unsent)
             return;
     }
     pool_give(&conn->loop->pool, conn->out, conn->out_room);
@@ -479,17 +521,16 @@ static void hand_over(struct conn *conn, const char *data, size_t size)
     stash(conn, data + taken, size - taken);
 }
 
-bool conn_has_left(const struct conn *conn)
+bool conn_has_left(struct conn *conn)
 {
-    char byte;
-    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got == 0 || (got < 0 && !would_block(errno));
+    return conn->transport->has_left(conn);
 }
 
 /* recv, and what follows from its failures. Returns 0 where there is nothing to look at. */
 static size_t receive(struct conn *conn, char *at, size_t room)
 {
     struct loop *loop = conn->loop;
+    conn->unread = false;
     ssize_t got = conn->transport->receive(conn, at, room);
     if (got < 0 && would_block(errno))
         return 0;
@@ -524,11 +565,12 @@ static void read_shared(struct conn *conn)
 /* Makes room to read on behind what was kept: twice as much each time, so that only what comes is paid for. */
 static bool in_grow(struct conn *conn)
 {
+    size_t behind = conn->transport->receive_size_min + CONN_SLACK; /* what must follow the last byte wanted */
     size_t wanted = 2 * (size_t)conn->in_size, room;
     if (wanted < LOOP_READ_SIZE)
         wanted = LOOP_READ_SIZE;
-    if (conn->in_need > conn->in_size && wanted > conn->in_need + CONN_SLACK)
-        wanted = conn->in_need + CONN_SLACK;
+    if (conn->in_need > conn->in_size && wanted > conn->in_need + behind)
+        wanted = conn->in_need + behind;
     if (conn->in_room >= wanted)
         return true;
     char *grown = pool_take(&conn->loop->pool, wanted, &room);
@@ -557,7 +599,7 @@ static void read_direct(struct conn *conn)
 /* Throws away what still comes; the peer's close, or an error, ends it. */
 static void read_lingering(struct conn *conn)
 {
-    ssize_t got = conn->transport->receive(conn, conn->loop->read_buffer, LOOP_READ_SIZE);
+    ssize_t got = conn_plain_receive(conn, conn->loop->read_buffer, LOOP_READ_SIZE);
     if (got == 0 || (got < 0 && !would_block(errno)))
         conn_drop(conn, conn->reason);
 }
@@ -596,6 +638,8 @@ void conn_resume(struct conn *conn, enum conn_pause why)
         conn_drop(conn, CONN_OUT_OF_MEMORY);
         return;
     }
+    if (conn->unread)
+        event_active(&conn->read_event, EV_READ, 0);
     if (conn->in_size && conn->in_size >= conn->in_need)
         hand_over(conn, conn->in, conn->in_size);
 }
@@ -608,6 +652,33 @@ bool conn_stall(struct conn *conn, unsigned stall_ms)
     conn_pause(conn, CONN_PAUSE_STALLED);
     arm_timer(conn);
     return true;
+}
+
+/* For transports. */
+
+void conn_await_room(struct conn *conn)
+{
+    conn_pause(conn, CONN_PAUSE_TRANSPORT);
+    block(conn);
+}
+
+void conn_read_again(struct conn *conn)
+{
+    conn->unread = true;
+    if (!conn->paused && conn->state == CONN_OPEN)
+        event_active(&conn->read_event, EV_READ, 0);
+}
+
+void conn_hold_output(struct conn *conn)
+{
+    conn->blocked |= CONN_BLOCK_HANDSHAKE;
+}
+
+void conn_release_output(struct conn *conn)
+{
+    conn->blocked &= (uint8_t)~CONN_BLOCK_HANDSHAKE;
+    if (conn->state == CONN_OPEN && (conn_pending(conn) || conn->awaits_room))
+        mark_dirty(conn);
 }
 
 int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address *peer, const struct conn_ops *ops,
@@ -624,6 +695,7 @@ int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address
         .deadline_ms = UINT64_MAX,
         .write_due_ms = UINT64_MAX,
         .stall_due_ms = UINT64_MAX,
+        .secure_due_ms = UINT64_MAX,
         .input_ms = loop_now_ms(loop),
     };
     int flags = fcntl(fd, F_GETFL);

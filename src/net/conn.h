@@ -21,6 +21,8 @@
 #include "net/loop.h"
 
 struct conn;
+struct tls;
+struct tls_session;
 
 /* Why a connection ended; the table of reasons is in conn.c. */
 enum conn_reason {
@@ -38,6 +40,9 @@ enum conn_reason {
     CONN_ANSWERED, /* the answer it had was the last */
     CONN_SHUTDOWN,
     CONN_OUT_OF_MEMORY,
+    CONN_TLS_REQUIRED, /* it speaks plainly where it must not */
+    CONN_TLS_FAILED,
+    CONN_TLS_TIMEOUT,  /* the handshake took too long */
 };
 
 struct conn_ops {
@@ -61,21 +66,41 @@ struct conn_ops {
     bool (*stuck)(struct conn *conn);
     /* May be NULL, which finishes it: the peer has said that it will send no more. */
     void (*ended)(struct conn *conn);
+    /* These three are for net/secure.h, and may be NULL. The handshake is done: what comes and goes from now on is
+     * secret, what was written meanwhile too. */
+    void (*secured)(struct conn *conn);
+    /* The peer speaks plainly, or says nothing, where it must not: is to say so, which still goes plainly. */
+    void (*unsecured)(struct conn *conn);
+    const char *protocol; /* that both sides agree upon (ALPN, RFC 7301) */
 };
 
-/* How bytes move: plain sockets today, TLS behind the same calls. Each returns as its system call does, with errno. */
+/*
+ * How bytes move: by plain sockets, or by TLS behind the same calls (net/secure.h). receive and send return as recv and
+ * sendmsg do, with errno. A transport that needs the socket for another thing than it was asked for calls
+ * conn_await_room or conn_read_again.
+ */
 struct conn_transport {
     ssize_t (*receive)(struct conn *conn, char *data, size_t size);
+    /* What it took and could not pass on it keeps, sets conn->unsent, and passes on when it is called again. */
     ssize_t (*send)(struct conn *conn, const struct iovec *parts, unsigned part_count);
-    void (*shutdown)(struct conn *conn);
+    bool (*shutdown)(struct conn *conn);       /* false: when the socket takes more, again */
+    bool (*has_left)(struct conn *conn);       /* see conn_has_left */
+    void (*late)(struct conn *conn);           /* conn->secure_due_ms has come; NULL: it never does */
+    void (*finish)(struct conn *conn);         /* frees what it has; NULL: nothing */
+    size_t receive_size_min;                   /* the least room that receive is given */
 };
 
 extern const struct conn_transport conn_plain;
+ssize_t conn_plain_receive(struct conn *conn, char *data, size_t size);
+ssize_t conn_plain_send(struct conn *conn, const struct iovec *parts, unsigned part_count);
+bool conn_plain_shutdown(struct conn *conn);
+bool conn_plain_has_left(struct conn *conn);
 
 /* Shared by the connections of a listener; constant while any of them lives, or changed by their thread. */
 struct conn_limits {
     size_t pending_size_max;
     uint64_t write_timeout_ms;
+    struct tls *tls; /* with which handshakes begin; NULL: none can */
 };
 
 enum { CONN_SLACK = 2 }; /* room behind what ops->input is given, which may be overwritten and is to be put back */
@@ -90,6 +115,12 @@ enum conn_state {
 enum conn_pause {
     CONN_PAUSE_STALLED = 1, /* by conn_stall */
     CONN_PAUSE_OWNER = 2,   /* by the protocol or its worker */
+    CONN_PAUSE_TRANSPORT = 4, /* by conn_await_room */
+};
+
+enum conn_block {
+    CONN_BLOCK_SOCKET = 1,    /* it takes no more; write_event waits */
+    CONN_BLOCK_HANDSHAKE = 2, /* there is no key yet */
 };
 
 struct conn {
@@ -101,10 +132,13 @@ struct conn {
     uint8_t state;   /* enum conn_state */
     uint8_t reason;  /* enum conn_reason, when it is not open */
     uint8_t paused;  /* enum conn_pause bits: not read while any is set */
-    bool blocked;    /* the socket takes no more; write_event waits */
+    uint8_t blocked; /* enum conn_block bits: nothing is written while any is set */
+    bool unsent;     /* the transport keeps bytes that it took to send */
+    bool unread;     /* the transport has more to say, though the socket may have nothing */
     bool dirty;      /* in loop->dirty */
     bool awaits_room; /* ops->writable is to be called */
     struct address peer;
+    struct tls_session *tls; /* NULL: it is plain, or still */
 
     /* Input. */
     char *in;        /* the bytes of an operation begun */
@@ -122,6 +156,7 @@ struct conn {
     uint64_t deadline_ms;   /* the protocol's; UINT64_MAX: none */
     uint64_t write_due_ms;  /* by when something must have been written; UINT64_MAX: nothing waits */
     uint64_t stall_due_ms;  /* when a stall ends; UINT64_MAX: not stalled */
+    uint64_t secure_due_ms; /* by when the handshake must be done; UINT64_MAX: there is none */
     uint64_t input_ms;      /* when bytes last came */
 
     uint64_t bytes_in, bytes_out; /* so far */
@@ -181,12 +216,20 @@ void conn_finish(struct conn *conn, enum conn_reason reason);
  * be on their way to others. */
 void conn_drop(struct conn *conn, enum conn_reason reason);
 
+/* For transports: reading goes on when the socket takes bytes; reading goes on at once, though the socket may have
+ * nothing; output waits for a key, or goes on; sets by when transport->late is called (UINT64_MAX: never). */
+void conn_await_room(struct conn *conn);
+void conn_read_again(struct conn *conn);
+void conn_hold_output(struct conn *conn);
+void conn_release_output(struct conn *conn);
+void conn_set_secure_due(struct conn *conn, uint64_t due_ms);
+
 /* The loop's: at the end of the turn, gives back the input of a closing connection and calls ops->closed. */
 void conn_reap(struct conn *conn);
 
 /* True where the peer has closed its side and nothing of it is left to be read, though the loop has not noticed yet.
  * Asks the socket: for those who are about to hand over what must not be lost. */
-bool conn_has_left(const struct conn *conn);
+bool conn_has_left(struct conn *conn);
 
 /* "slow_consumer" and the like, for logs. */
 const char *conn_reason_name(enum conn_reason reason);

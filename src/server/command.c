@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "config/config.h"
+#include "net/tls.h"
 #include "server/supervisor.h"
 
 enum action { ACTION_SERVE, ACTION_CHECK_CONFIG, ACTION_PRINT_CONFIG, ACTION_PRINT_SAMPLE, ACTION_PRINT_MAN };
@@ -118,8 +119,13 @@ static int serve(const struct arguments *arguments, struct config *config)
 
 static int check(const struct command *command, const struct config *config)
 {
-    char sentence[RELOAD_SENTENCE_SIZE];
+    char sentence[RELOAD_SENTENCE_SIZE] = "out of memory";
+    struct tls *tls;
     int error = command->check ? command->check(config, sentence) : 0;
+    if (!error)
+        error = tls_create(config, &tls, sentence);
+    if (!error)
+        tls_destroy(tls);
     if (error)
         fprintf(stderr, "%s: %s\n", program_name(command->program), sentence);
     else

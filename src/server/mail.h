@@ -13,6 +13,7 @@
 struct config;
 struct shared_message;
 struct survey;
+struct tls;
 struct users;
 
 enum mail_kind {
@@ -89,11 +90,12 @@ struct mail_connection {
     bool refused;      /* there are too many: tell it so */
 };
 
-/* Both outlive the answer that comes for the next configuration. */
+/* All outlive the answer that comes for the next configuration. */
 struct mail_configure {
     struct mail mail;
     const struct config *config;
     const struct users *users;
+    struct tls *tls; /* NULL: there is none */
 };
 
 struct mail_dismiss {

@@ -5,22 +5,28 @@
 
 #include "auth/users.h"
 #include "config/config.h"
+#include "net/tls.h"
 #include "server/notify.h"
 #include "util/clock.h"
 #include "util/log.h"
 
-int reload_init(struct reload *reload, struct config *config, const struct reload_source *source)
+_Static_assert((int)TLS_SENTENCE_SIZE == (int)RELOAD_SENTENCE_SIZE, "why certificates are refused fits");
+
+int reload_init(struct reload *reload, struct config *config, const struct reload_source *source,
+                char sentence[RELOAD_SENTENCE_SIZE])
 {
     *reload = (struct reload){ .config = config, .users = users_create(config), .source = source };
-    return reload->users ? 0 : -ENOMEM;
+    return reload->users ? tls_create(config, &reload->tls, sentence) : -ENOMEM;
 }
 
 static void let_go_of_old(struct reload *reload)
 {
     config_destroy(reload->old_config);
     users_destroy(reload->old_users);
+    tls_destroy(reload->old_tls);
     reload->old_config = NULL;
     reload->old_users = NULL;
+    reload->old_tls = NULL;
 }
 
 void reload_finish(struct reload *reload)
@@ -28,6 +34,7 @@ void reload_finish(struct reload *reload)
     let_go_of_old(reload);
     config_destroy(reload->config);
     users_destroy(reload->users);
+    tls_destroy(reload->tls);
 }
 
 /* Names the options that only a restart changes, and keeps them as they are. 0 or -ENOMEM. */
@@ -43,16 +50,26 @@ static int keep_what_needs_restart(const struct config *old_config, struct confi
     return error;
 }
 
-static void install(struct reload *reload, struct config *config, struct users *users)
+/* What is to hold. */
+struct prepared {
+    struct config *config;
+    struct users *users;
+    struct tls *tls;
+};
+
+static void install(struct reload *reload, const struct prepared *prepared)
 {
     reload->old_config = reload->config;
     reload->old_users = reload->users;
-    reload->config = config;
-    reload->users = users;
+    reload->old_tls = reload->tls;
+    reload->config = prepared->config;
+    reload->users = prepared->users;
+    reload->tls = prepared->tls;
     reload->confirmations_left = reload->hooks.install(reload->hooks.arg);
     if (reload->confirmations_left < reload->worker_count) {
         reload->old_config = NULL; /* whoever could not be told goes on with these, so they stay */
         reload->old_users = NULL;
+        reload->old_tls = NULL;
     }
 }
 
@@ -72,46 +89,53 @@ static int stay_closed(const struct config *config, struct config_error *why)
     return address ? -EINVAL : 0;
 }
 
-/* Loads what the source says now, and has it accepted. 0, or it is refused and why says so. */
-static int prepare(struct reload *reload, struct config **ret_config, struct users **ret_users,
-                   struct config_error *why)
+/* Makes of a configuration what goes with it, and has it accepted. 0, or it is refused and why says so. */
+static int prepare(struct reload *reload, struct prepared *prepared, struct config_error *why)
 {
-    const struct reload_source *source = reload->source;
-    struct config *config = NULL;
-    struct users *users = NULL;
-    snprintf(why->sentence, sizeof why->sentence, "out of memory");
-    int error = config_load(reload->config->program, source->path, source->overrides, source->override_count,
-                            &config, why);
+    int error = keep_what_needs_restart(reload->config, prepared->config);
     if (!error)
-        error = keep_what_needs_restart(reload->config, config);
-    if (!error)
-        error = stay_closed(config, why);
-    if (!error && !(users = users_create(config)))
+        error = stay_closed(prepared->config, why);
+    if (!error && !(prepared->users = users_create(prepared->config)))
         error = -ENOMEM;
     if (!error)
-        error = reload->hooks.accept(reload->hooks.arg, config, why->sentence);
-    if (error) {
-        users_destroy(users);
-        config_destroy(config);
+        error = tls_create(prepared->config, &prepared->tls, why->sentence);
+    return error ? error : reload->hooks.accept(reload->hooks.arg, prepared->config, why->sentence);
+}
+
+static void discard(const struct prepared *prepared)
+{
+    config_destroy(prepared->config);
+    users_destroy(prepared->users);
+    tls_destroy(prepared->tls);
+}
+
+/* Loads what the source says now. 0, or it is refused and why says so. */
+static int load(struct reload *reload, struct prepared *ret_prepared, struct config_error *why)
+{
+    const struct reload_source *source = reload->source;
+    *ret_prepared = (struct prepared){ .config = NULL };
+    snprintf(why->sentence, sizeof why->sentence, "out of memory");
+    int error = config_load(reload->config->program, source->path, source->overrides, source->override_count,
+                            &ret_prepared->config, why);
+    if (error)
         return error;
-    }
-    *ret_config = config;
-    *ret_users = users;
-    return 0;
+    error = prepare(reload, ret_prepared, why);
+    if (error)
+        discard(ret_prepared);
+    return error;
 }
 
 void reload_run(struct reload *reload)
 {
     struct config_error why;
-    struct config *config = NULL;
-    struct users *users = NULL;
+    struct prepared prepared;
     if (reload->confirmations_left) {
         reload->again = true;
         return;
     }
     notify_reloading(clock_monotonic_ns());
-    if (prepare(reload, &config, &users, &why) == 0)
-        install(reload, config, users);
+    if (load(reload, &prepared, &why) == 0)
+        install(reload, &prepared);
     else
         fail(why.sentence);
 }

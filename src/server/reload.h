@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct config;
+struct tls;
 struct users;
 
 /* How the configuration was loaded, to load it again. */
@@ -31,19 +32,23 @@ struct reload_hooks {
 };
 
 struct reload {
-    struct config *config;      /* what holds, and whom it lets in */
+    struct config *config;      /* what holds, whom it lets in, and by which certificates */
     struct users *users;
+    struct tls *tls;            /* NULL: there are none */
     const struct reload_source *source;
     struct reload_hooks hooks;
     unsigned worker_count;
     unsigned confirmations_left; /* of workers that still have the old ones */
     struct config *old_config;
     struct users *old_users;
+    struct tls *old_tls;
     bool again;                  /* it was asked for while one was under way */
 };
 
-/* Takes the configuration; borrows the source. 0 or -ENOMEM, and reload_finish is to be called in any case. */
-int reload_init(struct reload *reload, struct config *config, const struct reload_source *source);
+/* Takes the configuration; borrows the source. 0, -ENOMEM, or -EINVAL where a certificate is bad, and the sentence says
+ * why; reload_finish is to be called in any case. */
+int reload_init(struct reload *reload, struct config *config, const struct reload_source *source,
+                char sentence[RELOAD_SENTENCE_SIZE]);
 void reload_finish(struct reload *reload);
 
 /* Loads the configuration again. Logs what comes of it, and tells the service manager. */

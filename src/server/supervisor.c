@@ -283,7 +283,7 @@ static unsigned install_config(void *arg)
 {
     struct supervisor *supervisor = arg;
     const struct config *config = supervisor->reload.config;
-    const struct mail_configure mail = { { MAIL_CONFIGURE }, config, supervisor->reload.users };
+    const struct mail_configure mail = { { MAIL_CONFIGURE }, config, supervisor->reload.users, supervisor->reload.tls };
     const struct admission_limits limits = admission_limits_of(config);
     apply_log(config);
     admission_set_limits(supervisor->admission, &limits);
@@ -432,6 +432,7 @@ static int make_workers(struct supervisor *supervisor)
             .config = supervisor->reload.config,
             .users = supervisor->reload.users,
             .accounts = supervisor->accounts,
+            .tls = supervisor->reload.tls,
             .recent = supervisor->recent,
             .registry = supervisor->storage.registry,
             .directory = supervisor->storage.directory,
@@ -607,6 +608,16 @@ static int serve(struct supervisor *supervisor)
     return failed(error);
 }
 
+static int begin(struct supervisor *supervisor, struct config *config, const struct reload_source *source)
+{
+    char sentence[RELOAD_SENTENCE_SIZE];
+    int error = reload_init(&supervisor->reload, config, source, sentence);
+    if (error != -EINVAL)
+        return failed(error);
+    log_error("start_refused", "error=\"%s\"", sentence);
+    return EX_CONFIG;
+}
+
 int supervisor_run(struct config *config, const struct reload_source *source, const struct worker_guest *guest)
 {
     struct supervisor *supervisor = calloc(1, sizeof *supervisor);
@@ -619,7 +630,7 @@ int supervisor_run(struct config *config, const struct reload_source *source, co
     supervisor->guest = guest;
     apply_log(config);
     raise_descriptor_limit();
-    int code = failed(reload_init(&supervisor->reload, config, source));
+    int code = begin(supervisor, config, source);
     if (!code)
         code = start(supervisor);
     if (!code)

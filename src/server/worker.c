@@ -136,9 +136,9 @@ static void configure(struct worker *worker, const struct mail_configure *mail)
 {
     struct broker_limits limits = limits_of(mail->config);
     broker_reconfigure(&worker->broker, mail->users, &limits);
-    line_reconfigure(worker->line, mail->config);
+    line_reconfigure(worker->line, mail->config, mail->tls);
     if (worker->http)
-        http_reconfigure(worker->http, mail->config);
+        http_reconfigure(worker->http, mail->config, mail->tls);
     if (worker->guest)
         worker->guest_ops->reconfigure(worker->guest, mail->config);
     tell_supervisor(worker, MAIL_CONFIGURED);
@@ -441,7 +441,8 @@ static int open_http(struct worker *worker, const struct worker_setup *setup)
     int error = setup->recent ? open_recent(worker, setup->recent) : 0;
     if (error)
         return error;
-    worker->http = http_create(&worker->loop, &worker->broker, worker->feed, setup->http_identity, setup->config);
+    worker->http = http_create(&worker->loop, &worker->broker, worker->feed, setup->http_identity, setup->config,
+                               setup->tls);
     if (!worker->http)
         return -ENOMEM;
     http_on_closed(worker->http, on_client_closed, worker);
@@ -498,7 +499,7 @@ static int worker_init(struct worker *worker, const struct worker_setup *setup)
     worker->broker.accounts = setup->accounts;
     worker->broker.hooks = (struct broker_hooks){ .arg = worker, .wall_ms = wall_ms, .survey = send_survey };
     worker->loop.spin_ns = setup->config->server.spin_ns;
-    worker->line = line_create(&worker->loop, &worker->broker, setup->line_identity, setup->config);
+    worker->line = line_create(&worker->loop, &worker->broker, setup->line_identity, setup->config, setup->tls);
     worker->peers = calloc(worker->worker_count, sizeof *worker->peers);
     if (!worker->line || !worker->peers)
         return -ENOMEM;

@@ -22,6 +22,7 @@ struct meta;
 struct post;
 struct stream;
 struct stream_registry;
+struct tls;
 struct users;
 struct webhook_office;
 struct worker;
@@ -56,8 +57,8 @@ struct worker_guest {
     void (*close)(void *guest);   /* when the thread has ended; takes NULL */
 };
 
-/* What a worker is made of. It borrows all that is pointed to: config and users until it has been told of others, the
- * rest for its life. */
+/* What a worker is made of. It borrows all that is pointed to: config, users and tls until it has been told of others,
+ * the rest for its life. */
 struct worker_setup {
     unsigned number, worker_count;
     struct post *post; /* has one member more than there are workers: the supervisor, who comes last */
@@ -66,6 +67,7 @@ struct worker_setup {
     const struct config *config;
     const struct users *users;
     struct accounts *accounts;
+    struct tls *tls; /* NULL: there is none */
     struct stream *recent; /* NULL: off */
     struct stream_registry *registry;
     const char *directory; /* of what outlives the daemon, for the guest; NULL: nothing does */

@@ -176,7 +176,7 @@ static void scene_init(struct scene *scene, const struct config *config, const s
     fuzz_require(loop_init(&scene->loop) == 0);
     scene->loop.hooks = (struct loop_hooks){ .arg = scene, .turn_end = on_turn_end };
     fuzz_require(broker_init(&scene->broker, &scene->loop.counters, users, &limits) == 0);
-    scene->line = line_create(&scene->loop, &scene->broker, &identity, config);
+    scene->line = line_create(&scene->loop, &scene->broker, &identity, config, NULL);
     fuzz_require(scene->line);
     router_stats(scene->broker.router, &scene->own);
     for (unsigned i = 0; i < CLIENTS; i++) {

@@ -95,7 +95,7 @@ static void begin_with(const char *const *overrides, size_t override_count)
     broker.hooks.wall_ms = wall_ms;
     silent = (struct sink){ .ops = &silent_ops, .weight = 1 };
     ck_assert_int_eq(router_add(broker.router, &silent, slice_of("silent"), slice_make(NULL, 0)), 0);
-    http = http_create(&loop, &broker, NULL, &identity, config);
+    http = http_create(&loop, &broker, NULL, &identity, config, NULL);
     ck_assert_ptr_nonnull(http);
     http_on_closed(http, on_closed, NULL);
     loop.hooks.before_flush = before_flush;

@@ -99,7 +99,7 @@ static void begin(void)
     ck_assert_int_eq(broker_init(&broker, &loop.counters, users, &limits), 0);
     broker.hooks.wall_ms = wall_ms;
     broker.keepers = keepers = keepers_create(&broker, registry, wake, NULL);
-    http = http_create(&loop, &broker, NULL, &identity, config);
+    http = http_create(&loop, &broker, NULL, &identity, config, NULL);
     http_on_closed(http, on_closed, NULL);
     loop.hooks.before_flush = before_flush;
     add_stream("S", "s.>");

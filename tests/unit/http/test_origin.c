@@ -24,6 +24,7 @@ static void finish(void)
 }
 
 static struct http_request request;
+static bool is_secure;
 
 /* A request with these headers behind its Host. */
 static enum origin_verdict judge(const char *method, const char *headers, unsigned *ret_place)
@@ -32,7 +33,7 @@ static enum origin_verdict judge(const char *method, const char *headers, unsign
     const struct http_limits limits = { sizeof head, 64, 20, 100 };
     int size = snprintf(head, sizeof head, "%s / HTTP/1.1\r\nHost: localhost:8222\r\n%s\r\n", method, headers);
     ck_assert_int_eq(http_parse_head(head, (size_t)size, &limits, &request), size);
-    return origin_judge(&origins, &request, ret_place);
+    return origin_judge(&origins, &request, is_secure, ret_place);
 }
 
 #define NAVIGATES "Sec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"
