@@ -55,7 +55,8 @@ void client_take_limits(struct client *client)
         client->limits = malloc(sizeof *client->limits);
     if (!client->limits)
         return;
-    *client->limits = (struct conn_limits){ (size_t)pending_size_max, common->write_timeout_ms };
+    *client->limits = *common;
+    client->limits->pending_size_max = (size_t)pending_size_max;
     client->conn.limits = client->limits;
 }
 
