@@ -130,26 +130,48 @@ void receiver_start(struct receiver *receiver, receiver_answer *chosen, void *ar
     ck_assert_int_eq(pthread_create(&receiver->thread, NULL, listen_to_all, receiver), 0);
 }
 
+void receiver_hang_up(struct receiver *receiver)
+{
+    pthread_mutex_lock(&receiver->mutex);
+    for (unsigned i = 0; i < OPEN_MAX; i++)
+        if (receiver->open_fds[i] >= 0)
+            shutdown(receiver->open_fds[i], SHUT_RDWR);
+    pthread_mutex_unlock(&receiver->mutex);
+}
+
 void receiver_stop(struct receiver *receiver)
 {
     shutdown(receiver->fd, SHUT_RDWR);
     pthread_join(receiver->thread, NULL);
     close(receiver->fd);
+    receiver_hang_up(receiver);
     pthread_mutex_lock(&receiver->mutex);
-    for (unsigned i = 0; i < OPEN_MAX; i++)
-        if (receiver->open_fds[i] >= 0)
-            shutdown(receiver->open_fds[i], SHUT_RDWR);
     while (receiver->open_count)
         pthread_cond_wait(&receiver->left, &receiver->mutex);
     pthread_mutex_unlock(&receiver->mutex);
 }
 
-unsigned receiver_requests(struct receiver *receiver)
+static unsigned read_count(struct receiver *receiver, const unsigned *count)
 {
     pthread_mutex_lock(&receiver->mutex);
-    unsigned count = receiver->request_count;
+    unsigned value = *count;
     pthread_mutex_unlock(&receiver->mutex);
-    return count;
+    return value;
+}
+
+unsigned receiver_requests(struct receiver *receiver)
+{
+    return read_count(receiver, &receiver->request_count);
+}
+
+unsigned receiver_connections(struct receiver *receiver)
+{
+    return read_count(receiver, &receiver->connection_count);
+}
+
+unsigned receiver_open(struct receiver *receiver)
+{
+    return read_count(receiver, &receiver->open_count);
 }
 
 const char *receiver_header(const char *request, const char *name, char *room, size_t room_size)

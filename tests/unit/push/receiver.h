@@ -22,7 +22,7 @@ struct receiver {
     unsigned port;
     char url[64];                    /* http://127.0.0.1:PORT/hook */
     pthread_t thread;
-    pthread_mutex_t mutex;
+    pthread_mutex_t mutex;           /* of what follows: ask by the functions below */
     pthread_cond_t left;
     unsigned connection_count;       /* ever */
     unsigned open_count;
@@ -33,8 +33,13 @@ struct receiver {
 void receiver_start(struct receiver *receiver, receiver_answer *answer, void *arg);
 void receiver_stop(struct receiver *receiver);
 
-/* How many have come so far. */
+/* How many have come so far: requests, connections; and connections that are open now. */
 unsigned receiver_requests(struct receiver *receiver);
+unsigned receiver_connections(struct receiver *receiver);
+unsigned receiver_open(struct receiver *receiver);
+
+/* Ends all connections. */
+void receiver_hang_up(struct receiver *receiver);
 
 /* The value of a header in a request, copied into room; NULL: there is none. */
 const char *receiver_header(const char *request, const char *name, char *room, size_t room_size);

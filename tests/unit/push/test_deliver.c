@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../unit.h"
@@ -152,8 +151,8 @@ START_TEST(connections_are_kept)
     begin(constant, OK);
     for (unsigned i = 0; i < 20; i++)
         send_to(receiver.url);
-    ck_assert_uint_eq(receiver.request_count, 20);
-    ck_assert_uint_eq(receiver.connection_count, 1);
+    ck_assert_uint_eq(receiver_requests(&receiver), 20);
+    ck_assert_uint_eq(receiver_connections(&receiver), 1);
     finish();
 }
 END_TEST
@@ -171,7 +170,7 @@ START_TEST(each_goes_where_its_url_says)
         ck_assert_str_eq(last_answer, "OK");
         ck_assert(strncmp(request, wanted, strlen(wanted)) == 0);
     }
-    ck_assert_uint_eq(receiver.connection_count, 1);
+    ck_assert_uint_eq(receiver_connections(&receiver), 1);
     finish();
 }
 END_TEST
@@ -182,9 +181,8 @@ START_TEST(a_connection_that_the_receiver_has_closed_is_not_used_again)
     for (unsigned i = 1; i <= 3; i++) {
         send_to(receiver.url);
         ck_assert_uint_eq(last.status, 200);
-        ck_assert_uint_eq(receiver.connection_count, i);
-        for (unsigned k = 0; k < i; k++)
-            shutdown(receiver.open_fds[k], SHUT_RDWR);
+        ck_assert_uint_eq(receiver_connections(&receiver), i);
+        receiver_hang_up(&receiver);
         for (unsigned k = 0; k < i; k++)
             turn(); /* it is seen while nothing is under way, or not */
     }
@@ -200,9 +198,9 @@ START_TEST(many_go_at_once)
     for (unsigned i = 0; i < 500; i++)
         start(&deliveries[i], receiver.url, "x");
     wait_for(500);
-    ck_assert_uint_eq(receiver.request_count, 500);
-    ck_assert_uint_gt(receiver.connection_count, 1);
-    ck_assert_uint_le(receiver.connection_count, 64);
+    ck_assert_uint_eq(receiver_requests(&receiver), 500);
+    ck_assert_uint_gt(receiver_connections(&receiver), 1);
+    ck_assert_uint_le(receiver_connections(&receiver), 64);
     finish();
 }
 END_TEST
@@ -215,7 +213,7 @@ START_TEST(redirects_are_told_and_not_followed)
              "Content-Length: 0\r\n\r\n", receiver.port);
     send_to(receiver.url);
     ck_assert_uint_eq(last.status, 302);
-    ck_assert_uint_eq(receiver.request_count, 1);
+    ck_assert_uint_eq(receiver_requests(&receiver), 1);
     finish();
 }
 END_TEST
@@ -237,7 +235,7 @@ START_TEST(an_address_that_the_guard_refuses_is_not_connected_to)
     snprintf(url, sizeof url, "http://localhost:%u/", receiver.port);
     send_to(url);
     ck_assert_str_eq(last.error, "loopback");
-    ck_assert_uint_eq(receiver.connection_count, 0);
+    ck_assert_uint_eq(receiver_connections(&receiver), 0);
     finish();
 }
 END_TEST
@@ -348,7 +346,7 @@ START_TEST(what_is_cancelled_is_not_heard_of)
     delivery_cancel(&cancelled);
     ck_assert_uint_eq(deliver_count(deliver), 0);
     send_to(receiver.url);
-    ck_assert_uint_eq(receiver.request_count, 1);
+    ck_assert_uint_eq(receiver_requests(&receiver), 1);
     finish();
 }
 END_TEST
@@ -367,7 +365,7 @@ START_TEST(those_of_one_key_share_connections)
     ck_assert_int_eq(deliver_change(deliver, &options), 0);
     for (unsigned i = 0; i < 40; i++)
         send_under(receiver.url, i % 2);
-    ck_assert_uint_eq(receiver.connection_count, 2);
+    ck_assert_uint_eq(receiver_connections(&receiver), 2);
     finish();
 }
 END_TEST
@@ -387,8 +385,8 @@ START_TEST(there_are_no_more_connections_than_allowed)
         }
         wait_for(MAX);
     }
-    ck_assert_uint_eq(receiver.request_count, MAX * ROUNDS);
-    ck_assert_uint_le(receiver.open_count, MAX);
+    ck_assert_uint_eq(receiver_requests(&receiver), MAX * ROUNDS);
+    ck_assert_uint_le(receiver_open(&receiver), MAX);
     finish();
 }
 END_TEST
