@@ -129,6 +129,7 @@ static const struct {
     [RECEIPT_NOT_READY] = { "503", "10163", "expected last sequence per subject temporarily unavailable" },
     [RECEIPT_DISK_FULL] = { "500", "10047", "insufficient storage resources available" },
     [RECEIPT_FAILED] = { "503", "10077", "the stream's storage has failed" },
+    [RECEIPT_BEHIND] = { "503", "19001", "one before it in its train was refused" },
 };
 
 enum { REFUSAL_SIZE_MAX = 160 };
@@ -236,14 +237,4 @@ bool ack_words_read(struct slice text, struct ack_found *ret_found)
         else if (slice_is(name, "\"error\"") && value.size && *value.data == '{')
             read_error(value, ret_found);
     return is_delivered || ret_found->verdict || (ret_found->stream.size && ret_found->sequence);
-}
-
-bool verdict_is_final(enum receipt_verdict verdict)
-{
-    static const bool final[] = {
-        [RECEIPT_WRONG_STREAM] = true, [RECEIPT_WRONG_SEQUENCE] = true, [RECEIPT_WRONG_ID] = true,
-        [RECEIPT_TOO_LARGE] = true,    [RECEIPT_SEALED] = true,         [RECEIPT_NO_ROLLUP] = true,
-        [RECEIPT_FAILED] = false,
-    };
-    return final[verdict];
 }

@@ -93,7 +93,4 @@ struct ack_found {
 };
 bool ack_words_read(struct slice text, struct ack_found *ret_found);
 
-/* True where it would be refused again, however often it came. */
-bool verdict_is_final(enum receipt_verdict verdict);
-
 #endif

@@ -102,30 +102,66 @@ static bool has_asking(const struct batch *batch)
     return false;
 }
 
+static const struct receipt *receipts_of(const struct broker *broker, const struct batch *batch)
+{
+    return batch->receipts ? batch->receipts : broker->receipts;
+}
+
 /* Whether a stream has been asked to keep the batch: then it is the stream that answers, if memory allows. */
 static bool is_a_streams(const struct broker *broker, const struct match *match, const struct batch *batch)
 {
-    const struct receipt *receipts = batch->receipts ? batch->receipts : broker->receipts;
-    return match->keeper_count && match->keepers[0]->keeper == SINK_KEEPS && receipts->stream;
+    return match->keeper_count && match->keepers[0]->keeper == SINK_KEEPS && receipts_of(broker, batch)->stream;
+}
+
+static bool hides_message(const struct batch *batch, const struct receipt *receipts, unsigned i)
+{
+    const struct receipt *receipt = receipts ? &receipts[i] : NULL;
+    return receipt && asks_broker(&batch->messages[i]) && (!receipt->sequence || receipt->duplicate);
 }
 
 /* Subscribers are not to answer. */
-static unsigned deliver_unasked(struct broker *broker, const struct match *match, const struct batch *batch)
+static void hide_replies(struct broker *broker, const struct batch *batch)
 {
-    struct batch shown = *batch;
-    shown.messages = broker->unasked;
     for (unsigned i = 0; i < batch->count; i++) {
         broker->unasked[i] = batch->messages[i];
         if (asks_broker(&batch->messages[i]))
             broker->unasked[i].reply_size = 0;
     }
+}
+
+/* A stretch of them that are all for somebody, or all for nobody. */
+static unsigned deliver_stretch(struct broker *broker, const struct match *match, const struct batch *batch,
+                                unsigned first, unsigned end)
+{
+    struct batch shown = *batch;
+    shown.messages = broker->unasked + first;
+    shown.count = end - first;
+    shown.serial = broker_next_serial(broker);
     return router_deliver(broker->router, match, &shown);
+}
+
+/* receipts: of the stream that has been asked to keep them; NULL: none has. What it has refused will be sent again, and
+ * what it has twice was delivered the first time. */
+static unsigned deliver_unasked(struct broker *broker, const struct match *match, const struct batch *batch,
+                                const struct receipt *receipts)
+{
+    unsigned taken = 0;
+    hide_replies(broker, batch);
+    for (unsigned first = 0, end; first < batch->count; first = end) {
+        bool hides = hides_message(batch, receipts, first);
+        for (end = first + 1; end < batch->count && hides_message(batch, receipts, end) == hides;)
+            end++;
+        unsigned count = hides ? end - first : deliver_stretch(broker, match, batch, first, end);
+        taken += taken == first ? count : 0;
+    }
+    return taken;
 }
 
 static unsigned deliver_asking(struct broker *broker, const struct match *match, const struct batch *batch)
 {
     bool is_answered = is_a_streams(broker, match, batch);
-    unsigned taken = match->sink_count || match->group_count ? deliver_unasked(broker, match, batch) : 0;
+    const struct receipt *receipts = is_answered ? receipts_of(broker, batch) : NULL;
+    unsigned taken = match->sink_count || match->group_count ? deliver_unasked(broker, match, batch, receipts) : 0;
     for (unsigned i = 0; i < batch->count && !is_answered && broker->keepers; i++)
         if (asks_broker(&batch->messages[i]))
             keepers_note_delivered(broker->keepers, &batch->messages[i]);

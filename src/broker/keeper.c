@@ -167,6 +167,7 @@ static void slow_publishers_down(const struct keeper *keeper)
 
 static void refuse_all(const struct keeper *keeper, const struct batch *batch)
 {
+    stream_stop_trains(keeper->stream, batch);
     for (unsigned i = 0; i < batch->count; i++)
         batch->receipts[i] = (struct receipt){ .stream = stream_name(keeper->stream), .verdict = RECEIPT_NO_MEMORY };
 }

@@ -145,6 +145,8 @@ int session_route(struct session *session, struct slice topic, const struct matc
 unsigned session_publish(struct session *session, const struct match *match, struct batch *batch)
 {
     batch->origin = session;
+    batch->connection = session->connection;
+    batch->user = slice_of(session->user ? session->user->name : "");
     session->messages_in += batch->count;
     if (session->is_paced)
         charge(session, batch);

@@ -41,6 +41,7 @@ struct session {
     struct broker *broker;
     const struct session_ops *ops;
     const struct user *user; /* NULL: nobody in particular */
+    uint64_t connection;     /* its number among the daemon's; 0: none is told. The front end's to fill in */
     struct session *next, **link;
     uint64_t messages_in, messages_out; /* published; delivered, where the front end counts them */
     struct account *account;   /* of the user; NULL: of nobody, or nothing is counted */

@@ -10,6 +10,7 @@
 #ifndef CORE_SINK_H
 #define CORE_SINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/slice.h"
@@ -48,7 +49,16 @@ enum receipt_verdict {
     RECEIPT_NOT_READY,      /* the last sequence of the topic is not known now: ask again */
     RECEIPT_DISK_FULL,
     RECEIPT_FAILED,         /* the stream takes nothing more: a sync failed */
+    RECEIPT_BEHIND,         /* one before it in its train was refused, or the train has ended (core/train.h) */
 };
+
+/* True where it would be refused again, however often it came. */
+static inline bool verdict_is_final(enum receipt_verdict verdict)
+{
+    const unsigned final = 1u << RECEIPT_WRONG_STREAM | 1u << RECEIPT_WRONG_SEQUENCE | 1u << RECEIPT_WRONG_ID |
+                           1u << RECEIPT_TOO_LARGE | 1u << RECEIPT_SEALED | 1u << RECEIPT_NO_ROLLUP;
+    return final >> verdict & 1u;
+}
 
 /* What became of one message at the stream that keeps its topic. */
 struct receipt {
@@ -71,6 +81,8 @@ struct batch {
     unsigned count;     /* at most BATCH_MESSAGES_MAX */
     unsigned hops;      /* how many workers it has passed; 0: this one published it */
     const void *origin; /* the session that published it, NULL where it came from elsewhere: sinks with no echo ask */
+    uint64_t connection; /* by which that came: a later one has a higher number; 0: none, and it has no trains */
+    struct slice user;  /* whose it is; empty: nobody in particular */
     struct receipt *receipts; /* one a message, for those who keep them to fill in; NULL: nobody asks */
     bool no_responders; /* the broker's word that nobody took a request: no message, and only for those who want it */
     uint64_t serial;    /* names these messages within a worker, so that bytes formatted for one sink can serve the

@@ -80,6 +80,7 @@ static const struct refusal {
     [RECEIPT_NO_ROLLUP] = { PROBLEM_NOT_ALLOWED, "The stream does not allow a rollup (allow_rollup).", NULL },
     [RECEIPT_DISK_FULL] = { PROBLEM_DISK_FULL, "The stream will take messages again when there is room.", NULL },
     [RECEIPT_FAILED] = { PROBLEM_STREAM_FAILED, "A write to its disk has failed; the log says more.", NULL },
+    [RECEIPT_BEHIND] = { PROBLEM_STREAM_FULL, "One before it in its train was refused.", NULL },
 };
 
 static char *put_bool(char *out, bool value)

@@ -372,6 +372,7 @@ int line_accept(struct line *line, int fd, const struct address *peer, uint64_t 
         return error;
     }
     session_open(&client->session, line->broker, &client_session_ops);
+    client->session.connection = client_id;
     secure_begin(&client->conn, refused ? SECURE_NO : demand_of(client));
     begin(client);
     if (refused) {

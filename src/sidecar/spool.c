@@ -14,8 +14,9 @@
 #include "sidecar/uplink.h"
 #include "sidecar/window.h"
 #include "stream/stream.h"
-#include "util/list.h"
+#include "util/hash.h"
 #include "util/json.h"
+#include "util/list.h"
 #include "util/log.h"
 #include "util/random.h"
 #include "wire/format.h"
@@ -24,13 +25,13 @@
 enum {
     OUTPUT_SIZE_MAX = 512 << 10, /* of the connection, beyond which nothing is added */
     RUNS_A_TURN = 8,             /* stretches of the stream that are sent before others have their turn */
-    TOKEN_SIZE = 12,
+    PUBLISHER_SIZE = 16,
     ID_SIZE_MAX = 256,
     WORDS_SIZE_MAX = 512,
     TELL_INTERVAL_MS = 60000,
 };
 
-static const char answer_prefix[] = "$POSTHORN.ACK.";
+static const char answer_prefix[] = "$POSTHORN.ACK.TRAIN.";
 static const char id_header[] = "Nats-Msg-Id", refused_header[] = "Posthorn-Refused";
 
 /* A message that the broker has refused for good, on its way into the stream `refused`. */
@@ -52,8 +53,9 @@ struct spool {
     /* This connection. */
     bool is_up;
     struct ph_sub *answers;       /* NULL: none */
-    char reply[sizeof answer_prefix + TOKEN_SIZE + 2 + FORMAT_NUMBER_SIZE_MAX];
-    size_t reply_size;            /* of its start, which all replies have in common */
+    uint64_t train, first_train;    /* of what is sent, and of what was sent first */
+    char reply[sizeof answer_prefix + PUBLISHER_SIZE + 2 + 2 * FORMAT_NUMBER_SIZE_MAX];
+    size_t train_at, reply_size;   /* of its start, which all replies have in common: up to the train, and behind it */
     char lines[sizeof id_header + 2 + ID_SIZE_MAX + FORMAT_NUMBER_SIZE_MAX + 2];
     size_t lines_size;            /* likewise: up to the sequence */
     struct timer timer;
@@ -149,6 +151,15 @@ static void on_timer(struct timer *timer, uint64_t now)
     loop_again(spool->loop); /* the turn looks what is due */
 }
 
+/* What is not done is sent once more, in another train: what is still on its way in this one may be refused. */
+static void send_anew(struct spool *spool)
+{
+    window_rewind(&spool->window);
+    char *end = format_number(spool->reply + spool->train_at, ++spool->train);
+    *end++ = '.';
+    spool->reply_size = (size_t)(end - spool->reply);
+}
+
 /* Not now. */
 
 static void hold(struct spool *spool)
@@ -158,8 +169,11 @@ static void hold(struct spool *spool)
     spool->state.repeated_count++;
 }
 
+/* What the broker says of the first, and not of those behind it. */
 static void tell_held(struct spool *spool, uint64_t sequence, const struct ack_found *found)
 {
+    if (found->verdict == RECEIPT_BEHIND)
+        return;
     if (!spool->is_held_told)
         log_warning("spool_held", "sequence=%" PRIu64 " stream=%.*s error=%.*s", sequence, SLICE_ARGS(found->stream),
                     SLICE_ARGS(found->description));
@@ -190,7 +204,7 @@ static bool is_holding(struct spool *spool)
     }
     spool->is_held = false;
     spool->limit = 1;
-    window_rewind(&spool->window);
+    send_anew(spool);
     return false;
 }
 
@@ -355,27 +369,32 @@ static void take_answer(struct spool *spool, uint64_t sequence, struct slice ans
     }
 }
 
-static uint64_t read_sequence(struct slice digits)
+/* The number at the start of a text, which it leaves behind with what comes next. */
+static uint64_t cut_number(struct slice *text)
 {
-    uint64_t sequence = 0;
-    for (size_t i = 0; i < digits.size; i++)
-        sequence = sequence * 10 + (uint64_t)(digits.data[i] - '0');
-    return sequence;
+    uint64_t number = 0;
+    size_t i = 0;
+    for (; i < text->size && text->data[i] >= '0' && text->data[i] <= '9'; i++)
+        number = number * 10 + (uint64_t)(text->data[i] - '0');
+    i += i < text->size;
+    *text = slice_make(text->data + i, text->size - i);
+    return number;
 }
 
+/* What the broker has it has, by whatever train; but what was refused in an earlier one has been sent once more. */
 static void on_answer(struct ph_sub *sub, const struct ph_message *message, void *arg)
 {
     struct spool *spool = arg;
     struct slice answer = slice_make(message->payload, message->payload_size);
-    size_t prefix = spool->reply_size;
-    if (sub != spool->answers || message->topic_size <= prefix || message->headers_size)
+    struct slice numbers = slice_make(message->topic + spool->train_at, message->topic_size - spool->train_at);
+    uint64_t train = cut_number(&numbers), sequence = cut_number(&numbers);
+    if (sub != spool->answers || message->headers_size || train < spool->first_train || train > spool->train)
         return;
-    uint64_t sequence = read_sequence(slice_make(message->topic + prefix, message->topic_size - prefix));
     spool->quiet_since_ms = now_ms(spool);
-    if (slice_starts_with(answer, slice_make("{\"error\"", 8)))
-        take_refusal(spool, sequence, answer);
-    else
+    if (!slice_starts_with(answer, slice_make("{\"error\"", 8)))
         take_answer(spool, sequence, answer);
+    else if (train == spool->train)
+        take_refusal(spool, sequence, answer);
 }
 
 /* Where the broker is stopped and says nothing, all is sent once more: it may have been lost on its way. */
@@ -388,7 +407,7 @@ static void look_for_silence(struct spool *spool)
         log_warning("spool_unanswered", "sequence=%" PRIu64 " in_flight=%" PRIu32, spool->window.floor + 1,
                     spool->window.sent_count);
         spool->quiet_since_ms = now_ms(spool);
-        window_rewind(&spool->window);
+        send_anew(spool);
     }
     wake_by(spool, spool->quiet_since_ms + timeout_ms);
 }
@@ -403,27 +422,30 @@ static void go_down(struct spool *spool)
     window_rewind(&spool->window);
 }
 
-/* Answers to what was sent on another connection have another topic, and nobody hears them. False: not now. */
+/* False: not now. */
 static bool listen_for_answers(struct spool *spool)
 {
-    char token[TOKEN_SIZE + 1], pattern[sizeof spool->reply + 1];
+    char pattern[sizeof spool->reply];
     if (spool->answers)
         return true;
-    random_name(token, TOKEN_SIZE);
-    spool->reply_size = (size_t)snprintf(spool->reply, sizeof spool->reply, "%s%s.", answer_prefix, token);
-    snprintf(pattern, sizeof pattern, "%s*", spool->reply);
+    snprintf(pattern, sizeof pattern, "%.*s*.*", (int)spool->train_at, spool->reply);
     int error = ph_subscribe(uplink_conn(spool->uplink), pattern, NULL, on_answer, spool, &spool->answers);
     if (error)
         log_error("spool_deaf", "error=\"%s\"", ph_strerror(error));
     return !error;
 }
 
+/* Answers to what was sent on another connection name a train of that. */
 static void come_up(struct spool *spool)
 {
+    uint32_t chance;
+    random_bytes(&chance, sizeof chance);
     spool->is_up = true;
     spool->is_held = false;
     spool->limit = spool->config->spool.in_flight;
-    window_rewind(&spool->window);
+    spool->train = chance;
+    spool->first_train = spool->train + 1;
+    send_anew(spool);
 }
 
 static void on_uplink(struct uplink_watcher *watcher, bool is_up)
@@ -637,6 +659,9 @@ int spool_create(const struct spool_setup *setup, struct spool **ret_spool)
     spool->purged = spool->lost_sequence = spool->window.floor;
     spool->last_waiter = &spool->waiters;
     spool->timer.fire = on_timer;
+    uint64_t publisher = hash_bytes(stream_epoch(spool->stream), setup->name, strlen(setup->name));
+    spool->train_at = (size_t)snprintf(spool->reply, sizeof spool->reply, "%s%0*" PRIx64 ".", answer_prefix,
+                                       PUBLISHER_SIZE, publisher);
     spool->lines_size = (size_t)snprintf(spool->lines, sizeof spool->lines, "%s: %.200s.%" PRIx64 ".", id_header,
                                          setup->name, stream_epoch(spool->stream));
     spool_reconfigure(spool, setup->config);

@@ -4,7 +4,8 @@
  *
  *   stream `spool` -> window -> broker        many at once; after a break all that has no answer, from the oldest on
  *                       `<- it has it         taken out of the stream
- *                       `<- not now           nothing more is sent; then it is tried again, after a while
+ *                       `<- not now           nothing more is sent, and the broker refuses what is on its way behind
+ *                                             it (core/train.h); then it is tried again, after a while
  *                       `<- never             into the stream `refused`, and taken out
  *
  * The id, NAME.EPOCH.SEQUENCE of sidecar and stream, is the same however often a message is sent, so that the broker

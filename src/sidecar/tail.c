@@ -89,7 +89,7 @@ static enum outcome judge(const struct receipt *receipt)
         [RECEIPT_TOO_MANY] = WAITS,                [RECEIPT_TOO_MANY_BYTES] = WAITS,
         [RECEIPT_TOO_MANY_OF_TOPIC] = WAITS,       [RECEIPT_SEALED] = WAITS,
         [RECEIPT_NOT_READY] = WAITS,               [RECEIPT_DISK_FULL] = WAITS,
-        [RECEIPT_FAILED] = WAITS,
+        [RECEIPT_FAILED] = WAITS,                  [RECEIPT_BEHIND] = WAITS,
     };
     return !receipt->stream || receipt->sequence ? GOES_ON : outcomes[receipt->verdict];
 }

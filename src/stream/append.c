@@ -11,6 +11,8 @@ struct newcomer {
     struct expectations asks;
     bool has_asked;                   /* asks is not empty */
     uint64_t now_ms;
+    struct slice train_text;          /* the train of the one before, which comes by the same connection */
+    struct train_entry *train;
 };
 
 /* Verdicts. */
@@ -199,6 +201,52 @@ static struct receipt append_one(struct stream *stream, struct newcomer *newcome
     return receipt;
 }
 
+/* In trains. */
+
+static enum receipt_verdict enter_train(struct stream *stream, struct newcomer *newcomer, const struct batch *batch,
+                                        const struct train *train)
+{
+    if (newcomer->train && slice_equal(train->text, newcomer->train_text))
+        return newcomer->train->is_stopped ? RECEIPT_BEHIND : RECEIPT_KEPT;
+    enum receipt_verdict verdict =
+        trains_enter(&stream->trains, train, batch->connection, batch->user, &newcomer->train);
+    newcomer->train_text = train->text;
+    if (verdict)
+        newcomer->train = NULL;
+    return verdict;
+}
+
+/* Where it names a train, and only one that comes by a connection can. */
+static struct receipt append_in_order(struct stream *stream, struct newcomer *newcomer, const struct batch *batch)
+{
+    const struct message *message = newcomer->message;
+    struct train train;
+    if (!message->reply_size || !batch->connection ||
+        !train_read(slice_make(message->reply, message->reply_size), &train))
+        return append_one(stream, newcomer);
+    enum receipt_verdict verdict = enter_train(stream, newcomer, batch, &train);
+    if (verdict)
+        return (struct receipt){ .stream = stream->name, .epoch = stream->epoch, .verdict = verdict };
+    struct receipt receipt = append_one(stream, newcomer);
+    newcomer->train->is_stopped = receipt.verdict && !verdict_is_final(receipt.verdict);
+    return receipt;
+}
+
+/* Nothing of the batch has been looked at. */
+void stream_stop_trains(struct stream *stream, const struct batch *batch)
+{
+    struct newcomer newcomer = { .topic = batch->topic };
+    struct train train;
+    stream_lock(stream);
+    for (unsigned i = 0; i < batch->count && batch->connection; i++) {
+        const struct message *message = &batch->messages[i];
+        if (train_read(slice_make(message->reply, message->reply_size), &train) &&
+            enter_train(stream, &newcomer, batch, &train) == RECEIPT_KEPT)
+            newcomer.train->is_stopped = true;
+    }
+    stream_unlock(stream);
+}
+
 /* The committer waits for what has come by now. */
 static bool has_gathered(const struct stream *stream)
 {
@@ -243,7 +291,7 @@ unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_
     stream_lock(stream);
     for (unsigned i = 0; i < batch->count; i++) {
         newcomer.message = &batch->messages[i];
-        struct receipt receipt = append_one(stream, &newcomer);
+        struct receipt receipt = append_in_order(stream, &newcomer, batch);
         kept += receipt.sequence && !receipt.duplicate;
         if (batch->receipts)
             batch->receipts[i] = receipt;

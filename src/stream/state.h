@@ -17,6 +17,7 @@
 #include "store/log.h"
 #include "stream/duplicates.h"
 #include "stream/engine_state.h"
+#include "stream/trains.h"
 #include "stream/past.h"
 #include "stream/stream.h"
 #include "stream/topics.h"
@@ -47,6 +48,7 @@ struct stream {
     atomic_bool allows_direct;    /* of the settings */
     struct stream_limits limits;
     struct duplicates duplicates;
+    struct trains trains;
     uint64_t id_seed, last_id;    /* a hash of the id of the newest message; 0: it has none */
 
     /* Topics. */

@@ -44,6 +44,7 @@ void stream_free(struct stream *stream)
     log_close(stream->log);
     stream_finish_purges(stream);
     duplicates_finish(&stream->duplicates);
+    trains_finish(&stream->trains);
     free(stream->excess);
     topics_finish(&stream->topics);
     topics_finish(&stream->counted);

@@ -174,12 +174,17 @@ struct stream_watch {
 /*
  * Appends the messages of a batch, in order, at this time of the wall clock. A message whose header Nats-Msg-Id was
  * seen within the window is not kept again; one whose Nats-Expected-* headers do not hold is refused (streams with
- * settings alone look at them); Nats-Rollup takes out what was before. Fills in batch->receipts where somebody asks for
+ * settings alone look at them); Nats-Rollup takes out what was before. Messages of a train (core/train.h) are kept in
+ * the order of their publisher, or refused. Fills in batch->receipts where somebody asks for
  * them. own (may be NULL) is the watch of the thread that appends: it is marked, not woken.
  *
  * Returns how many messages were kept. A receipt of one that was not says why (core/sink.h).
  */
 unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_t now_ms, struct stream_watch *own);
+
+/* A batch goes by this stream, refused for now: so it refuses what follows in the trains of its messages
+ * (core/train.h). */
+void stream_stop_trains(struct stream *stream, const struct batch *batch);
 
 /* What own's thread has appended is to be committed from now on: one commit for all that it has read together. */
 void stream_commit_soon(struct stream *stream, struct stream_watch *own);

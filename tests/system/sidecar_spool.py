@@ -193,8 +193,35 @@ def what_the_broker_cannot_take_now_is_tried_again():
         until(lambda: waiting(sidecar) == 0, "an empty spool")
 
 
+def nothing_overtakes_what_the_broker_cannot_take_now():
+    """Large messages are refused where small ones that are on their way behind them would fit."""
+    with Store() as here, Daemon() as broker:
+        jet = keep(broker, max_bytes=16000, discard="new")
+        listener = broker.client()
+        listener.subscribe("s.>", "1")
+        listener.flush()
+        with Sidecar("127.0.0.1:1", f"server.data_dir={here.path}", up=False) as sidecar:
+            client = sidecar.client()
+            for number in range(60):
+                client.publish("s.a", b"%d" % number + b" " * (6000 if number % 5 == 2 else 0))
+            client.flush()
+        with Sidecar(broker, f"server.data_dir={here.path}", "spool.retry_wait=10ms", "spool.retry_wait_max=20ms") as sidecar:
+            sidecar.wait_log(r" spool_held .*maximum bytes exceeded")
+            got, seen = [], 0
+            while len(got) < 60:
+                until(lambda: jet.state("S")["last_seq"] > seen, "messages")
+                last = jet.state("S")["last_seq"]
+                for sequence in range(seen + 1, last + 1):
+                    got.append(int(text_of(jet.good("STREAM.MSG.GET.S", {"seq": sequence})["message"])))
+                jet.good("STREAM.PURGE.S", {"seq": last + 1})
+                seen = last
+            equal(got, list(range(60)))
+            until(lambda: waiting(sidecar) == 0, "an empty spool")
+        equal([int(listener.next().body) for _ in range(60)], list(range(60)), "heard live")
+
+
 if __name__ == "__main__":
     main(what_is_published_comes_to_the_stream_with_an_id, who_asks_is_answered_when_he_wants,
          the_configuration_says_whose_messages_are_acknowledged, what_is_published_while_the_broker_is_away_comes_in_order,
          what_waits_outlives_the_sidecar, whoever_publishes_over_http_chooses_what_he_waits_for, a_full_spool_refuses_and_says_so, what_the_broker_refuses_for_good_is_kept_beside,
-         what_the_broker_cannot_take_now_is_tried_again)
+         what_the_broker_cannot_take_now_is_tried_again, nothing_overtakes_what_the_broker_cannot_take_now)

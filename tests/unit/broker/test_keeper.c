@@ -409,6 +409,34 @@ START_TEST(whoever_attends_hears_of_each_advance)
 }
 END_TEST
 
+static unsigned shown_count;
+
+static unsigned count_shown(struct sink *sink, const struct batch *batch)
+{
+    (void)sink;
+    shown_count += batch->count;
+    return batch->count;
+}
+
+START_TEST(what_was_asked_for_and_refused_is_shown_to_nobody)
+{
+    static const struct sink_ops ops = { .deliver = count_shown };
+    struct sink sink = { .ops = &ops, .weight = 1 };
+    scene_init();
+    add_stream("S", "s.>"); /* of four messages */
+    keepers_turn(keepers);
+    ck_assert_int_eq(router_add(broker.router, &sink, slice_of("s.>"), slice_make(NULL, 0)), 0);
+    shown_count = 0;
+    for (unsigned i = 0; i < 6; i++)
+        publish_asking("s.a", "$POSTHORN.ACK.1");
+    ck_assert_uint_eq(shown_count, 4);
+    publish("s.a", 3, true, NULL); /* whoever asks as others do is refused, and heard all the same */
+    ck_assert_uint_eq(shown_count, 7);
+    router_remove(broker.router, &sink);
+    scene_finish();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -417,6 +445,7 @@ int main(void)
         nobody_answers_for_what_nobody_keeps,
         who_asks_the_broker_is_answered_by_it_whoever_listens,
         one_answer_stands_for_those_that_follow_one_another,
+        what_was_asked_for_and_refused_is_shown_to_nobody,
         recent_keeps_what_was_accepted_and_what_nobody_else_wants,
         a_receipt_tells_of_the_stream_that_refused,
         nobody_waits_for_what_is_committed,
