@@ -276,6 +276,8 @@ static void job_free(struct log_job *job)
     free(job);
 }
 
+enum log_job_kind { LOG_JOB_WRITES, LOG_JOB_CLEARS, LOG_JOB_RESTS };
+
 static struct segment *open_segment(const struct log *log)
 {
     for (size_t i = log->segment_count; i > 0; i--)
@@ -284,7 +286,7 @@ static struct segment *open_segment(const struct log *log)
     return NULL;
 }
 
-static struct log_job *begin(struct log *log, bool sync, bool rests, int *ret_error)
+static struct log_job *begin(struct log *log, enum log_job_kind kind, bool sync, int *ret_error)
 {
     struct log_job *job = calloc(1, sizeof *job);
     *ret_error = job ? 0 : -ENOMEM;
@@ -293,12 +295,13 @@ static struct log_job *begin(struct log *log, bool sync, bool rests, int *ret_er
     log_settle_damaged(log);
     job->log = log;
     job->sync = sync;
-    job->rests = rests;
+    job->rests = kind == LOG_JOB_RESTS;
+    job->clears = kind == LOG_JOB_CLEARS;
     job->open = open_segment(log);
     job->cut_size = log->cut ? log->cut->used : 0;
     job->written_sequence = log->written_sequence;
     job->synced_sequence = log->synced_sequence;
-    if (!take_pieces(log, job) || !take_kills(log, job) || !take_removals(log, job)) {
+    if ((!job->clears && !take_pieces(log, job)) || !take_kills(log, job) || !take_removals(log, job)) {
         log->kills.taken = 0;
         job_free(job);
         *ret_error = -ENOMEM;
@@ -313,7 +316,14 @@ struct log_job *log_commit_begin(struct log *log, bool sync, int *ret_error)
 {
     *ret_error = log->failure;
     bool is_unsynced = sync && log->files && log->synced_sequence < log->written_sequence;
-    return !log->failure && (is_unsynced || log_needs_commit(log)) ? begin(log, sync, false, ret_error) : NULL;
+    bool is_due = !log->failure && (is_unsynced || log_needs_commit(log));
+    return is_due ? begin(log, LOG_JOB_WRITES, sync, ret_error) : NULL;
+}
+
+struct log_job *log_clear_begin(struct log *log, int *ret_error)
+{
+    *ret_error = log->failure;
+    return log->files && !log->failure && log->retired_count ? begin(log, LOG_JOB_CLEARS, true, ret_error) : NULL;
 }
 
 struct log_job *log_rest_begin(struct log *log, int *ret_error)
@@ -326,7 +336,7 @@ struct log_job *log_rest_begin(struct log *log, int *ret_error)
         return NULL;
     if (log->spans.count)
         spans_last(&log->spans)->is_closed = true;
-    return begin(log, true, true, ret_error);
+    return begin(log, LOG_JOB_RESTS, true, ret_error);
 }
 
 /* Ending. */

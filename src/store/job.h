@@ -37,6 +37,7 @@ struct log_job {
     bool doubts;                /* and those that recovery found */
     bool retells;               /* of the kills some had been lost */
     bool rests;                 /* nothing comes behind it */
+    bool clears;                /* nothing is written but what is gone */
 
     struct piece *pieces;
     size_t piece_count;

@@ -146,6 +146,10 @@ bool log_needs_commit(const struct log *log);
  * synced before. NULL: there is nothing to do (or out of memory, and *ret_error says so). */
 struct log_job *log_commit_begin(struct log *log, bool sync, int *ret_error);
 
+/* The same where nothing may be written yet: it notes what is gone and removes files of which all is, and no more. That
+ * makes room. */
+struct log_job *log_clear_begin(struct log *log, int *ret_error);
+
 /* The same for the last job before log_close when the daemon stops: it leaves nothing behind that a recovery would have
  * to doubt. */
 struct log_job *log_rest_begin(struct log *log, int *ret_error);

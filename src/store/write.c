@@ -591,14 +591,25 @@ static int mark_end(struct log_job *job)
     return 0;
 }
 
-/* What was written is synced though more could not be, and segments go also where the disk is full: then above all. */
-int log_commit_run(struct log_job *job)
+typedef int step_fn(struct log_job *job);
+
+static int run_steps(struct log_job *job, step_fn *const *steps, size_t count)
 {
-    int (*const steps[])(struct log_job *) = { write_pieces, settle_doubts, write_kills, sync_pieces, remove_segments };
     int first_error = 0;
-    for (size_t i = 0; !job->failure && i < sizeof steps / sizeof *steps; i++) {
+    for (size_t i = 0; !job->failure && i < count; i++) {
         int error = steps[i](job);
         first_error = first_error ? first_error : error;
     }
-    return first_error ? first_error : mark_end(job);
+    return first_error;
+}
+
+/* What was written is synced though more could not be, and segments go also where the disk is full: then above all. */
+int log_commit_run(struct log_job *job)
+{
+    static step_fn *const all[] = { write_pieces, settle_doubts, write_kills, sync_pieces, remove_segments };
+    static step_fn *const clearing[] = { write_kills, remove_segments };
+    if (job->clears)
+        return run_steps(job, clearing, sizeof clearing / sizeof *clearing);
+    int error = run_steps(job, all, sizeof all / sizeof *all);
+    return error ? error : mark_end(job);
 }

@@ -143,7 +143,8 @@ static void begin(struct stream *stream, struct round *round)
 static void run(struct round *round)
 {
     uint64_t start_ns = clock_monotonic_ns();
-    round->error = log_commit_run(round->job);
+    int error = log_commit_run(round->job);
+    round->error = round->error ? round->error : error;
     round->run_ns = clock_monotonic_ns() - start_ns;
 }
 
@@ -250,6 +251,13 @@ static uint64_t end(struct stream *stream, const struct round *round)
     return due(stream, round);
 }
 
+/* The disk is so full that not even the past can be written, before which nothing new may be. What is gone can go. */
+static struct log_job *make_room(struct stream *stream)
+{
+    int error;
+    return stream->health != STREAM_FAILED ? log_clear_begin(stream->log, &error) : NULL;
+}
+
 static uint64_t commit(struct stream *stream, uint64_t now_ms)
 {
     struct round round = { .now_ms = now_ms };
@@ -260,6 +268,8 @@ static uint64_t commit(struct stream *stream, uint64_t now_ms)
         note_past(stream); /* where it cannot be written, a gap may be told that is none */
     if (!round.error && !stream->is_removed && stream->health != STREAM_FAILED)
         begin(stream, &round);
+    else if (round.error && !stream->is_removed)
+        round.job = make_room(stream);
     if (round.job) {
         stream_unlock(stream);
         run(&round);

@@ -208,6 +208,28 @@ def a_purge_makes_room():
         pressure.client.close()
 
 
+def killed_while_full_a_purge_makes_room():
+    """The new life finds not even room for the file that tells of the old one."""
+    ledger = Ledger(STREAM.name)
+    pressure = Pressure(ledger.publisher("a", sizes=SIZES), random.Random(5), 50)
+    with small_disk("tmpfs") as directory:
+        daemon = kept.start(directory, [STREAM], *SMALL_SEGMENTS)
+        fill_up(daemon, pressure)
+        daemon.kill()
+        load.listen_to_the_end([pressure])
+        pressure.refused_count = 0
+        with kept.start(directory, [STREAM], *SMALL_SEGMENTS) as daemon:
+            check_log(daemon, ledger)
+            fill_up(daemon, pressure, 3)
+
+            def purge():
+                with Api(daemon) as api:
+                    api.ask(f"STREAM.PURGE.{STREAM.name}")
+
+            goes_on(daemon, pressure, pressure.publisher.known, purge)
+            pressure.client.close()
+
+
 def a_consumer_goes_on_over_a_full_disk():
     """It delivers what is kept; an acknowledgement that cannot be kept is not confirmed, and one that was confirmed holds."""
     ledger = Ledger(STREAM.name)
@@ -261,4 +283,4 @@ def enter_namespace():
 if __name__ == "__main__":
     enter_namespace()
     main(tmpfs_full_refuses_reads_and_goes_on, ext4_full_refuses_reads_and_goes_on, killed_while_full_it_starts_and_has_all,
-         a_purge_makes_room, a_consumer_goes_on_over_a_full_disk)
+         a_purge_makes_room, killed_while_full_a_purge_makes_room, a_consumer_goes_on_over_a_full_disk)

@@ -180,12 +180,54 @@ START_TEST(what_was_never_synced_is_not_missed)
 }
 END_TEST
 
+static uint64_t size_of_all(void)
+{
+    static const char *const names[] = { "epochs", "0000000001.log", "0000000001.dead", "0000000002.log",
+                                         "0000000002.dead" };
+    uint64_t all = 0, size;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "data/streams/S/%s", names[i]);
+        all += sim_bytes(at.sim, path, &size) ? size : 0;
+    }
+    return all;
+}
+
+/* The disk is full of the stream itself, so that a new life cannot even be noted: what is taken out is what helps. */
+START_TEST(what_is_taken_out_makes_room_for_a_life_that_found_none)
+{
+    uint64_t size;
+    begin("always");
+    for (uint64_t last = 0; last < MESSAGES; last = stream_last(at.stream)) { /* only the last is doubted later */
+        kit_fill_any(at.stream, "t", 100, BODY_SIZE, 1000);
+        kit_settle(at.stream);
+    }
+    sim_power_off(at.sim);
+    close_stream();
+    sim_process_ends(at.sim);
+    sim_set_space(at.sim, size_of_all());
+    open_stream();
+    ck_assert_int_eq(kit_state(at.stream).health, STREAM_FULL);
+    ck_assert_int_eq(kit_publish(at.stream, "t", "x", NULL, 1000).verdict, RECEIPT_DISK_FULL);
+    stream_purge(at.stream, slice_make(NULL, 0), 0, 0);
+    for (unsigned i = 0; i < 4; i++)
+        kit_settle(at.stream);
+    ck_assert_ptr_null(sim_bytes(at.sim, "data/streams/S/0000000001.log", &size));
+    ck_assert_int_eq(kit_state(at.stream).health, STREAM_WELL);
+    ck_assert_uint_eq(kit_publish(at.stream, "t", "x", NULL, 1000).sequence, MESSAGES + 1);
+    kit_settle(at.stream);
+    ck_assert_uint_eq(stream_last(at.stream), MESSAGES + 1);
+    end();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         sequences_go_on_behind_an_end_that_is_missing,
         an_end_that_is_missing_stays_missed,
         what_was_never_synced_is_not_missed,
+        what_is_taken_out_makes_room_for_a_life_that_found_none,
         NULL,
     };
     return unit_run("recovery", tests);
