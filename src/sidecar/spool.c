@@ -13,6 +13,7 @@
 #include "net/loop.h"
 #include "sidecar/uplink.h"
 #include "sidecar/window.h"
+#include "store/log.h"
 #include "stream/stream.h"
 #include "util/hash.h"
 #include "util/json.h"
@@ -640,6 +641,19 @@ void spool_reconfigure(struct spool *spool, const struct config *config)
     spool->retry_wait_ms = config->spool.retry_wait_ms;
 }
 
+/* Where sending begins: at the oldest message, or at what is damaged right before it, which is told as lost then. */
+static uint64_t first_to_send(const struct stream *stream, uint64_t first)
+{
+    struct log_findings findings;
+    stream_get_findings(stream, &findings);
+    for (size_t i = findings.damage_count; i-- > 0;) {
+        const struct log_damage *damage = &findings.damages[i];
+        if (damage->first < first && damage->last + 1 >= first)
+            first = damage->first;
+    }
+    return first;
+}
+
 int spool_create(const struct spool_setup *setup, struct spool **ret_spool)
 {
     struct spool *spool = calloc(1, sizeof *spool);
@@ -647,7 +661,8 @@ int spool_create(const struct spool_setup *setup, struct spool **ret_spool)
     if (!spool)
         return -ENOMEM;
     stream_get_state(setup->stream, &state);
-    if (window_init(&spool->window, setup->config->spool.in_flight, state.first_sequence - 1) != 0) {
+    uint64_t first = first_to_send(setup->stream, state.first_sequence);
+    if (window_init(&spool->window, setup->config->spool.in_flight, first - 1) != 0) {
         free(spool);
         return -ENOMEM;
     }

@@ -167,6 +167,8 @@ static void put_metrics(const struct http *http, FILE *out)
         { { "spool_oldest_seconds", "Age of the oldest of them", "gauge" }, (double)spool.oldest_ms / 1000 },
         { { "spool_in_flight", "Messages that have been sent and not answered", "gauge" }, spool.in_flight },
         { { "spool_held", "1 where the broker could not take one, which is tried again", "gauge" }, spool.is_held },
+        { { "spool_sent_total", "Messages sent to the broker, each as often as it was", "counter" },
+          (double)spool.sent_count },
         { { "spool_taken_total", "Messages that the broker has", "counter" }, (double)spool.taken_count },
         { { "spool_repeated_total", "Answers that the broker could not take one now", "counter" },
           (double)spool.repeated_count },

@@ -75,8 +75,9 @@ class Http(Peer):
 
     def __init__(self, daemon, receive_size=None):
         """daemon: a Daemon, or an address."""
-        super().__init__(daemon if isinstance(daemon, str) else daemon.http[0], receive_size)
-        self.host = "localhost" if isinstance(daemon, str) and daemon.startswith("unix:") else self._name()
+        address = daemon if isinstance(daemon, str) else daemon.http[0]
+        super().__init__(address, receive_size)
+        self.host = "localhost" if address.startswith("unix:") else self._name()
         self.answers, self.interim = collections.deque(), []
         self.stream = None
         self.complete = True  # False: the connection ended within an answer
