@@ -14,6 +14,7 @@ int broker_init(struct broker *broker, struct counters *counters, const struct u
     uint64_t seed;
     random_bytes(&seed, sizeof seed);
     *broker = (struct broker){ .counters = counters, .users = users, .limits = *limits };
+    audit_init(&broker->audit);
     broker->router = router_create(seed, &limits->topic);
     broker->receipts = calloc(BATCH_MESSAGES_MAX, sizeof *broker->receipts);
     broker->unasked = calloc(BATCH_MESSAGES_MAX, sizeof *broker->unasked);
@@ -23,6 +24,7 @@ int broker_init(struct broker *broker, struct counters *counters, const struct u
 void broker_finish(struct broker *broker)
 {
     assert(!broker->sessions);
+    audit_finish(&broker->audit);
     router_destroy(broker->router);
     free(broker->receipts);
     free(broker->unasked);

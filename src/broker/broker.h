@@ -7,12 +7,14 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include "broker/audit.h"
 #include "broker/webhooks.h"
 #include "core/router.h"
 #include "metrics/counters.h"
 #include "util/list.h"
 
 struct accounts;
+struct address;
 struct broker;
 struct feeds;
 struct jetstream;
@@ -40,6 +42,8 @@ struct broker_hooks {
     uint64_t (*wall_ms)(void *arg);
     /* Sends a survey around. Its done comes later, never from within. */
     void (*survey)(void *arg, struct survey *survey);
+    /* An address as text, at out, which holds 64 bytes. */
+    void (*show_address)(const struct address *address, char *out);
 };
 
 /* A client that waits until the broker has dealt with what this one has passed on. Embedded in it; it fills in done. */
@@ -94,6 +98,7 @@ struct broker {
     struct message *unasked;     /* as many: a batch as its subscribers see it, where its publisher asks the broker */
     struct webhook_desk webhooks; /* where front ends ask of webhooks; the worker turns it */
     const struct feeds *feeds;   /* this worker's readers of streams, for surveys; NULL: there is no HTTP */
+    struct audit audit;
     uint64_t batch_serial;
     const char *refusal; /* set where a message was refused whose publisher asks for no answer, a sentence: he is told,
                             and whoever tells him clears it */

@@ -77,6 +77,22 @@ void session_forget_user(struct session *session)
     session_take_limits(session);
 }
 
+/* Over HTTP every request says who asks, so only what is refused is told. */
+static void tell_accepted(struct session *session)
+{
+    struct session_facts facts = { .protocol = NULL };
+    session->ops->describe(session, &facts);
+    if (facts.protocol && strcmp(facts.protocol, "http") != 0)
+        audit_tell_of(session, (struct audit_entry){ .event = AUDIT_LOGIN, .outcome = AUDIT_ACCEPTED });
+}
+
+static void tell_refused(struct session *session, const struct credentials *credentials, const char *reason)
+{
+    audit_tell_of(session, (struct audit_entry){
+        .event = AUDIT_LOGIN, .outcome = AUDIT_REFUSED, .user = credentials->name, .reason = reason,
+    });
+}
+
 int session_identify(struct session *session, const struct credentials *credentials)
 {
     const struct users *users = session->broker->users;
@@ -86,13 +102,18 @@ int session_identify(struct session *session, const struct credentials *credenti
     const struct user *user = users_identify(users, credentials);
     if (!user) {
         session->broker->counters->auth_failures++;
+        tell_refused(session, credentials, "bad credentials");
         return -EACCES;
     }
     int error = open_account(session, user);
-    if (error)
+    if (error) {
+        tell_refused(session, &(struct credentials){ .name = slice_of(user->name) },
+                     error == -EDQUOT ? "connections_max" : "out of memory");
         return error;
+    }
     session->user = user;
     session_take_limits(session);
+    tell_accepted(session);
     return 0;
 }
 
@@ -138,6 +159,8 @@ int session_route(struct session *session, struct slice topic, const struct matc
         session->broker->counters->limit_errors++;
         return -ENAMETOOLONG;
     }
+    if (topic.size && *topic.data == '$')
+        audit_note_request(session, topic);
     *ret_match = match;
     return 0;
 }

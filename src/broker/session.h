@@ -48,6 +48,7 @@ struct session {
     uint32_t subscription_count;
     uint32_t payload_size_max; /* of a message, headers included, beside what the protocol allows; UINT32_MAX: none */
     unsigned wait_ms;          /* for so long it is to publish no more: set by session_publish, cleared by who waits */
+    bool is_audited;           /* what it asks for now is told of by its front end */
     bool is_paced;             /* the user may publish so much a second */
     bool dismissed;            /* told to go by a lame duck */
 };

@@ -152,6 +152,7 @@ static void run(struct http_client *client, struct slice body)
     struct exchange *exchange = &client->exchange;
     client->conn.loop->counters.http_requests++;
     exchange->body = body;
+    audit_begin(exchange);
     exchange->route->handle(exchange);
     assert(exchange->state != EXCHANGE_RUNNING);
     if (exchange->http->broker->parked)
@@ -406,6 +407,7 @@ static void client_closed(struct conn *conn)
                     address_text(&conn->peer, text), conn_reason_name(conn->reason));
     unlink_released(client);
     abandon(&client->exchange);
+    audit_forget(&client->exchange);
     gather_free(client);
     session_close(&client->session);
     if (state->closed)

@@ -59,4 +59,9 @@ bool clients_resume(struct http *http);
 /* True where the request may be run; otherwise it has been answered. Finds its route, parameter and user. */
 bool guard_admit(struct exchange *exchange);
 
+/* audit.c: the exchange's handler is about to run; its answer goes; it is over, and there was none. */
+void audit_begin(struct exchange *exchange);
+void audit_end(struct exchange *exchange, unsigned status);
+void audit_forget(struct exchange *exchange);
+
 #endif

@@ -166,6 +166,7 @@ static void write_answer(struct exchange *exchange, unsigned status, const char 
                          unsigned part_count, size_t body_size, const char *headers)
 {
     struct conn *conn = exchange_conn(exchange);
+    audit_end(exchange, status);
     size_t size_max = head_size_max(exchange, type, headers), room;
     char small[1024], *head = size_max <= sizeof small ? small : pool_take(&conn->loop->pool, size_max, &room);
     if (!head) {

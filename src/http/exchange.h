@@ -60,6 +60,7 @@ struct exchange {
     /* The rest is exchange.c's and client.c's. */
     const struct hold_ops *ops;
     void *arg;
+    char *audited;           /* what is to be told of it; NULL: nothing */
     uint8_t state;           /* enum exchange_state */
     uint8_t origin;          /* whose page asks: the place of its CORS lines in the room's, 0: nobody's in particular */
     bool is_head;            /* HEAD: the answer has no body */

@@ -117,9 +117,6 @@ static void identify(struct client *client, const struct credentials *credential
         client_fail(client, error == -EDQUOT ? CONN_LIMIT : CONN_OUT_OF_MEMORY, "maximum connections exceeded");
         return;
     }
-    char name[LOG_QUOTE_SIZE], peer[ADDRESS_TEXT_SIZE];
-    log_warning("client_refused", "client=%llu address=%s user=%s", (unsigned long long)client->id,
-                address_text(&client->conn.peer, peer), log_quote(credentials->name, name));
     client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
 }
 

@@ -31,6 +31,7 @@ enum mail_kind {
     MAIL_DISMISS,    /* close the clients, spread over a time */
     MAIL_QUIESCE,    /* read no more; answered by MAIL_QUIET, behind all mail to the other workers */
     MAIL_STOP,       /* deliver what is there, close, and end */
+    MAIL_AUDIT,      /* tell what the daemon has done, or failed to do */
     /* From a worker to the supervisor. */
     MAIL_CONFIGURED,
     MAIL_CLOSED, /* a connection is gone */
@@ -96,6 +97,13 @@ struct mail_configure {
     const struct config *config;
     const struct users *users;
     struct tls *tls; /* NULL: there is none */
+};
+
+struct mail_audit {
+    struct mail mail;
+    bool failed;
+    char action[16];
+    char reason[512]; /* "": none */
 };
 
 struct mail_dismiss {

@@ -73,8 +73,9 @@ static void install(struct reload *reload, const struct prepared *prepared)
     }
 }
 
-static void fail(const char *why)
+static void fail(const struct reload *reload, const char *why)
 {
+    reload->hooks.tell(reload->hooks.arg, "reload", why);
     log_error("reload_failed", "error=\"%s\" action=\"nothing has changed\"", why);
     notify_ready("serving; the last reload failed, nothing has changed");
 }
@@ -137,7 +138,7 @@ void reload_run(struct reload *reload)
     if (load(reload, &prepared, &why) == 0)
         install(reload, &prepared);
     else
-        fail(why.sentence);
+        fail(reload, why.sentence);
 }
 
 void reload_confirmed(struct reload *reload)
@@ -145,6 +146,7 @@ void reload_confirmed(struct reload *reload)
     if (--reload->confirmations_left)
         return;
     let_go_of_old(reload);
+    reload->hooks.tell(reload->hooks.arg, "reload", NULL);
     log_info("reloaded", "file=%s", reload->source->path ? reload->source->path : "-");
     notify_ready("serving");
     if (reload->again) {

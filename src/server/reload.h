@@ -29,6 +29,8 @@ struct reload_hooks {
     int (*accept)(void *arg, const struct config *config, char sentence[RELOAD_SENTENCE_SIZE]);
     /* It holds from now on: tells all workers, and returns how many will confirm (reload_confirmed). */
     unsigned (*install)(void *arg);
+    /* What came of it is to be told; why NULL: it holds. */
+    void (*tell)(void *arg, const char *action, const char *why);
 };
 
 struct reload {

@@ -99,6 +99,16 @@ static unsigned tell_all_kind(struct supervisor *supervisor, enum mail_kind kind
     return tell_all(supervisor, &mail, sizeof mail);
 }
 
+/* One worker tells of what the daemon does. */
+static void tell_audit(void *arg, const char *action, const char *reason)
+{
+    struct supervisor *supervisor = arg;
+    struct mail_audit mail = { .mail.kind = MAIL_AUDIT, .failed = reason != NULL };
+    snprintf(mail.action, sizeof mail.action, "%s", action);
+    snprintf(mail.reason, sizeof mail.reason, "%s", reason ? reason : "");
+    tell(supervisor, 0, &mail, sizeof mail);
+}
+
 static void send_mail(void *arg)
 {
     struct supervisor *supervisor = arg;
@@ -119,6 +129,7 @@ static void begin_stop(struct supervisor *supervisor)
         return;
     supervisor->phase = PHASE_QUIESCING;
     log_info("stopping", "connections=%u", admission_count(supervisor->admission));
+    tell_audit(supervisor, "stop", NULL);
     notify_stopping();
     stop_listening(supervisor);
     timer_clear(&supervisor->loop.timers, &supervisor->phase_timer);
@@ -193,6 +204,7 @@ static void begin_lame_duck(struct supervisor *supervisor)
         return;
     uint64_t grace_ms = supervisor->reload.config->server.lame_duck_grace_ms;
     supervisor->phase = PHASE_LAME_DUCK;
+    tell_audit(supervisor, "lame-duck", NULL);
     log_info("lame_duck", "connections=%u grace_ms=%" PRIu64, admission_count(supervisor->admission), grace_ms);
     stop_listening(supervisor);
     tell_all_kind(supervisor, MAIL_LAME_DUCK);
@@ -468,6 +480,7 @@ static void say_ready(struct supervisor *supervisor)
     char ready[READY_SIZE] = "";
     malloc_trim(0); /* what was needed to read what is stored goes back to the system */
     log_info("ready", "name=%s workers=%u", supervisor->identity.server_name, supervisor->worker_count);
+    tell_audit(supervisor, "start", NULL);
     entrance_describe(supervisor->entrance, ready, sizeof ready);
     printf("ready %s\n", ready);
     fflush(stdout);
@@ -522,6 +535,7 @@ static void set_hooks(struct supervisor *supervisor)
     supervisor->reload.hooks = (struct reload_hooks){
         .arg = supervisor,
         .accept = accept_config,
+        .tell = tell_audit,
         .install = install_config,
     };
     supervisor->phase_timer.fire = on_phase_timer;

@@ -144,6 +144,16 @@ static void configure(struct worker *worker, const struct mail_configure *mail)
     tell_supervisor(worker, MAIL_CONFIGURED);
 }
 
+static void tell_of_server(struct worker *worker, const struct mail_audit *mail)
+{
+    audit_tell(&worker->broker, &(struct audit_entry){
+        .event = AUDIT_SERVER,
+        .outcome = mail->failed ? AUDIT_FAILED : AUDIT_DONE,
+        .action = mail->action,
+        .reason = mail->reason,
+    });
+}
+
 /* Closes as many as are due by now, so that the last goes when the time is over. */
 static void dismiss_some(struct timer *timer, uint64_t now_ms)
 {
@@ -201,6 +211,9 @@ static void read_supervisor_mail(struct worker *worker, const struct mail *mail)
     case MAIL_ALIVE:
         tell_supervisor(worker, MAIL_ALIVE);
         break;
+    case MAIL_AUDIT:
+        tell_of_server(worker, (const struct mail_audit *)mail);
+        break;
     case MAIL_LAME_DUCK:
         line_set_lame_duck(worker->line);
         break;
@@ -246,6 +259,11 @@ static void survey_is_back(struct worker *worker, struct survey *survey)
 {
     survey->next = worker->answered;
     worker->answered = survey;
+}
+
+static void show_address(const struct address *address, char *out)
+{
+    address_text(address, out);
 }
 
 static void send_survey(void *arg, struct survey *survey)
@@ -353,6 +371,7 @@ static bool before_flush(void *arg)
     bool guest_has_more = worker->guest && worker->guest_ops->turn(worker->guest);
     bool more = jetstream_turn(worker->jetstream);
     more |= worker->http && http_turn(worker->http);
+    audit_turn(&worker->broker);
     return more || guest_has_more || worker->answered;
 }
 
@@ -497,7 +516,9 @@ static int worker_init(struct worker *worker, const struct worker_setup *setup)
     if (error)
         return error;
     worker->broker.accounts = setup->accounts;
-    worker->broker.hooks = (struct broker_hooks){ .arg = worker, .wall_ms = wall_ms, .survey = send_survey };
+    worker->broker.hooks = (struct broker_hooks){
+        .arg = worker, .wall_ms = wall_ms, .survey = send_survey, .show_address = show_address,
+    };
     worker->loop.spin_ns = setup->config->server.spin_ns;
     worker->line = line_create(&worker->loop, &worker->broker, setup->line_identity, setup->config, setup->tls);
     worker->peers = calloc(worker->worker_count, sizeof *worker->peers);

@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+"""The audit: who entered, who was refused, and who changed what, as lines of the log and as messages."""
+
+import json
+import signal
+
+from harness import ORACLE, PATIENCE, Daemon, Skip, equal, main, until
+from jet import Jet
+from web import Http
+
+ROOT = {"user": "root", "pass": "secret-of-root"}
+MEMBERS = {"time", "event", "outcome", "user", "address", "protocol", "action", "object", "reason", "client", "missed"}
+CONFIG = "[user root]\npassword = secret-of-root\n[user ann]\ntoken = secret-of-ann\n"
+
+
+class Watcher:
+    """Reads $POSTHORN.audit.> as root."""
+
+    def __init__(self, daemon):
+        self.daemon = daemon
+        self.client = daemon.client(**ROOT)
+        self.client.subscribe("$POSTHORN.audit.>", "1")
+        self.client.flush()
+        self.client.inbox.clear()
+
+    def next(self, event, **wanted):
+        """The next message, which is of that event; returns what it says. A line of the log says the same."""
+        message = self.client.next()
+        said = json.loads(message.body)
+        equal(message.topic, f"$POSTHORN.audit.{event}", "topic")
+        equal(said["event"], event, "event")
+        equal(set(said) - MEMBERS, set(), "members that no document names")
+        for name, value in wanted.items():
+            equal(said.get(name), value, f"{name} in {said}")
+        self.daemon.wait_log(f"audit event={event} outcome={said['outcome']}")
+        return said
+
+
+def _daemon(config=CONFIG, **settings):
+    if ORACLE:
+        raise Skip("nats-server has no audit")
+    return Daemon(config=config, **settings)
+
+
+def _refused(daemon, **settings):
+    client = daemon.client(hello=False)
+    client.hello(**settings)
+    client.expect_closed()
+
+
+def who_enters_and_who_is_refused_is_told():
+    with _daemon() as daemon:
+        watcher = Watcher(daemon)
+        ann = daemon.client(auth_token="secret-of-ann")
+        ann.flush()
+        host, port = ann.sock.getsockname()
+        watcher.next("login", outcome="accepted", user="ann", protocol="nats", address=f"{host}:{port}", client=ann.info["client_id"])
+        _refused(daemon, user="root", **{"pass": "guess"})
+        watcher.next("login", outcome="refused", user="root", protocol="nats", reason="bad credentials")
+        _refused(daemon, auth_token="guess")
+        equal("user" in watcher.next("login", outcome="refused"), False, "a user where none was named")
+        with Http(daemon) as web:
+            web.post("/v1/topics/a", b"x", {"Authorization": "Basic cm9vdDpndWVzcw=="}).check(401)
+            watcher.next("login", outcome="refused", user="root", protocol="http")
+            equal(web.post("/v1/topics/a", b"x", {"Authorization": "Bearer secret-of-ann"}).status, 200, "status for Ann")
+        watcher.client.nothing()
+
+
+def names_of_strangers_cannot_break_lines_or_messages():
+    with _daemon() as daemon:
+        watcher = Watcher(daemon)
+        for name in ('a" outcome=accepted user="root', "a\nb audit event=login", "\u00fc\u0000".rstrip("\0"), "x" * 3000, "\\"):
+            mark = daemon.log_count()
+            _refused(daemon, user=name, **{"pass": "guess"})
+            said = watcher.next("login", outcome="refused")
+            equal(said["user"], name[:512], "the name in the message")
+            lines = [line for line in daemon.log_lines()[mark:] if "audit" in line]
+            equal(len(lines), 1, f"lines of log {lines}")
+            equal(" outcome=accepted" in lines[0].replace('\\"', "").split('user="', 1)[0], False, "an outcome that was not")
+
+
+def changes_over_http_are_told_with_what_came_of_them():
+    with _daemon(data=True) as daemon, Http(daemon) as web:
+        watcher = Watcher(daemon)
+        headers = {"Authorization": "Basic cm9vdDpzZWNyZXQtb2Ytcm9vdA==", "Content-Type": "application/json"}
+        web.post("/v1/streams", b'{"name":"S","topics":["s.>"]}', headers).check(201)
+        watcher.next("admin", outcome="done", user="root", protocol="http", action="POST", object="/v1/streams S")
+        web.post("/v1/streams/S/purge", b"", headers).check(200)
+        watcher.next("admin", outcome="done", action="POST", object="/v1/streams/S/purge")
+        web.request("DELETE", "/v1/streams/T", headers=headers).check(404)
+        watcher.next("admin", outcome="failed", action="DELETE", object="/v1/streams/T", reason="status 404")
+        web.request("DELETE", "/v1/streams/S", headers=headers)
+        watcher.next("admin", outcome="done", action="DELETE", object="/v1/streams/S")
+        equal(web.get("/v1/streams", headers).status, 200, "looking changes nothing")
+        web.post("/v1/request/$JS.API.STREAM.DELETE.S", b"", headers)
+        watcher.next("admin", outcome="accepted", protocol="http", action="$JS.API.STREAM.DELETE", object="S")
+        watcher.client.nothing()
+
+
+def changes_over_the_line_are_told():
+    with _daemon(data=True) as daemon:
+        watcher = Watcher(daemon)
+        jet = Jet(daemon, **ROOT)
+        watcher.next("login", outcome="accepted", user="root")
+        jet.stream("S", ["s.>"])
+        watcher.next("admin", outcome="accepted", user="root", protocol="nats", action="$JS.API.STREAM.CREATE", object="S")
+        jet.good("STREAM.INFO.S")
+        jet.good("STREAM.PURGE.S")
+        watcher.next("admin", action="$JS.API.STREAM.PURGE", object="S")
+        jet.good("STREAM.DELETE.S")
+        watcher.next("admin", action="$JS.API.STREAM.DELETE", object="S")
+
+
+def what_the_daemon_does_is_told():
+    with _daemon() as daemon:
+        watcher = Watcher(daemon)
+        daemon.reload(CONFIG + "[user bob]\n")
+        said = watcher.next("server", outcome="failed", action="reload")
+        equal("[user bob]" in said["reason"], True, f"the reason: {said}")
+        daemon.reload(CONFIG + "[user bob]\ntoken = secret-of-bob\n")
+        watcher.next("server", outcome="done", action="reload")
+        daemon.send_signal(signal.SIGTERM)
+        watcher.next("server", outcome="done", action="stop")
+        equal(daemon.wait_exit(), 0, "exit code")
+        text = daemon.log_text()
+        equal("action=\"start\"" in text, True, "the start is in the log")
+        equal("secret-of" in text, False, "secrets in the log")
+
+
+def a_stream_keeps_what_it_asks_for():
+    with _daemon(data=True) as daemon:
+        jet = Jet(daemon, **ROOT)
+        jet.stream("AUDIT", ["$POSTHORN.audit.>"])
+        _refused(daemon, auth_token="guess")
+        until(lambda: jet.state("AUDIT")["messages"] >= 1, "a message in the stream")
+
+
+def a_flood_of_refusals_is_counted_not_told():
+    with _daemon() as daemon:
+        watcher = Watcher(daemon)
+        count = 400
+        with Http(daemon) as web:
+            for _ in range(count):
+                web.post("/v1/topics/a", b"x", {"Authorization": "Bearer guess"}).check(401)
+        told = missed = 0
+
+        def one_more():
+            nonlocal told, missed
+            with Http(daemon) as web:
+                web.post("/v1/topics/a", b"x", {"Authorization": "Bearer guess"}).check(401)
+            watcher.client.flush()
+            while watcher.client.inbox:
+                said = json.loads(watcher.client.inbox.popleft().body)
+                told, missed = told + 1, missed + said.get("missed", 0)
+            return missed
+        until(one_more, "a refusal that tells how many were left out", 20 * PATIENCE, 0.3)
+        equal(told < count, True, f"told {told} of {count}")
+        equal(told + missed >= count, True, f"told {told} and counted {missed} of {count}")
+        return f"{told} told, {missed} counted"
+
+
+if __name__ == "__main__":
+    main(who_enters_and_who_is_refused_is_told, names_of_strangers_cannot_break_lines_or_messages,
+         changes_over_http_are_told_with_what_came_of_them, changes_over_the_line_are_told, what_the_daemon_does_is_told,
+         a_stream_keeps_what_it_asks_for, a_flood_of_refusals_is_counted_not_told)
