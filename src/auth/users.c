@@ -1,65 +1,78 @@
 #include "auth/users.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "auth/limits.h"
+#include "auth/secrets.h"
 #include "config/config.h"
+#include "util/base64.h"
 
 struct users {
+    bool has_nkeys;
+    const char *decoy; /* a hash to check a password against where nobody has the name; NULL: nobody has a hash */
     size_t count;
-    struct user_limits *limits; /* one for each */
-    struct user list[];
+    struct user *list;
+    struct secrets *secrets;    /* as many */
+    struct user_limits *limits; /* as many */
 };
 
-/* Compares in a time that depends on the length of what was shown alone, not on where it differs. */
-static bool secret_equal(struct slice shown, const char *secret)
+/* Making them. */
+
+static int fill(struct users *users, size_t index, const struct config_user *from, char *sentence)
 {
-    size_t size = strlen(secret);
-    unsigned char difference = shown.size != size;
-    for (size_t i = 0; i < shown.size; i++)
-        difference |= (unsigned char)(shown.data[i] ^ (size ? secret[i % size] : 0));
-    return difference == 0;
+    struct secrets *secrets = &users->secrets[index];
+    users->limits[index] = user_limits_of(from);
+    users->list[index] = (struct user){
+        .name = strdup(from->name),
+        .expires_ms = UINT64_MAX,
+        .limits = &users->limits[index],
+        .secrets = secrets,
+    };
+    users->count = index + 1;
+    int error = secrets_fill(secrets, from, sentence);
+    if (!users->list[index].name)
+        return -ENOMEM;
+    users->has_nkeys |= secrets->has_nkey;
+    users->decoy = users->decoy ? users->decoy : secrets->hash;
+    return error;
 }
 
-static char *copy(const char *text, bool *failed)
+/* What proves one user must not prove another. */
+static int check_twins(const struct users *users, char *sentence)
 {
-    char *copied = text ? strdup(text) : NULL;
-    *failed |= text && !copied;
-    return copied;
+    for (size_t i = 0; i < users->count; i++)
+        for (size_t k = 0; k < i; k++) {
+            const char *shared = secrets_shared(&users->secrets[i], &users->secrets[k]);
+            if (!shared)
+                continue;
+            snprintf(sentence, USERS_SENTENCE_SIZE, "[user %s] %s: is that of [user %s], too", users->list[i].name,
+                     shared, users->list[k].name);
+            return -EINVAL;
+        }
+    return 0;
 }
 
-static void wipe(const char *secret)
+int users_create(const struct config *config, struct users **ret_users, char sentence[USERS_SENTENCE_SIZE])
 {
-    if (secret)
-        explicit_bzero((char *)secret, strlen(secret));
-    free((char *)secret);
-}
-
-struct users *users_create(const struct config *config)
-{
-    struct users *users = calloc(1, sizeof *users + config->user_count * sizeof users->list[0]);
-    bool failed = false;
-    if (!users)
-        return NULL;
-    users->count = config->user_count;
-    users->limits = calloc(users->count + 1, sizeof *users->limits);
-    failed = !users->limits;
-    for (size_t i = 0; i < users->count && !failed; i++)
-        users->limits[i] = user_limits_of(&config->users[i]);
-    for (size_t i = 0; i < users->count; i++) {
-        const struct config_user *from = &config->users[i];
-        users->list[i] = (struct user){
-            .name = copy(from->name, &failed),
-            .password = copy(from->password, &failed),
-            .token = copy(from->token, &failed),
-            .limits = &users->limits[i],
-        };
+    struct users *users = calloc(1, sizeof *users);
+    int error = users ? 0 : -ENOMEM;
+    if (!error) {
+        users->list = calloc(config->user_count + 1, sizeof *users->list);
+        users->secrets = calloc(config->user_count + 1, sizeof *users->secrets);
+        users->limits = calloc(config->user_count + 1, sizeof *users->limits);
+        error = users->list && users->secrets && users->limits ? 0 : -ENOMEM;
     }
-    if (failed) {
+    for (size_t i = 0; !error && i < config->user_count; i++)
+        error = fill(users, i, &config->users[i], sentence);
+    if (!error)
+        error = check_twins(users, sentence);
+    if (error)
         users_destroy(users);
-        return NULL;
-    }
-    return users;
+    else
+        *ret_users = users;
+    return error;
 }
 
 void users_destroy(struct users *users)
@@ -68,9 +81,10 @@ void users_destroy(struct users *users)
         return;
     for (size_t i = 0; i < users->count; i++) {
         free((char *)users->list[i].name);
-        wipe(users->list[i].password);
-        wipe(users->list[i].token);
+        secrets_finish(&users->secrets[i]);
     }
+    free(users->list);
+    free(users->secrets);
     free(users->limits);
     free(users);
 }
@@ -80,35 +94,187 @@ bool users_open(const struct users *users)
     return users->count == 0;
 }
 
-static bool proves(const struct credentials *shown, const struct user *user)
+bool users_have_nkeys(const struct users *users)
 {
-    if (shown->token.size && user->token && secret_equal(shown->token, user->token))
-        return true;
-    return shown->password.size && user->password && slice_is(shown->name, user->name) &&
-           secret_equal(shown->password, user->password);
+    return users->has_nkeys;
 }
 
-const struct user *users_identify(const struct users *users, const struct credentials *credentials)
+/* Ways to prove who one is. */
+
+/* What one proof is about: users, what was shown, and what comes of it. */
+struct trial {
+    const struct users *users;
+    const struct credentials *shown;
+    const struct user *found;
+    const char *hash;
+};
+
+static const struct user *find_name(const struct users *users, struct slice name)
 {
-    const struct user *found = NULL;
     for (size_t i = 0; i < users->count; i++)
-        if (proves(credentials, &users->list[i]))
-            found = &users->list[i];
-    return found;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
-const struct user *users_again(const struct users *users, const struct user *user)
-{
-    for (size_t i = 0; i < users->count; i++) {
-        const struct user *other = &users->list[i];
-        if (strcmp(other->name, user->name) == 0 && same_text(other->password, user->password) &&
-            same_text(other->token, user->token))
-            return other;
-    }
+        if (slice_is(name, users->list[i].name))
+            return &users->list[i];
     return NULL;
+}
+
+/* All are looked at, whoever it is. */
+static enum identity_verdict try_token(struct trial *trial)
+{
+    unsigned char digest[DIGEST_SIZE];
+    digest_of(trial->shown->token, digest);
+    for (size_t i = 0; i < trial->users->count; i++) {
+        const struct secrets *secrets = &trial->users->secrets[i];
+        if (secrets->has_token && digest_equal(digest, secrets->token))
+            trial->found = &trial->users->list[i];
+    }
+    return trial->found ? IDENTITY_PROVEN : IDENTITY_NOBODY;
+}
+
+static enum identity_verdict try_password(struct trial *trial)
+{
+    unsigned char digest[DIGEST_SIZE];
+    const struct user *user = find_name(trial->users, trial->shown->name);
+    trial->hash = user ? user->secrets->hash : trial->users->decoy;
+    if (trial->hash)
+        return IDENTITY_SLOW;
+    if (!user || !user->secrets->has_password)
+        return IDENTITY_NOBODY;
+    digest_of(trial->shown->password, digest);
+    trial->found = digest_equal(digest, user->secrets->password) ? user : NULL;
+    return trial->found ? IDENTITY_PROVEN : IDENTITY_NOBODY;
+}
+
+/* Clients write base64url, some padded base64 (NATS, "sig"). */
+static bool read_signature(struct slice text, char out[NKEY_SIGNATURE_SIZE + 2])
+{
+    size_t size;
+    if (text.size == base64url_size(NKEY_SIGNATURE_SIZE) && base64url_read(text, out, &size))
+        return size == NKEY_SIGNATURE_SIZE;
+    return text.size == base64_size(NKEY_SIGNATURE_SIZE) && base64_read(text, out, &size) &&
+           size == NKEY_SIGNATURE_SIZE;
+}
+
+/* A nonce is signed once: the front end gives each connection one of its own. */
+static enum identity_verdict try_nkey(struct trial *trial)
+{
+    const struct credentials *shown = trial->shown;
+    char signature[NKEY_SIGNATURE_SIZE + 2];
+    struct nkey key;
+    if (!shown->nonce.size || !nkey_read(shown->nkey, &key) || !read_signature(shown->signature, signature))
+        return IDENTITY_NOBODY;
+    for (size_t i = 0; i < trial->users->count; i++) {
+        const struct secrets *secrets = &trial->users->secrets[i];
+        if (secrets->has_nkey && nkey_equal(&secrets->nkey, &key))
+            trial->found = &trial->users->list[i];
+    }
+    if (!trial->found || nkey_verify(&key, shown->nonce, slice_make(signature, NKEY_SIGNATURE_SIZE)))
+        return trial->found ? IDENTITY_PROVEN : IDENTITY_NOBODY;
+    trial->found = NULL;
+    return IDENTITY_NOBODY;
+}
+
+/* The subject first: it says most. */
+static enum identity_verdict try_certificate(struct trial *trial)
+{
+    const struct credentials *shown = trial->shown;
+    for (size_t i = 0; i < trial->users->count && !trial->found; i++)
+        if (secrets_have_subject(&trial->users->secrets[i], shown->certificate))
+            trial->found = &trial->users->list[i];
+    for (size_t n = 0; n < shown->certificate_name_count && !trial->found; n++)
+        for (size_t i = 0; i < trial->users->count && !trial->found; i++)
+            if (secrets_have_name(&trial->users->secrets[i], shown->certificate_names[n]))
+                trial->found = &trial->users->list[i];
+    return trial->found ? IDENTITY_PROVEN : IDENTITY_NOBODY;
+}
+
+static enum identity_verdict try_unix_user(struct trial *trial)
+{
+    for (size_t i = 0; i < trial->users->count && !trial->found; i++)
+        if (secrets_have_unix_uid(&trial->users->secrets[i], trial->shown->unix_uid))
+            trial->found = &trial->users->list[i];
+    return trial->found ? IDENTITY_PROVEN : IDENTITY_NOBODY;
+}
+
+static bool shows_token(const struct credentials *shown)
+{
+    return shown->token.size != 0;
+}
+
+static bool shows_password(const struct credentials *shown)
+{
+    return shown->name.size && shown->password.size;
+}
+
+static bool shows_nkey(const struct credentials *shown)
+{
+    return shown->nkey.size && shown->signature.size;
+}
+
+static bool shows_certificate(const struct credentials *shown)
+{
+    return shown->certificate.size || shown->certificate_name_count;
+}
+
+static bool shows_unix_user(const struct credentials *shown)
+{
+    return shown->has_unix_uid;
+}
+
+/* In the order in which they are tried, of those that are shown. */
+static const struct {
+    bool is_said; /* by the client itself */
+    bool (*is_shown)(const struct credentials *shown);
+    enum identity_verdict (*prove)(struct trial *trial);
+} ways[] = {
+    { true, shows_token, try_token },
+    { true, shows_nkey, try_nkey },
+    { true, shows_password, try_password },
+    { false, shows_certificate, try_certificate },
+    { false, shows_unix_user, try_unix_user },
+};
+
+bool credentials_are_said(const struct credentials *shown)
+{
+    return shown->name.size || shown->password.size || shown->token.size || shown->jwt.size || shown->nkey.size ||
+           shown->signature.size;
+}
+
+enum identity_verdict users_identify(const struct users *users, const struct credentials *credentials, uint64_t wall_ms,
+                             const struct user **ret_user, const char **ret_hash)
+{
+    struct trial trial = { .users = users, .shown = credentials };
+    enum identity_verdict identity = IDENTITY_NOBODY;
+    bool is_said = credentials_are_said(credentials);
+    (void)wall_ms;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && identity == IDENTITY_NOBODY; i++)
+        if (ways[i].is_said == is_said && ways[i].is_shown(credentials))
+            identity = ways[i].prove(&trial);
+    *ret_user = identity == IDENTITY_PROVEN ? trial.found : NULL;
+    *ret_hash = trial.hash;
+    return identity;
+}
+
+/* Users one has found. */
+
+const struct user *users_find_hash(const struct users *users, struct slice name, const char *hash)
+{
+    const struct user *user = find_name(users, name);
+    return user && user->secrets->hash && strcmp(user->secrets->hash, hash) == 0 ? user : NULL;
+}
+
+const struct user *users_again(const struct users *users, const struct user *user, uint64_t wall_ms)
+{
+    const struct user *other = find_name(users, slice_of(user->name));
+    (void)wall_ms;
+    return other && digest_equal(other->secrets->mark, user->secrets->mark) ? other : NULL;
+}
+
+const struct user *user_hold(const struct user *user)
+{
+    return user;
+}
+
+void user_release(const struct user *user)
+{
+    (void)user;
 }

@@ -39,23 +39,25 @@ void broker_notify(struct broker *broker, enum broker_notice notice)
         session->ops->notice(session, notice);
 }
 
-/* Anonymous sessions stay as long as anybody may enter. */
-static bool still_welcome(struct session *session, const struct users *users)
+/* Sessions that entered as nobody stay as long as anybody may enter; whoever has not entered yet may go on to. */
+static bool still_welcome(struct session *session, bool was_open)
 {
+    const struct users *users = session->broker->users;
     if (!session->user)
-        return users_open(users);
-    session->user = users_again(users, session->user);
+        return !was_open || users_open(users);
+    session->user = users_again(users, session->user, broker_wall_ms(session->broker));
     session->is_paced &= session->user != NULL;
     return session->user != NULL;
 }
 
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits)
 {
+    bool was_open = users_open(broker->users);
     broker->users = users;
     broker->limits = *limits;
     router_set_limits(broker->router, &limits->topic);
     for (struct session *session = broker->sessions; session; session = session->next)
-        if (still_welcome(session, users))
+        if (still_welcome(session, was_open))
             session_take_limits(session);
         else
             session->ops->notice(session, NOTICE_REVOKED);

@@ -7,6 +7,7 @@
 #ifndef BROKER_BROKER_H
 #define BROKER_BROKER_H
 
+#include "auth/gate.h"
 #include "broker/audit.h"
 #include "broker/webhooks.h"
 #include "core/router.h"
@@ -96,6 +97,7 @@ struct broker {
     struct jetstream *jetstream; /* consumers and the JetStream API, for surveys; NULL as above */
     struct receipt *receipts;    /* BATCH_MESSAGES_MAX of them, for a batch whose publisher does not ask for any */
     struct message *unasked;     /* as many: a batch as its subscribers see it, where its publisher asks the broker */
+    struct gate_desk gate;       /* where sessions prove who they are; the worker turns it */
     struct webhook_desk webhooks; /* where front ends ask of webhooks; the worker turns it */
     const struct feeds *feeds;   /* this worker's readers of streams, for surveys; NULL: there is no HTTP */
     struct audit audit;
@@ -110,6 +112,7 @@ struct broker {
 enum broker_notice {
     NOTICE_OPTIONS,   /* options have changed */
     NOTICE_REVOKED,   /* this session's rights are gone */
+    NOTICE_EXPIRED,   /* the time of its token is over */
     NOTICE_LAME_DUCK, /* the server will stop; clients had better go elsewhere */
     NOTICE_QUIESCE,   /* the server is about to stop: take nothing more in */
     NOTICE_SHUTDOWN,  /* the server stops: close when what waits has been written */

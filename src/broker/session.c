@@ -72,6 +72,10 @@ void session_forget_user(struct session *session)
         account_move_subscriptions(session->account, -(int)session->subscription_count);
         accounts_leave(session->broker->accounts, session->account);
     }
+    if (session->proof)
+        proof_cancel(session->proof);
+    user_release(session->user);
+    session->proof = NULL;
     session->account = NULL;
     session->user = NULL;
     session_take_limits(session);
@@ -86,35 +90,70 @@ static void tell_accepted(struct session *session)
         audit_tell_of(session, (struct audit_entry){ .event = AUDIT_LOGIN, .outcome = AUDIT_ACCEPTED });
 }
 
-static void tell_refused(struct session *session, const struct credentials *credentials, const char *reason)
+/* What the log calls the errors of session_identify. */
+static const char *reason_of(int error)
 {
-    audit_tell_of(session, (struct audit_entry){
-        .event = AUDIT_LOGIN, .outcome = AUDIT_REFUSED, .user = credentials->name, .reason = reason,
-    });
+    return error == -EAGAIN   ? "too many attempts"
+           : error == -EDQUOT ? "connections_max"
+           : error == -ENOMEM ? "out of memory"
+                              : "bad credentials";
 }
 
-int session_identify(struct session *session, const struct credentials *credentials)
+/* Returns the error. */
+static int refuse(struct session *session, struct slice name, int error)
 {
-    const struct users *users = session->broker->users;
-    if (users_open(users))
-        return 0;
-    session_forget_user(session);
-    const struct user *user = users_identify(users, credentials);
-    if (!user) {
-        session->broker->counters->auth_failures++;
-        tell_refused(session, credentials, "bad credentials");
-        return -EACCES;
-    }
+    session->broker->counters->auth_failures += error == -EACCES || error == -EAGAIN;
+    audit_tell_of(session, (struct audit_entry){
+        .event = AUDIT_LOGIN, .outcome = AUDIT_REFUSED, .user = name, .reason = reason_of(error),
+    });
+    return error;
+}
+
+/* Takes a user that is held, or lets go of him. 0, -EDQUOT or -ENOMEM. */
+static int enter_as(struct session *session, const struct user *user)
+{
     int error = open_account(session, user);
     if (error) {
-        tell_refused(session, &(struct credentials){ .name = slice_of(user->name) },
-                     error == -EDQUOT ? "connections_max" : "out of memory");
+        refuse(session, slice_of(user->name), error);
+        user_release(user);
         return error;
     }
     session->user = user;
     session_take_limits(session);
     tell_accepted(session);
     return 0;
+}
+
+/* The gate has looked at what took it a while. */
+static void on_told(void *owner, const struct user *user, struct slice name)
+{
+    struct session *session = owner;
+    session->proof = NULL;
+    session->ops->identified(session, user ? enter_as(session, user) : refuse(session, name, -EACCES));
+}
+
+int session_identify(struct session *session, const struct credentials *credentials)
+{
+    struct broker *broker = session->broker;
+    const struct gate_attempt attempt = { broker->users, credentials, broker_wall_ms(broker), on_told, session };
+    const struct user *user;
+    if (users_open(broker->users))
+        return 0;
+    session_forget_user(session);
+    int error = gate_try(&broker->gate, &attempt, &user, &session->proof);
+    if (!error)
+        return enter_as(session, user);
+    return error == -EINPROGRESS ? error : refuse(session, credentials->name, error);
+}
+
+void session_recognise(struct session *session, const struct credentials *credentials)
+{
+    const struct broker *broker = session->broker;
+    const struct user *user;
+    const char *hash;
+    if (!session->user && !credentials_are_said(credentials) &&
+        users_identify(broker->users, credentials, broker_wall_ms(broker), &user, &hash) == IDENTITY_PROVEN)
+        enter_as(session, user);
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

@@ -29,6 +29,9 @@ struct session_facts {
 typedef void session_visit(void *arg, struct slice pattern, struct slice group);
 
 struct session_ops {
+    /* What session_identify did not know at once: 0, -EACCES, -EDQUOT or -ENOMEM. May close the session's client. NULL:
+     * it never identifies itself. */
+    void (*identified)(struct session *session, int error);
     /* May close the session's client, at the end of the turn at the earliest. */
     void (*notice)(struct session *session, enum broker_notice notice);
     /* Fills in the facts, which are zero. */
@@ -40,7 +43,8 @@ struct session_ops {
 struct session {
     struct broker *broker;
     const struct session_ops *ops;
-    const struct user *user; /* NULL: nobody in particular */
+    const struct user *user; /* held; NULL: nobody in particular */
+    struct proof *proof;     /* of who it is, under way; NULL: none */
     uint64_t connection;     /* its number among the daemon's; 0: none is told. The front end's to fill in */
     struct session *next, **link;
     uint64_t messages_in, messages_out; /* published; delivered, where the front end counts them */
@@ -62,15 +66,22 @@ void session_close(struct session *session);
 /* True where the session must identify itself before it may do anything. */
 bool session_needs_user(const struct session *session);
 
-/* 0; -EACCES where the credentials prove nobody, -EDQUOT where the user has as many connections as he may, -ENOMEM.
- * Where anybody may enter, they are not looked at. */
+/*
+ * 0; -EACCES: the credentials prove nobody; -EINPROGRESS: ops->identified says it later, unless the session closes
+ * before; -EAGAIN: too many are being looked at; -EDQUOT: the user has as many connections as he may; -ENOMEM. Where
+ * anybody may enter, they are not looked at.
+ */
 int session_identify(struct session *session, const struct credentials *credentials);
+
+/* Enters by what is known without the client's word, a unix user or a certificate, if that is anybody's; else it stays
+ * nobody. Nothing is counted. */
+void session_recognise(struct session *session, const struct credentials *credentials);
+
+/* It is nobody again, and what it was about to prove is dropped. */
+void session_forget_user(struct session *session);
 
 /* Looks at the limits of its user anew, who is another after a reload. */
 void session_take_limits(struct session *session);
-
-/* It is nobody's in particular again. */
-void session_forget_user(struct session *session);
 
 /* Limits of a user: */
 

@@ -7,6 +7,8 @@
 #include "config/config.h"
 #include "core/topic.h"
 #include "util/network.h"
+#include "util/nkey.h"
+#include "util/password.h"
 #include "util/units.h"
 
 bool check_log(const char *text)
@@ -362,19 +364,32 @@ const char *check_serve(const struct config *config, const void *instance, char 
     return serve->to ? NULL : "expected to, the URL of the application that answers";
 }
 
-static bool token_is_its_own(const struct config *config, const struct config_user *user)
+bool check_password(const char *text)
 {
-    for (const struct config_user *other = config->users; user->token && other < user; other++)
-        if (other->token && strcmp(other->token, user->token) == 0)
-            return false;
-    return true;
+    return !password_is_hash(text) || password_hash_is_good(text);
 }
 
+bool check_token(const char *text)
+{
+    static const char prefix[] = "sha256:";
+    const char *digits = text + sizeof prefix - 1;
+    return strncmp(text, prefix, sizeof prefix - 1) != 0 ||
+           (strlen(digits) == 64 && digits[strspn(digits, "abcdefABCDEF" DIGITS)] == '\0');
+}
+
+bool check_nkey(const char *text)
+{
+    struct nkey key;
+    return !*text || (nkey_read(slice_of(text), &key) && key.kind == NKEY_USER);
+}
+
+/* Which user has what in common with another, auth/users.h says. */
 const char *check_user(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE])
 {
     const struct config_user *user = instance;
+    (void)config;
     (void)room;
-    if (!user->password && !user->token)
-        return "expected a password or a token";
-    return token_is_its_own(config, user) ? NULL : "expected a token that no other user has";
+    bool has_any = user->password || user->token || *user->nkey || *user->certificate ||
+                   user->certificate_names.item_count || user->unix_users.item_count;
+    return has_any ? NULL : "expected a password, token, nkey, certificate, certificate_names or unix_user";
 }

@@ -94,7 +94,16 @@ bool check_group(const char *text);
 const char *check_deliver(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 const char *check_serve(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
-/* What a [user NAME] lacks, or NULL: a password or a token, and a token that no user before it has. */
+/* A plain password, or a hash that can be checked. */
+bool check_password(const char *text);
+
+/* A plain token, or sha256: and 64 hexadecimal digits. */
+bool check_token(const char *text);
+
+/* The public nkey of a user, or nothing. */
+bool check_nkey(const char *text);
+
+/* What a [user NAME] lacks, or NULL: a way to prove who he is. */
 const char *check_user(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
 #endif

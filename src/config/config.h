@@ -51,6 +51,7 @@ struct config_server {
     unsigned connections_max;
     unsigned connections_per_address_max;    /* 0: no limit */
     unsigned open;                           /* 0 or 1: whether strangers may come in where there are no users */
+    uint64_t auth_delay_max_ms;              /* for which a refusal is held back; 0: not at all */
 };
 
 struct config_line {
@@ -196,11 +197,15 @@ struct config_tail {
     unsigned show_path;                      /* 0 or 1 */
 };
 
-/* At least one of password and token is set. Tokens differ between users. */
+/* Has at least one way to prove who he is. */
 struct config_user {
     char *name;
-    char *password;                          /* NULL: enters by token only */
-    char *token;                             /* NULL: enters by password only */
+    char *password;                          /* a hash as crypt(5) writes it, or plain; NULL: none */
+    char *token;                             /* sha256:HEX, or plain; NULL: none */
+    char *nkey;                              /* the public key of a user; "": none */
+    char *certificate;                       /* the subject as RFC 2253 writes it; "": none */
+    struct config_list certificate_names;
+    struct config_list unix_users;           /* names of the system's, or numbers */
     unsigned connections_max;                /* these and all below: 0: no limit */
     unsigned subscriptions_max;
     uint64_t publish_rate;                   /* messages a second */

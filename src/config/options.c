@@ -73,8 +73,9 @@ const struct section config_sections[] = {
                 "the other headers of a request say is what it is asked, and status, headers and body of its answer "
                 "are the reply. While it is away nobody listens here." },
     { SECTION_ARRAY(user, users, user_count), .programs = BOTH, .example = "alice", .check = check_user,
-        .help = "Somebody who may enter, under the NAME that clients give as user. Without any such section anybody "
-                "may enter. A user has a password, or a token, or both; clients that give a token give no name." },
+        .help = "Somebody who may enter, under the NAME that clients give as user. Without any such section, and "
+                "without [jwt], anybody may enter. A user has one or more ways to prove who he is; only with a "
+                "password do clients give a name. Each way but the password is one user's alone." },
 };
 const size_t config_section_count = sizeof config_sections / sizeof *config_sections;
 
@@ -176,6 +177,11 @@ const struct option config_options[] = {
         .help = "Whether it may listen on addresses that other machines reach though there are no users, so that "
                 "anybody who reaches them may do everything. Without this word such a configuration is refused.",
         .choices = no_or_yes },
+    { "server", "auth_delay_max",             AT(server, auth_delay_max_ms),           OPTION_DURATION_MS,
+        "5s",          "1ms",    "1m",      RELOAD,
+        .help = "Whoever fails to prove who he is hears of it later each time, counted for each address: after the "
+                "third failure in 100 milliseconds, then in twice as long, and at most so late.",
+        .zero = "off" },
 
     { "line",   "listen",                     AT(line, listen),                        OPTION_LIST,
         "127.0.0.1:4222, [::1]:4222", "1", "64", 0,
@@ -868,10 +874,32 @@ const struct option config_options[] = {
 
     { "user",   "password",                   AT(user, password),                      OPTION_TEXT,
         NULL,          "1",      "256",     RELOAD | SECRET,
-        .help = "What the user gives as password." },
+        .help = "What the user gives as password; better its hash, which posthorn passwd makes: bcrypt, or what "
+                "else crypt(5) has. What begins with $, a few letters or digits and $ again is taken for a hash.",
+        .check = check_password, .expected = "a hash that this system's libcrypt can check, or a plain password" },
     { "user",   "token",                      AT(user, token),                         OPTION_TEXT,
         NULL,          "1",      "1024",    RELOAD | SECRET,
-        .help = "What the user gives as token. No two users have the same one." },
+        .help = "What the user gives as token; better sha256: and the digest of it in hexadecimal digits. posthorn "
+                "passwd --token makes both.",
+        .check = check_token, .expected = "sha256: with 64 hexadecimal digits, or a plain token" },
+    { "user",   "nkey",                       AT(user, nkey),                          OPTION_TEXT,
+        "",            "0",      "64",      RELOAD | SECRET,
+        .help = "The public part of the user's nkey (ed25519), which begins with U. His client signs with the other "
+                "part, and never shows it. It is not printed, lest somebody has put the other part here.",
+        .check = check_nkey,
+        .expected = "the public key of a user, 56 letters and digits that begin with U, or nothing" },
+    { "user",   "certificate",                AT(user, certificate),                   OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "Whose client certificate is the user's, where [tls] asks for certificates: its subject as RFC 2253 "
+                "writes it, such as CN=alice,O=Example. openssl x509 -noout -subject -nameopt RFC2253 prints it." },
+    { "user",   "certificate_names",          AT(user, certificate_names),             OPTION_LIST,
+        "",            "0",      "64",      RELOAD,
+        .help = "The same by a name that stands in the certificate (subjectAltName): an e-mail address, a DNS name or "
+                "a URI." },
+    { "user",   "unix_user",                  AT(user, unix_users),                    OPTION_LIST,
+        "",            "0",      "64",      RELOAD,
+        .help = "Users of this machine whose programs enter by a unix socket without showing anything, by name or "
+                "number." },
     { "user",   "connections_max",            AT(user, connections_max),               OPTION_COUNT,
         "unlimited",   "1",      "1000000", RELOAD,
         .help = "The most connections of the user at a time; one more is refused. Over HTTP a connection is the user's "

@@ -128,10 +128,37 @@ static bool admit(struct http_client *client, const struct http_request *request
     exchange->is_head = request->method == HTTP_HEAD;
     exchange->keep_alive = request->keep_alive && whole;
     exchange->version_1_0 = request->version_1_0;
-    session_forget_user(&client->session);
     bool admitted = guard_admit(exchange) && body_fits(client, request);
     exchange->keep_alive = request->keep_alive;
     return admitted;
+}
+
+/* Nothing is remembered from one request to the next: a proxy may mix those of several users. What one has just been
+ * found to prove is his. */
+static void forget_user(struct http_client *client)
+{
+    if (!client->is_told)
+        session_forget_user(&client->session);
+}
+
+/* Whoever waits to be known: the request is read again then. */
+static bool is_being_proven(const struct http_client *client)
+{
+    return client->session.proof != NULL;
+}
+
+static void await_proof(struct http_client *client)
+{
+    client->exchange.state = EXCHANGE_DONE;
+    conn_pause(&client->conn, CONN_PAUSE_PROOF);
+}
+
+static void client_identified(struct session *session, int error)
+{
+    struct http_client *client = client_of_session(session);
+    client->is_told = true;
+    client->told_error = error;
+    conn_resume(&client->conn, CONN_PAUSE_PROOF);
 }
 
 /* What the exchange says of its request is about to go. */
@@ -269,13 +296,19 @@ static size_t begin_request(struct http_client *client, const char *data, size_t
     size_t head_size = (size_t)parsed, whole_size = head_size + (size_t)request->content_length;
     bool whole = !request->chunked && size >= whole_size;
     size_t taken = whole ? whole_size : 0;
+    forget_user(client);
     bool admitted = admit(client, request, whole);
-    if (admitted && whole)
+    client->is_told = false;
+    if (is_being_proven(client)) {
+        await_proof(client);
+        taken = whole_size = 0;
+    } else if (admitted && whole) {
         run(client, slice_make(data + head_size, (size_t)request->content_length));
-    else if (admitted && request->chunked)
+    } else if (admitted && request->chunked) {
         taken = gather_begin(client, data, head_size, size);
-    else if (admitted)
+    } else if (admitted) {
         await_body(client, request, size > head_size);
+    }
     forget_request(&client->exchange);
     client->conn.in_need = taken ? 0 : whole_size;
     return taken;
@@ -462,6 +495,7 @@ static void client_notice(struct session *session, enum broker_notice notice)
         client->exchange.origin = 0; /* its place may be another's now */
         break;
     case NOTICE_REVOKED:
+    case NOTICE_EXPIRED:
         conn_finish(&client->conn, CONN_AUTH_FAILED);
         break;
     case NOTICE_LAME_DUCK:
@@ -498,7 +532,11 @@ static void client_describe(const struct session *session, struct session_facts 
     };
 }
 
-static const struct session_ops client_session_ops = { .notice = client_notice, .describe = client_describe };
+static const struct session_ops client_session_ops = {
+    .identified = client_identified,
+    .notice = client_notice,
+    .describe = client_describe,
+};
 
 static void refuse_connection(struct http_client *client)
 {

@@ -28,6 +28,8 @@ struct http_client {
     uint8_t phase;
     bool loopback;  /* its Host is to be a name of this machine */
     bool continued; /* it has been told to go on with its body */
+    bool is_told;   /* what became of the proof of who it is: */
+    int told_error;
 };
 
 static inline struct http_client *client_of_conn(struct conn *conn)
@@ -56,7 +58,8 @@ bool clients_resume(struct http *http);
 
 /* guard.c */
 
-/* True where the request may be run; otherwise it has been answered. Finds its route, parameter and user. */
+/* True where the request may be run; otherwise it has been answered, or its user is being looked at (session->proof),
+ * and it is to be read again when that is known. Finds its route, parameter and user. */
 bool guard_admit(struct exchange *exchange);
 
 /* audit.c: the exchange's handler is about to run; its answer goes; it is over, and there was none. */

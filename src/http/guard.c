@@ -2,11 +2,14 @@
 #include "http/client.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 
 #include "config/config.h"
 #include "http/calls.h"
 #include "http/routes.h"
+#include "net/secure.h"
+#include "net/tls.h"
 #include "util/base64.h"
 #include "wire/format.h"
 
@@ -155,35 +158,77 @@ static bool read_basic(struct slice text, char room[SECRET_SIZE_MAX], struct cre
     return true;
 }
 
-/* 0, or as session_identify. */
-static int identify(struct exchange *exchange)
+/* What is known of a client without its word. */
+static struct credentials presence(struct exchange *exchange)
 {
-    struct credentials credentials = { .name = slice_make(NULL, 0) };
-    struct slice value, rest;
-    char room[SECRET_SIZE_MAX];
-    if (!http_header(exchange->request, "Authorization", &value))
-        return -EACCES;
-    if (cut_scheme(value, "Bearer", &rest))
-        credentials.token = rest;
-    else if (!cut_scheme(value, "Basic", &rest) || !read_basic(rest, room, &credentials))
-        return -EACCES;
-    return session_identify(exchange->session, &credentials);
+    const struct conn *conn = exchange_conn(exchange);
+    struct credentials credentials = { .place = address_place(&conn->peer) };
+    const struct tls_identity *identity = conn_identity(conn);
+    credentials.has_unix_uid = conn_unix_uid(conn, &credentials.unix_uid);
+    if (!identity)
+        return credentials;
+    credentials.certificate = identity->subject;
+    credentials.certificate_names = identity->names;
+    credentials.certificate_name_count = identity->name_count;
+    return credentials;
 }
 
-static bool check_user(struct exchange *exchange)
+/* False: what stands in the header is not understood. */
+static bool read_authorization(struct slice value, char room[SECRET_SIZE_MAX], struct credentials *credentials)
 {
-    bool anybody = exchange->route->right == RIGHT_NONE || !session_needs_user(exchange->session);
-    int error = anybody ? 0 : identify(exchange);
-    if (error == -EDQUOT)
+    struct slice rest;
+    if (!cut_scheme(value, "Bearer", &rest))
+        return cut_scheme(value, "Basic", &rest) && read_basic(rest, room, credentials);
+    credentials->token = rest;
+    return true;
+}
+
+/* 0, or an error as of session_identify. */
+static int identify(struct exchange *exchange)
+{
+    struct http_client *client = client_of_exchange(exchange);
+    struct credentials credentials = presence(exchange);
+    struct slice value;
+    char room[SECRET_SIZE_MAX];
+    if (client->is_told) {
+        client->is_told = false;
+        return client->told_error;
+    }
+    if (http_header(exchange->request, "Authorization", &value)) {
+        int error = read_authorization(value, room, &credentials)
+                        ? session_identify(exchange->session, &credentials)
+                        : -EACCES;
+        OPENSSL_cleanse(room, sizeof room);
+        return error;
+    }
+    session_recognise(exchange->session, &credentials);
+    return session_needs_user(exchange->session) ? -EACCES : 0;
+}
+
+static void refuse_user(struct exchange *exchange, int error)
+{
+    if (error == -EAGAIN)
+        answer_problem(exchange, PROBLEM_TOO_OFTEN, "Retry-After: 5\r\n",
+                       "Too many from here prove, or fail to prove, who they are.");
+    else if (error == -EDQUOT)
         answer_problem(exchange, PROBLEM_TOO_OFTEN, "Retry-After: 1\r\n",
                        "The user has as many connections as connections_max allows.");
     else if (error == -ENOMEM)
         calls_short_of_memory(exchange);
-    else if (error)
+    else
         answer_problem(exchange, PROBLEM_UNAUTHORIZED,
                        "WWW-Authenticate: Basic realm=\"posthorn\", charset=\"UTF-8\"\r\n",
                        "Give the name and password of a user, or a token as Bearer.");
-    return !error;
+}
+
+static bool check_user(struct exchange *exchange)
+{
+    if (exchange->route->right == RIGHT_NONE || !session_needs_user(exchange->session))
+        return true;
+    int error = identify(exchange);
+    if (error && error != -EINPROGRESS)
+        refuse_user(exchange, error);
+    return error == 0;
 }
 
 /* Who publishes more than his user may is not even read. */

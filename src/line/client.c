@@ -82,7 +82,7 @@ static void greet(struct client *client)
     else
         conn_set_deadline(&client->conn, UINT64_MAX);
     if (!client->informed)
-        hello_send_info(client);
+        hello_begin(client);
 }
 
 /* Nothing has come for a whole interval: asks whether it is still there, a few times. */
@@ -115,6 +115,8 @@ static void client_deadline(struct conn *conn, uint64_t now_ms)
     uint64_t quiet_until = conn->input_ms + client->line->ping_interval_ms;
     if (!client->informed) {
         greet_late(client);
+    } else if (client->session.proof) {
+        conn_set_deadline(conn, now_ms + client->line->auth_timeout_ms); /* it has done its part */
     } else if (!client->greeted || session_needs_user(&client->session)) {
         client->conn.loop->counters.auth_failures++;
         client_fail(client, CONN_AUTH_TIMEOUT, "Authentication Timeout");
@@ -132,8 +134,7 @@ static void set_ping_deadline(struct client *client)
     conn_set_deadline(&client->conn, loop_now_ms(client->line->loop) + client->line->ping_interval_ms);
 }
 
-/* The first operation, or the proof of who it is, ends the time for that; from then on it is pinged. */
-static void client_greeted(struct client *client)
+void client_greeted(struct client *client)
 {
     client->greeted = true;
     set_ping_deadline(client);
@@ -303,6 +304,9 @@ static void client_notice(struct session *session, enum broker_notice notice)
     case NOTICE_REVOKED:
         client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
         break;
+    case NOTICE_EXPIRED:
+        client_fail(client, CONN_AUTH_FAILED, "User Authentication Expired");
+        break;
     case NOTICE_LAME_DUCK:
         if (client->knows_info)
             hello_send_info(client);
@@ -346,7 +350,22 @@ static void client_list(const struct session *session, session_visit *visit, voi
     subscriptions_list(client_of_session((struct session *)session), visit, arg);
 }
 
-static const struct session_ops client_session_ops = { client_notice, client_describe, client_list };
+/* What it has said behind CONNECT is looked at now. */
+static void client_identified(struct session *session, int error)
+{
+    struct client *client = client_of_session(session);
+    hello_identified(client, error);
+    if (conn_is_open(&client->conn) && !client->greeted)
+        client_greeted(client);
+    conn_resume(&client->conn, CONN_PAUSE_PROOF);
+}
+
+static const struct session_ops client_session_ops = {
+    .identified = client_identified,
+    .notice = client_notice,
+    .describe = client_describe,
+    .list = client_list,
+};
 
 /* Sends INFO, unless a handshake is to come before it. */
 static void begin(struct client *client)

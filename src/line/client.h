@@ -11,6 +11,7 @@
 enum {
     BATCH_SIZE_MAX = 48 << 10, /* a batch larger than this is handed over: it should stay in the processor's cache */
     SCRATCH_SIZE = 272 << 10,  /* holds the longest head that two control lines of 64 KiB can make, and its prefix */
+    NONCE_SIZE = 22,         /* as letters: more than 100 bits */
     FRAME_PARTS_MAX = 2 * BATCH_MESSAGES_MAX + 1,
 };
 
@@ -77,12 +78,14 @@ struct client {
     uint64_t id;
     struct sid_table sids;
     uint8_t pings_outstanding;
+    char nonce[NONCE_SIZE + 1]; /* that it signs with an nkey; "": nobody has one */
     uint32_t pongs_due;  /* when the flush is done */
     uint32_t pongs_more; /* came meanwhile: they are for another one */
     struct broker_flush flush; /* of a sidecar, whose client asked by PING */
     bool greeted; /* it has sent an operation */
     bool informed; /* it has been sent INFO */
     bool verbose : 1, pedantic : 1, echo : 1, headers : 1, no_responders : 1, knows_info : 1;
+    bool is_known : 1; /* without its word: a unix user, say */
     uint32_t start_time_s; /* wall clock */
     uint64_t ping_ms; /* when it was last pinged */
     struct conn_limits *limits; /* its own, for its user's; NULL: those of all */
@@ -119,8 +122,17 @@ void client_wait_for_room(struct client *client);
 /* Sends INFO. */
 void hello_send_info(struct client *client);
 
-/* CONNECT: reads the client's wishes and identifies it. */
+/* The first words: INFO; and enters as the unix user that the client is, if that is anybody. */
+void hello_begin(struct client *client);
+
+/* CONNECT: reads the client's wishes and identifies it, which may take until hello_identified. */
 void hello_connect(struct client *client, struct slice json);
+
+/* What CONNECT has come to. error as of session_identify. */
+void hello_identified(struct client *client, int error);
+
+/* client.c: the first operation, or the proof of who it is, ends the time for that; from then on it is pinged. */
+void client_greeted(struct client *client);
 
 /* publish.c */
 

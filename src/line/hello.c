@@ -4,7 +4,10 @@
 #include <stdlib.h>
 
 #include "line/client.h"
+#include "net/secure.h"
+#include "net/tls.h"
 #include "util/log.h"
+#include "util/random.h"
 #include "wire/format.h"
 
 /*
@@ -46,8 +49,10 @@ static char *info_print(const struct client *client)
     cJSON_AddNumberToObject(info, "max_payload", (double)payload_size_max);
     cJSON_AddNumberToObject(info, "client_id", (double)client->id);
     cJSON_AddStringToObject(info, "client_ip", address_host(&client->conn.peer, ip));
-    if (!users_open(client->line->broker->users))
+    if (!users_open(client->line->broker->users) && !client->is_known)
         cJSON_AddTrueToObject(info, "auth_required");
+    if (*client->nonce)
+        cJSON_AddStringToObject(info, "nonce", client->nonce);
     if (client->line->lame_duck)
         cJSON_AddTrueToObject(info, "ldm");
     add_tls(info, client);
@@ -67,6 +72,31 @@ void hello_send_info(struct client *client)
     struct iovec parts[] = { { (char *)"INFO ", 5 }, { info, strlen(info) }, { (char *)"\r\n", 2 } };
     conn_write_parts(&client->conn, parts, 3, parts[1].iov_len + 7);
     free(info);
+}
+
+/* What is known of a client without its word. */
+static struct credentials presence(const struct client *client)
+{
+    struct credentials credentials = { .place = address_place(&client->conn.peer) };
+    const struct tls_identity *identity = conn_identity(&client->conn);
+    credentials.has_unix_uid = conn_unix_uid(&client->conn, &credentials.unix_uid);
+    if (!identity)
+        return credentials;
+    credentials.certificate = identity->subject;
+    credentials.certificate_names = identity->names;
+    credentials.certificate_name_count = identity->name_count;
+    return credentials;
+}
+
+void hello_begin(struct client *client)
+{
+    const struct credentials credentials = presence(client);
+    session_recognise(&client->session, &credentials);
+    client->is_known = client->session.user != NULL;
+    client_take_limits(client);
+    if (users_have_nkeys(client->line->broker->users))
+        random_name(client->nonce, NONCE_SIZE);
+    hello_send_info(client);
 }
 
 /* A member is of the right type, or null, or not there: anything else makes the whole bad. */
@@ -106,29 +136,57 @@ static void take_user(struct client *client)
         hello_send_info(client);
 }
 
-static void identify(struct client *client, const struct credentials *credentials)
+static void log_connect(const struct client *client)
 {
-    int error = session_identify(&client->session, credentials);
-    if (!error) {
-        take_user(client);
-        return;
-    }
-    if (error != -EACCES) {
-        client_fail(client, error == -EDQUOT ? CONN_LIMIT : CONN_OUT_OF_MEMORY, "maximum connections exceeded");
-        return;
-    }
-    client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
-}
-
-static void log_connect(const struct client *client, const cJSON *json)
-{
-    char name[LOG_QUOTE_SIZE], lang[LOG_QUOTE_SIZE], version[LOG_QUOTE_SIZE];
-    bool bad = false;
+    const char *name = client->words ? client->words : "", *lang = *name ? strchr(name, '\0') + 1 : "";
+    char name_text[LOG_QUOTE_SIZE], lang_text[LOG_QUOTE_SIZE];
     if (!log_enabled(LOG_LEVEL_DEBUG))
         return;
-    log_debug("client_identified", "client=%llu user=%s name=%s lang=%s version=%s", (unsigned long long)client->id,
-              client->session.user ? client->session.user->name : "-", log_quote(read_text(json, "name", &bad), name),
-              log_quote(read_text(json, "lang", &bad), lang), log_quote(read_text(json, "version", &bad), version));
+    log_debug("client_identified", "client=%llu user=%s name=%s lang=%s", (unsigned long long)client->id,
+              client->session.user ? client->session.user->name : "-", log_quote(slice_of(name), name_text),
+              log_quote(slice_of(lang), lang_text));
+}
+
+/* What a client is told that does not come in, and why it ends. */
+static const struct refusal {
+    int error;
+    enum conn_reason reason;
+    const char *text;
+} refusals[] = {
+    { -EACCES, CONN_AUTH_FAILED, "Authorization Violation" },
+    { -EAGAIN, CONN_AUTH_FAILED, "maximum authentication attempts exceeded" },
+    { -EDQUOT, CONN_LIMIT, "maximum connections exceeded" },
+    { -ENOMEM, CONN_OUT_OF_MEMORY, "Out of Memory" },
+};
+
+static void refuse(struct client *client, int error)
+{
+    const struct refusal *refusal = refusals;
+    while (refusal->error != error)
+        refusal++;
+    client_fail(client, refusal->reason, refusal->text);
+}
+
+void hello_identified(struct client *client, int error)
+{
+    if (error) {
+        refuse(client, error);
+        return;
+    }
+    take_user(client);
+    log_connect(client);
+    client_ok(client);
+}
+
+/* Without a word of its own it stays who it is: a unix user, or nobody, where nobody need be anybody. */
+static void identify(struct client *client, const struct credentials *said)
+{
+    bool stays = client->session.user && !credentials_are_said(said);
+    int error = stays ? 0 : session_identify(&client->session, said);
+    if (error == -EINPROGRESS)
+        conn_pause(&client->conn, CONN_PAUSE_PROOF);
+    else
+        hello_identified(client, error);
 }
 
 /* Keeps what the client says of itself, for the monitor; cut where it is long, since it stays as long as the client. */
@@ -152,17 +210,20 @@ static void keep_words(struct client *client, const cJSON *json)
 }
 
 /* Members that say nothing to us, but that must be texts where they are there. */
-static const char *const other_texts[] = { "name", "lang", "version", "jwt", "nkey", "sig" };
+static const char *const other_texts[] = { "name", "lang", "version" };
 
 /* What it leaves out stays as it was: at the defaults, or as an earlier CONNECT has set it. */
 static void take_wishes(struct client *client, const cJSON *json)
 {
     bool bad = false;
-    struct credentials credentials = {
-        .name = read_text(json, "user", &bad),
-        .password = read_text(json, "pass", &bad),
-        .token = read_text(json, "auth_token", &bad),
-    };
+    struct credentials credentials = presence(client);
+    credentials.name = read_text(json, "user", &bad);
+    credentials.password = read_text(json, "pass", &bad);
+    credentials.token = read_text(json, "auth_token", &bad);
+    credentials.jwt = read_text(json, "jwt", &bad);
+    credentials.nkey = read_text(json, "nkey", &bad);
+    credentials.signature = read_text(json, "sig", &bad);
+    credentials.nonce = slice_of(client->nonce);
     struct slice account = read_text(json, "account", &bad);
     int protocol = read_protocol(json, client->knows_info, &bad);
     client->verbose = read_bool(json, "verbose", client->verbose, &bad);
@@ -186,7 +247,6 @@ static void take_wishes(struct client *client, const cJSON *json)
     } else {
         keep_words(client, json);
         identify(client, &credentials);
-        log_connect(client, json);
     }
 }
 
@@ -201,5 +261,4 @@ void hello_connect(struct client *client, struct slice text)
         client_fail(client, CONN_PROTOCOL_ERROR, NULL);
     }
     cJSON_Delete(json);
-    client_ok(client);
 }

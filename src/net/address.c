@@ -66,6 +66,12 @@ const char *address_text(const struct address *address, char *out)
     return out;
 }
 
+struct slice address_place(const struct address *address)
+{
+    size_t size = address->family == AF_INET6 ? sizeof address->ip / 2 : sizeof address->ip;
+    return slice_make((const char *)address->ip, size);
+}
+
 bool address_same_host(const struct address *a, const struct address *b)
 {
     return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "util/slice.h"
+
 /* A peer's address, small enough to keep with each connection. */
 struct address {
     uint8_t ip[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -29,6 +31,10 @@ bool address_is_local(const struct address *address);
 
 /* The address of a connected socket's own end. */
 struct address address_of_socket(int fd);
+
+/* The bytes that stand for whoever is behind it: the host, or with IPv6 its network of 64 bits, of which whoever has
+ * one address has them all. Borrowed. */
+struct slice address_place(const struct address *address);
 
 bool address_same_host(const struct address *a, const struct address *b);
 

@@ -707,3 +707,14 @@ int conn_init(struct conn *conn, struct loop *loop, int fd, const struct address
     loop->counters.connections_opened++;
     return 0;
 }
+
+bool conn_unix_uid(const struct conn *conn, uint32_t *ret_uid)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (conn->peer.family != AF_UNIX || getsockopt(conn->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 ||
+        peer.uid == (uid_t)-1)
+        return false;
+    *ret_uid = peer.uid;
+    return true;
+}

@@ -116,6 +116,7 @@ enum conn_pause {
     CONN_PAUSE_STALLED = 1, /* by conn_stall */
     CONN_PAUSE_OWNER = 2,   /* by the protocol or its worker */
     CONN_PAUSE_TRANSPORT = 4, /* by conn_await_room */
+    CONN_PAUSE_PROOF = 8,   /* by the protocol, until it knows who the client is */
 };
 
 enum conn_block {
@@ -230,6 +231,9 @@ void conn_reap(struct conn *conn);
 /* True where the peer has closed its side and nothing of it is left to be read, though the loop has not noticed yet.
  * Asks the socket: for those who are about to hand over what must not be lost. */
 bool conn_has_left(struct conn *conn);
+
+/* As which user of this machine the peer of a unix socket runs. False: it is no such socket, or nobody knows. */
+bool conn_unix_uid(const struct conn *conn, uint32_t *ret_uid);
 
 /* "slow_consumer" and the like, for logs. */
 const char *conn_reason_name(enum conn_reason reason);

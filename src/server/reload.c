@@ -15,8 +15,9 @@ _Static_assert((int)TLS_SENTENCE_SIZE == (int)RELOAD_SENTENCE_SIZE, "why certifi
 int reload_init(struct reload *reload, struct config *config, const struct reload_source *source,
                 char sentence[RELOAD_SENTENCE_SIZE])
 {
-    *reload = (struct reload){ .config = config, .users = users_create(config), .source = source };
-    return reload->users ? tls_create(config, &reload->tls, sentence) : -ENOMEM;
+    *reload = (struct reload){ .config = config, .source = source };
+    int error = users_create(config, &reload->users, sentence);
+    return error ? error : tls_create(config, &reload->tls, sentence);
 }
 
 static void let_go_of_old(struct reload *reload)
@@ -96,8 +97,8 @@ static int prepare(struct reload *reload, struct prepared *prepared, struct conf
     int error = keep_what_needs_restart(reload->config, prepared->config);
     if (!error)
         error = stay_closed(prepared->config, why);
-    if (!error && !(prepared->users = users_create(prepared->config)))
-        error = -ENOMEM;
+    if (!error)
+        error = users_create(prepared->config, &prepared->users, why->sentence);
     if (!error)
         error = tls_create(prepared->config, &prepared->tls, why->sentence);
     return error ? error : reload->hooks.accept(reload->hooks.arg, prepared->config, why->sentence);

@@ -47,8 +47,8 @@ struct reload {
     bool again;                  /* it was asked for while one was under way */
 };
 
-/* Takes the configuration; borrows the source. 0, -ENOMEM, or -EINVAL where a certificate is bad, and the sentence says
- * why; reload_finish is to be called in any case. */
+/* Takes the configuration; borrows the source. 0, -ENOMEM, or -EINVAL where a user or a certificate is bad, and the
+ * sentence says why; reload_finish is to be called in any case. */
 int reload_init(struct reload *reload, struct config *config, const struct reload_source *source,
                 char sentence[RELOAD_SENTENCE_SIZE]);
 void reload_finish(struct reload *reload);

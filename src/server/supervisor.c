@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "auth/accounts.h"
+#include "auth/gate.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "push/deliverer.h"
@@ -56,6 +57,7 @@ struct supervisor {
     struct accounts *accounts; /* of users, for all workers */
     const struct worker_guest *guest; /* NULL: none */
     struct admission *admission;
+    struct gate *gate;         /* ends before the workers do, who write to it */
     struct entrance *entrance; /* NULL: closed */
     uint64_t last_client_id;
     struct stream *recent;     /* NULL: off */
@@ -298,6 +300,7 @@ static unsigned install_config(void *arg)
     const struct mail_configure mail = { { MAIL_CONFIGURE }, config, supervisor->reload.users, supervisor->reload.tls };
     const struct admission_limits limits = admission_limits_of(config);
     apply_log(config);
+    gate_reset(supervisor->gate, config->server.auth_delay_max_ms);
     admission_set_limits(supervisor->admission, &limits);
     if (supervisor->recent) {
         const struct stream_limits recent_limits = recent_limits_of(config);
@@ -445,6 +448,7 @@ static int make_workers(struct supervisor *supervisor)
             .users = supervisor->reload.users,
             .accounts = supervisor->accounts,
             .tls = supervisor->reload.tls,
+            .gate = supervisor->gate,
             .recent = supervisor->recent,
             .registry = supervisor->storage.registry,
             .directory = supervisor->storage.directory,
@@ -553,8 +557,12 @@ static int supervisor_init(struct supervisor *supervisor)
         return error;
     supervisor->worker_count = count_workers(config);
     supervisor->admission = admission_create(supervisor->worker_count, &limits);
+    supervisor->gate = gate_create();
     set_hooks(supervisor);
-    return supervisor->admission ? 0 : -ENOMEM;
+    if (!supervisor->admission || !supervisor->gate)
+        return -ENOMEM;
+    gate_reset(supervisor->gate, config->server.auth_delay_max_ms);
+    return 0;
 }
 
 /* Whoever looks for a free port learns of it before the store is touched. */
@@ -595,6 +603,7 @@ static void supervisor_finish(struct supervisor *supervisor)
 {
     stop_listening(supervisor);
     storage_settle(&supervisor->storage);
+    gate_destroy(supervisor->gate);
     for (unsigned i = 0; supervisor->workers && i < supervisor->worker_count; i++)
         worker_destroy(supervisor->workers[i]);
     signals_finish(&supervisor->signals);

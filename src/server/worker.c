@@ -366,6 +366,7 @@ static bool before_flush(void *arg)
     finish_surveys(worker);
     tell_of_streams(worker);
     publish_notes(worker);
+    gate_desk_turn(&worker->broker.gate, worker->broker.users);
     webhook_desk_turn(&worker->broker.webhooks);
     line_turn(worker->line);
     bool guest_has_more = worker->guest && worker->guest_ops->turn(worker->guest);
@@ -527,6 +528,7 @@ static int worker_init(struct worker *worker, const struct worker_setup *setup)
     line_on_closed(worker->line, on_client_closed, worker);
     take_notes_of(worker, setup->deliverer);
     worker->registry = setup->registry;
+    gate_desk_init(&worker->broker.gate, setup->gate, wake, worker);
     webhook_desk_init(&worker->broker.webhooks, setup->webhooks, wake, worker);
     error = open_jetstream(worker, setup);
     if (!error)

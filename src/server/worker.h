@@ -16,6 +16,7 @@ struct broker;
 struct clerk;
 struct config;
 struct deliverer;
+struct gate;
 struct jetstream_stored;
 struct loop;
 struct meta;
@@ -68,6 +69,7 @@ struct worker_setup {
     const struct users *users;
     struct accounts *accounts;
     struct tls *tls; /* NULL: there is none */
+    struct gate *gate;
     struct stream *recent; /* NULL: off */
     struct stream_registry *registry;
     const char *directory; /* of what outlives the daemon, for the guest; NULL: nothing does */

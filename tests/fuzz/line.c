@@ -215,8 +215,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     bool closed = data[1] & 1;
     log_set_level(LOG_LEVEL_ERROR);
+    char sentence[USERS_SENTENCE_SIZE];
     if (!users[closed])
-        fuzz_require(users[closed] = users_create(config_of(closed)));
+        fuzz_require(users_create(config_of(closed), &users[closed], sentence) == 0);
     random_init(&scene.random, data[0]);
     scene_init(&scene, config_of(closed), users[closed]);
     play(&scene, data + HEAD_SIZE, size - HEAD_SIZE);

@@ -119,7 +119,8 @@ class Daemon:
                  data=None):
         """options: "section.key=value" texts. config: text of an INI file. prepare: called in the child before exec.
         listen (the line protocol), http and log_level: None leaves them to the file or the defaults. Readers of streams are let
-        go at once at the end, unless http.drain_duration says otherwise: most tests have no time to watch it.
+        go at once at the end, unless http.drain_duration says otherwise, and refusals are told at once, unless
+        server.auth_delay_max does: most tests have no time to watch it.
         data: a data_dir, for a test that keeps streams: a path that outlives the daemon, or True for one of its own.
         ready=False: do not wait for the ready line (the daemon is expected to refuse its configuration)."""
         self.dir = tempfile.mkdtemp(prefix="posthorn-test-")
@@ -154,7 +155,7 @@ class Daemon:
             self.write_config(config)
             command += ["--config", self.config_path]
         settings = {"server.workers": str(Daemon.workers), "server.log_level": log_level, "line.listen": listen,
-                    "http.listen": http, "http.drain_duration": "0", **self.options}
+                    "http.listen": http, "http.drain_duration": "0", "server.auth_delay_max": "off", **self.options}
         for option, value in settings.items():
             if value is not None:
                 command += ["--set", f"{option}={value}"]

@@ -261,6 +261,8 @@ struct mistake {
     const char *sentence;
 };
 
+#define WAYS_IN "a password, token, nkey, certificate, certificate_names or unix_user"
+
 static const struct mistake mistakes[] = {
     /* names */
     { "[line]\nping_intervall = 2m\n", { NULL },
@@ -342,10 +344,12 @@ static const struct mistake mistakes[] = {
     { "[server\n", { NULL }, "x.ini:1: [server: expected [section] and nothing else" },
     { "[server]\nname = \x1b[2J\n", { NULL }, "x.ini:2: name: expected text in UTF-8 without control characters" },
     /* secrets are shown by none of them */
-    { "[user a]\n", { NULL }, "x.ini:1: [user a]: expected a password or a token" },
+    { "[user a]\n", { NULL }, "x.ini:1: [user a]: expected " WAYS_IN },
     { "[user a]\ntoken = t\n\n[user b]\n[user c]\ntoken = u\n", { NULL },
-      "x.ini:4: [user b]: expected a password or a token" },
-    { "[user a]\npassword =\n", { NULL }, "x.ini:2: [user a] password: expected a text of 1 to 256 bytes" },
+      "x.ini:4: [user b]: expected " WAYS_IN },
+    { "[user a]\npassword =\n", { NULL },
+      "x.ini:2: [user a] password: expected a hash that this system's libcrypt can check, or a plain "
+      "password" },
     { "[user a]\npassword = hush ;hush\n", { NULL },
       "x.ini:2: [user a] password: expected no comment behind a secret, nor a word of it that begins with ';'" },
     { "[user a]\npassword=;hush\n", { NULL },
@@ -356,8 +360,14 @@ static const struct mistake mistakes[] = {
     { "[user a]\ntoken = hush\ntoken = hush\n", { NULL }, "x.ini:3: [user a] token: given twice; first on line 2" },
     { "[user a]\ntoken = hush\n  hush\n", { NULL },
       "x.ini:3: [user a] token: goes on over an indented line, which only a list may do" },
-    { "[user a]\ntoken = hush\n[user b]\npassword = p\n[user c]\ntoken = hush\n", { NULL },
-      "x.ini:5: [user c]: expected a token that no other user has" },
+    { "[user a]\ntoken = sha256:12\n", { NULL },
+      "x.ini:2: [user a] token: expected sha256: with 64 hexadecimal digits, or a plain token" },
+    { "[user a]\npassword = $2b$12$short\n", { NULL },
+      "x.ini:2: [user a] password: expected a hash that this system's libcrypt can check, or a plain "
+      "password" },
+    { "[user a]\nnkey = SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY\n", { NULL },
+      "x.ini:2: [user a] nkey: expected the public key of a user, 56 letters and digits that begin with U, or "
+      "nothing" },
     /* streams */
     { "[server]\ndata_dir = data\n", { NULL },
       "x.ini:2: [server] data_dir = data: expected the word auto, or the absolute path of a directory" },
@@ -410,8 +420,7 @@ static const struct mistake mistakes[] = {
       "--set: [server] name =  x: expected UTF-8 without control characters, space at its ends, or a word that "
       "begins with ';'" },
     { "", { "user.token=t" }, "--set: [user]: expected [user NAME], NAME being 1 to 64 letters, digits and -_.@+" },
-    { "", { "user.a.token=" }, "--set: [user a] token: expected a text of 1 to 1024 bytes" },
-    { "", { "user.a.token=t", "user.b.token=t" }, "--set: [user b]: expected a token that no other user has" },
+    { "", { "user.a.token=" }, "--set: [user a] token: expected sha256: with 64 hexadecimal digits, or a plain token" },
 };
 
 START_TEST(mistake_is_told_in_a_sentence_and_nothing_is_returned)

@@ -87,7 +87,8 @@ static void begin_with(const char *const *overrides, size_t override_count)
     const struct broker_limits limits = { .topic = { 1024, 64 } };
     struct config_error error;
     ck_assert_int_eq(config_load(PROGRAM_BROKER, NULL, overrides, override_count, &config, &error), 0);
-    users = users_create(config);
+    char sentence[USERS_SENTENCE_SIZE];
+    ck_assert_int_eq(users_create(config, &users, sentence), 0);
     identity.queues = queues_create();
     ck_assert_int_eq(loop_init(&loop), 0);
     loop.now_ms = START_MS;

@@ -86,7 +86,8 @@ static void begin(void)
     struct config_error error;
     int fds[2];
     ck_assert_int_eq(config_load(PROGRAM_BROKER, NULL, NULL, 0, &config, &error), 0);
-    users = users_create(config);
+    char sentence[USERS_SENTENCE_SIZE];
+    ck_assert_int_eq(users_create(config, &users, sentence), 0);
     sim = sim_create(7);
     const struct stream_engine_options options = {
         .files = sim_files(sim), .directory = "data", .segment_size = 1 << 20, .cache_size = 1 << 20, .boot_id = "",
