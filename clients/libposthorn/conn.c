@@ -92,10 +92,11 @@ void ph_destroy(struct ph_conn *conn)
     ph_pongs_finish(&conn->pongs);
     ph_requests_finish(&conn->requests);
     ph_output_finish(&conn->out);
-    ph_output_finish(&conn->hello);
+    ph_link_forget_hello(conn);
     ph_buffer_finish(&conn->in.bytes);
     ph_urls_free(conn->urls, conn->url_count);
     ph_options_finish(&conn->options);
+    ph_tls_context_destroy(conn->tls_context);
     if (conn->wake_fd >= 0)
         close(conn->wake_fd);
     free(conn);
@@ -172,7 +173,10 @@ short ph_events(const struct ph_conn *conn)
         return 0;
     if (conn->phase == PH_PHASE_DIAL)
         return POLLOUT;
-    return ph_output_waiting(ph_out_current(conn)) > 0 ? POLLIN | POLLOUT : POLLIN;
+    if (conn->phase == PH_PHASE_TLS)
+        return ph_tls_events(conn->tls);
+    short events = ph_output_waiting(ph_out_current(conn)) > 0 ? POLLIN | POLLOUT : POLLIN;
+    return conn->tls ? events | ph_tls_events(conn->tls) : events;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -180,11 +184,17 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* Whether there is something to read though a poll may not say so. */
+static bool reads_on(const struct ph_conn *conn, short revents)
+{
+    return conn->tls && conn->phase != PH_PHASE_TLS && ph_tls_reads_on(conn->tls, revents);
+}
+
 /* When ph_process has something to do though nothing happens; INT64_MAX: never. */
 static int64_t next_deadline(const struct ph_conn *conn)
 {
     int64_t next = earlier(ph_requests_deadline(&conn->requests), conn->drain_deadline_ms);
-    if (conn->broken || (conn->drain == PH_DRAIN_REQUESTS && conn->requests.count == 0))
+    if (conn->broken || reads_on(conn, 0) || (conn->drain == PH_DRAIN_REQUESTS && conn->requests.count == 0))
         return 0;
     switch (conn->phase) {
     case PH_PHASE_IDLE:
@@ -220,6 +230,15 @@ static void ping(struct ph_conn *conn, int64_t now_ms)
         ph_link_break(conn, PH_E_MEMORY, ph_strerror(PH_E_MEMORY));
 }
 
+/* A server that begins with TLS, and a client that waits for INFO, would wait for one another for ever. */
+static const char *why_so_late(const struct ph_conn *conn)
+{
+    bool awaits_info = conn->phase == PH_PHASE_INFO && !conn->tls;
+    return awaits_info && (conn->url->tls || ph_options_ask_for_tls(&conn->options))
+               ? "no answer in time: if the server begins with TLS, so must we (tls_first)"
+               : "no answer in time";
+}
+
 static void keep_time(struct ph_conn *conn)
 {
     int64_t now_ms = ph_now_ms();
@@ -241,9 +260,10 @@ static void keep_time(struct ph_conn *conn)
         break;
     case PH_PHASE_DIAL:
     case PH_PHASE_INFO:
+    case PH_PHASE_TLS:
     case PH_PHASE_HELLO:
         if (now_ms >= conn->attempt_deadline_ms)
-            ph_link_break(conn, PH_E_CONNECT, "no answer in time");
+            ph_link_break(conn, PH_E_CONNECT, why_so_late(conn));
         break;
     case PH_PHASE_LIVE:
         if (now_ms >= conn->ping_due_ms)
@@ -263,10 +283,13 @@ static void turn(struct ph_conn *conn, short revents)
     } else if (conn->phase == PH_PHASE_DIAL) {
         if (revents)
             ph_link_dialled(conn);
+    } else if (conn->phase == PH_PHASE_TLS) {
+        if (revents)
+            ph_link_secure(conn);
     } else if (conn->fd >= 0) {
         if (revents & POLLOUT)
             ph_out_write(conn);
-        if ((revents & readable) || conn->broken)
+        if ((revents & readable) || conn->broken || reads_on(conn, revents))
             ph_input_read(conn);
     }
     keep_time(conn);

@@ -10,8 +10,10 @@
  *   phase   goes to                                 when
  *   PAUSE   LOOKUP | DIAL                           the pause is over; addresses need no look-up
  *   LOOKUP  DIAL | LOOKUP | PAUSE | IDLE            the name has addresses | next URL | round failed | given up
- *   DIAL    INFO | DIAL | LOOKUP | PAUSE | IDLE     connected | next address | next URL | round failed | given up
- *   INFO    HELLO                                   INFO came; CONNECT and PING are sent
+ *   DIAL    INFO | TLS | DIAL | LOOKUP | PAUSE | IDLE    connected | the same, tls_first | next address | next URL |
+ *                                                   round failed | given up
+ *   INFO    HELLO | TLS                             INFO came; CONNECT and PING are sent | it is to be encrypted before
+ *   TLS     HELLO | INFO                            the handshake is done; CONNECT and PING are sent | tls_first
  *   HELLO   LIVE                                    PONG came; subscriptions are replayed, the kept output follows
  *   LIVE    PAUSE | IDLE                            it broke | closed
  */
@@ -24,6 +26,7 @@
 #include "requests.h"
 #include "server.h"
 #include "subs.h"
+#include "tls.h"
 
 enum ph_phase {
     PH_PHASE_IDLE,
@@ -31,6 +34,7 @@ enum ph_phase {
     PH_PHASE_LOOKUP,
     PH_PHASE_DIAL,
     PH_PHASE_INFO,
+    PH_PHASE_TLS,
     PH_PHASE_HELLO,
     PH_PHASE_LIVE,
 };
@@ -55,6 +59,8 @@ struct ph_conn {
     enum ph_state state;
     enum ph_phase phase;
     int fd;             /* -1: none */
+    struct ph_tls *tls; /* over fd; NULL: plain */
+    struct ph_tls_context *tls_context; /* NULL: none was needed yet */
     int wake_fd;        /* an eventfd that ph_interrupt writes to */
     bool blocking;      /* made by ph_connect: publishing may wait */
     bool processing;    /* within ph_process or a callback: nothing may wait */
@@ -109,6 +115,9 @@ struct ph_conn {
 /* options.c: copies what the caller gave and fills in the defaults. PH_E_ARGUMENT, PH_E_MEMORY. */
 int ph_options_copy(const struct ph_options *given, struct ph_options *ret_options);
 void ph_options_finish(struct ph_options *options);
+/* Whether they would make another connection. */
+bool ph_options_ask_for_another(const struct ph_options *old, const struct ph_options *now);
+bool ph_options_ask_for_tls(const struct ph_options *options);
 
 /* conn.c */
 
@@ -125,9 +134,11 @@ void ph_link_begin_round(struct ph_conn *conn);
 void ph_link_looked_up(struct ph_conn *conn); /* the URL's name, or not yet */
 void ph_link_dialled(struct ph_conn *conn);   /* the socket is connected, or failed to */
 void ph_link_greet(struct ph_conn *conn);     /* INFO came */
+void ph_link_secure(struct ph_conn *conn);    /* the handshake of TLS may go on */
 void ph_link_establish(struct ph_conn *conn); /* PONG came */
 void ph_link_break(struct ph_conn *conn, int error, const char *text); /* whatever it was doing, it failed */
 void ph_link_drop_socket(struct ph_conn *conn);
+void ph_link_forget_hello(struct ph_conn *conn); /* credentials are in it */
 
 /* input.c: reads once and deals with every operation that is whole. */
 void ph_input_read(struct ph_conn *conn);

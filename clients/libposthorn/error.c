@@ -20,7 +20,7 @@ static const char *const sentences[] = {
     [-PH_E_CLOSED] = "the connection is closed",
     [-PH_E_PROTOCOL] = "the server does not speak the protocol",
     [-PH_E_AUTH] = "the server refused the credentials",
-    [-PH_E_TLS] = "TLS is asked for, which is not supported",
+    [-PH_E_TLS] = "no TLS with the server",
     [-PH_E_SERVER] = "the server reported an error",
     [-PH_E_TOPIC] = "not a valid topic, pattern or group",
     [-PH_E_HEADER] = "not a valid header, or the server takes none",
@@ -32,6 +32,7 @@ static const char *const sentences[] = {
     [-PH_E_DRAINING] = "the connection is draining",
     [-PH_E_DROPPED] = "messages were dropped",
     [-PH_E_PERMISSION] = "the server does not permit it",
+    [-PH_E_FILE] = "a file of certificates, keys or credentials cannot be used",
 };
 
 const char *ph_strerror(int error)

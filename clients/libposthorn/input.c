@@ -177,6 +177,17 @@ static void ended(struct ph_conn *conn, const char *why)
         ph_link_break(conn, PH_E_DISCONNECTED, why);
 }
 
+/* The same by an alert, or by what is no TLS. A server that refuses our certificate may say so after the handshake. */
+static void ended_by_tls(struct ph_conn *conn)
+{
+    char why[PH_TLS_WHY_SIZE];
+    snprintf(why, sizeof why, "%s", ph_tls_why(conn->tls)); /* it goes with the stream */
+    if (conn->phase != PH_PHASE_LIVE)
+        ph_link_break(conn, PH_E_TLS, why);
+    else
+        ended(conn, why);
+}
+
 void ph_input_read(struct ph_conn *conn)
 {
     struct ph_buffer *bytes = &conn->in.bytes;
@@ -184,12 +195,16 @@ void ph_input_read(struct ph_conn *conn)
         ph_link_break(conn, PH_E_MEMORY, ph_strerror(PH_E_MEMORY));
         return;
     }
-    ssize_t count = recv(conn->fd, bytes->data + bytes->size, bytes->capacity - bytes->size, MSG_DONTWAIT);
+    char *end = bytes->data + bytes->size;
+    size_t room = bytes->capacity - bytes->size;
+    ssize_t count = conn->tls ? ph_tls_read(conn->tls, end, room) : recv(conn->fd, end, room, MSG_DONTWAIT);
     if (count == 0) {
         ended(conn, "closed by the server");
     } else if (count < 0) {
         bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-        if (!again || conn->broken)
+        if (conn->tls && *ph_tls_why(conn->tls))
+            ended_by_tls(conn);
+        else if (!again || conn->broken)
             ended(conn, strerror(again ? conn->broken : errno));
     } else {
         bytes->size += (size_t)count;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "conn.h"
+#include "creds.h"
 #include "json.h"
 
 int ph_link_start(struct ph_conn *conn)
@@ -128,6 +129,63 @@ void ph_link_begin_round(struct ph_conn *conn)
     dial_on(conn);
 }
 
+/* ---- TLS ---- */
+
+/* Whether we insist on it, whatever the server says. A unix socket is no way for others to listen. */
+static bool insists_on_tls(const struct ph_conn *conn)
+{
+    return conn->url->tls || (!conn->url->path && ph_options_ask_for_tls(&conn->options));
+}
+
+static bool begins_with_tls(const struct ph_conn *conn)
+{
+    return !conn->url->path && conn->options.tls_first;
+}
+
+/* Whom the certificate must name. */
+static const char *certified_name(const struct ph_conn *conn)
+{
+    const char *name = conn->options.tls_name;
+    return name ? name : conn->url->host ? conn->url->host : "localhost";
+}
+
+static void begin_tls(struct ph_conn *conn)
+{
+    char why[PH_TLS_WHY_SIZE] = "";
+    int error = ph_tls_context_prepare(&conn->tls_context, &conn->options, why);
+    if (!error) {
+        conn->tls = ph_tls_create(conn->tls_context, conn->fd, certified_name(conn), conn->url->label);
+        error = conn->tls ? PH_OK : PH_E_MEMORY;
+    }
+    if (error) {
+        ph_link_break(conn, error, *why ? why : ph_strerror(error));
+        return;
+    }
+    conn->phase = PH_PHASE_TLS; /* what stands behind INFO is seen before the first step */
+}
+
+static void greet(struct ph_conn *conn);
+
+void ph_link_secure(struct ph_conn *conn)
+{
+    if (conn->in.bytes.size > 0) {
+        ph_link_break(conn, PH_E_PROTOCOL, "plain text behind INFO, where TLS was to begin");
+        return;
+    }
+    int done = ph_tls_handshake(conn->tls);
+    if (done < 0) {
+        char why[PH_TLS_WHY_SIZE];
+        snprintf(why, sizeof why, "%s", ph_tls_why(conn->tls)); /* it goes with the stream */
+        ph_link_break(conn, PH_E_TLS, why);
+    } else if (done) {
+        ph_server_set_tls(&conn->server, ph_tls_version(conn->tls), ph_tls_resumed(conn->tls));
+        if (begins_with_tls(conn))
+            conn->phase = PH_PHASE_INFO;
+        else
+            greet(conn);
+    }
+}
+
 void ph_link_dialled(struct ph_conn *conn)
 {
     int error = 0;
@@ -141,6 +199,8 @@ void ph_link_dialled(struct ph_conn *conn)
     conn->phase = PH_PHASE_INFO;
     ph_server_init(&conn->server);
     ph_server_set_address(&conn->server, conn->url->label);
+    if (begins_with_tls(conn))
+        begin_tls(conn);
 }
 
 /* ---- greeting ---- */
@@ -151,42 +211,87 @@ static bool add_field(struct ph_buffer *bytes, const char *name, const char *val
                       ph_buffer_add_text(bytes, "\":") && ph_json_write(bytes, value));
 }
 
+void ph_link_forget_hello(struct ph_conn *conn)
+{
+    struct ph_buffer *bytes = &conn->hello.bytes;
+    if (bytes->data)
+        explicit_bzero(bytes->data, bytes->capacity);
+    ph_output_finish(&conn->hello);
+}
+
+static bool add_texts(const char *user, const char *password, const char *token, struct ph_buffer *bytes)
+{
+    return add_field(bytes, "user", user) && add_field(bytes, "pass", password) &&
+           add_field(bytes, "auth_token", token);
+}
+
 /* Credentials in the URL go before those in the options. */
-static bool add_credentials(const struct ph_conn *conn, struct ph_buffer *bytes)
+static bool add_credentials(const struct ph_conn *conn, const struct ph_creds *creds, struct ph_buffer *bytes)
 {
     const struct ph_url *url = conn->url;
     const struct ph_options *options = &conn->options;
-    bool in_url = url->user || url->token;
-    return add_field(bytes, "user", in_url ? url->user : options->user) &&
-           add_field(bytes, "pass", in_url ? url->password : options->password) &&
-           add_field(bytes, "auth_token", in_url ? url->token : options->token);
+    if (url->user || url->token)
+        return add_texts(url->user, url->password, url->token, bytes);
+    return add_texts(options->user, options->password, options->token, bytes) &&
+           ph_creds_write(creds, conn->server.nonce, bytes);
 }
 
-static bool add_connect(const struct ph_conn *conn, struct ph_buffer *bytes)
+static bool add_connect(const struct ph_conn *conn, const struct ph_creds *creds, struct ph_buffer *bytes)
 {
     bool headers = conn->server.shown.headers;
     return ph_buffer_add_text(bytes,
-                              "CONNECT {\"verbose\":false,\"pedantic\":false,\"tls_required\":false,\"protocol\":1,"
-                              "\"lang\":\"c\",\"version\":\"" PH_VERSION "\"") &&
+                              "CONNECT {\"verbose\":false,\"pedantic\":false,\"protocol\":1,\"lang\":\"c\","
+                              "\"version\":\"" PH_VERSION "\"") &&
+           ph_buffer_add_text(bytes, conn->tls ? ",\"tls_required\":true" : ",\"tls_required\":false") &&
            ph_buffer_add_text(bytes, conn->options.no_echo ? ",\"echo\":false" : ",\"echo\":true") &&
            ph_buffer_add_text(bytes, headers ? ",\"headers\":true,\"no_responders\":true" : ",\"headers\":false") &&
-           add_field(bytes, "name", conn->options.name) && add_credentials(conn, bytes) &&
+           add_field(bytes, "name", conn->options.name) && add_credentials(conn, creds, bytes) &&
            ph_buffer_add_text(bytes, "}\r\nPING\r\n");
 }
 
-void ph_link_greet(struct ph_conn *conn)
+/* What the files say of who we are; nothing, where the URL says it. */
+static int load_creds(struct ph_conn *conn, struct ph_creds *ret_creds, char why[PH_CREDS_WHY_SIZE])
 {
-    if (conn->server.tls_required) {
-        ph_link_break(conn, PH_E_TLS, ph_strerror(PH_E_TLS));
-        return;
-    }
-    ph_output_finish(&conn->hello);
-    if (!add_connect(conn, &conn->hello.bytes)) {
-        ph_link_break(conn, PH_E_MEMORY, ph_strerror(PH_E_MEMORY));
+    *ret_creds = (struct ph_creds){ 0 };
+    if (conn->url->user || conn->url->token)
+        return PH_OK;
+    int error = ph_creds_load(&conn->options, ret_creds, why);
+    if (error || !ret_creds->from_nkey_file || *conn->server.nonce)
+        return error;
+    ph_creds_finish(ret_creds);
+    snprintf(why, PH_CREDS_WHY_SIZE, "the server takes no nkeys: it gives nothing to be signed");
+    return PH_E_AUTH;
+}
+
+/* INFO came, and what follows is encrypted where it is to be. */
+static void greet(struct ph_conn *conn)
+{
+    char why[PH_CREDS_WHY_SIZE] = "";
+    struct ph_creds creds;
+    ph_link_forget_hello(conn);
+    int error = load_creds(conn, &creds, why);
+    if (!error && !add_connect(conn, &creds, &conn->hello.bytes))
+        error = PH_E_MEMORY;
+    ph_creds_finish(&creds);
+    if (error) {
+        ph_link_break(conn, error, *why ? why : ph_strerror(error));
         return;
     }
     conn->phase = PH_PHASE_HELLO;
     ph_out_write(conn);
+}
+
+void ph_link_greet(struct ph_conn *conn)
+{
+    bool is_offered = conn->server.tls_required || conn->server.tls_available;
+    if (conn->tls)
+        greet(conn);
+    else if (insists_on_tls(conn) && !is_offered)
+        ph_link_break(conn, PH_E_TLS, "the server offers no TLS");
+    else if (insists_on_tls(conn) || conn->server.tls_required)
+        begin_tls(conn);
+    else
+        greet(conn);
 }
 
 void ph_link_establish(struct ph_conn *conn)
@@ -201,7 +306,7 @@ void ph_link_establish(struct ph_conn *conn)
         ph_link_break(conn, PH_E_MEMORY, ph_strerror(PH_E_MEMORY));
         return;
     }
-    ph_output_finish(&conn->hello);
+    ph_link_forget_hello(conn);
     ph_dial_finish(&conn->dial);
     conn->state = PH_STATE_CONNECTED;
     conn->phase = PH_PHASE_LIVE;
@@ -221,6 +326,8 @@ void ph_link_establish(struct ph_conn *conn)
 
 void ph_link_drop_socket(struct ph_conn *conn)
 {
+    ph_tls_destroy(conn->tls);
+    conn->tls = NULL;
     if (conn->fd >= 0)
         close(conn->fd);
     conn->fd = -1;
@@ -286,18 +393,6 @@ void ph_link_break(struct ph_conn *conn, int error, const char *text)
 
 /* ---- other options ---- */
 
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-/* Whether they would make another connection. */
-static bool ask_for_another(const struct ph_options *old, const struct ph_options *now)
-{
-    return !same(old->url, now->url) || !same(old->user, now->user) || !same(old->password, now->password) ||
-           !same(old->token, now->token) || !same(old->name, now->name) || old->no_echo != now->no_echo;
-}
-
 /* Leaves whatever it was doing; the next ph_process begins a round by the new options. */
 static void begin_anew(struct ph_conn *conn)
 {
@@ -331,9 +426,14 @@ int ph_set_options(struct ph_conn *conn, const struct ph_options *options)
         ph_options_finish(&now);
         return ph_fail(conn, error, "%s: '%.*s'", ph_strerror(error), SLICE_ARGS(bad));
     }
-    bool anew = conn->state != PH_STATE_NEW && ask_for_another(&conn->options, &now);
+    bool is_other = ph_options_ask_for_another(&conn->options, &now);
+    bool anew = is_other && conn->state != PH_STATE_NEW;
     if (anew)
         begin_anew(conn);
+    if (is_other) {
+        ph_tls_context_destroy(conn->tls_context);
+        conn->tls_context = NULL;
+    }
     ph_options_finish(&conn->options);
     conn->options = now;
     if (!anew) {

@@ -29,7 +29,10 @@ static const struct quantity {
 
 static const size_t strings[] = {
     offsetof(struct ph_options, url),      offsetof(struct ph_options, user), offsetof(struct ph_options, password),
-    offsetof(struct ph_options, token),    offsetof(struct ph_options, name),
+    offsetof(struct ph_options, token),    offsetof(struct ph_options, name), offsetof(struct ph_options, tls_ca),
+    offsetof(struct ph_options, tls_cert), offsetof(struct ph_options, tls_key),
+    offsetof(struct ph_options, tls_name), offsetof(struct ph_options, nkey_file),
+    offsetof(struct ph_options, creds_file),
 };
 
 #define COUNT(list) (sizeof(list) / sizeof *(list))
@@ -113,11 +116,38 @@ int ph_options_copy(const struct ph_options *given, struct ph_options *ret_optio
     return error;
 }
 
+/* Some of the strings are secrets: none is left behind in memory. */
 void ph_options_finish(struct ph_options *options)
 {
     for (size_t i = 0; i < COUNT(strings); i++) {
         char **string = place(options, strings[i]);
+        if (*string)
+            explicit_bzero(*string, strlen(*string));
         free(*string);
         *string = NULL;
     }
+}
+
+static const char *string_at(const struct ph_options *options, size_t offset)
+{
+    return *(const char *const *)((const char *)options + offset);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+bool ph_options_ask_for_another(const struct ph_options *old, const struct ph_options *now)
+{
+    for (size_t i = 0; i < COUNT(strings); i++)
+        if (!is_same(string_at(old, strings[i]), string_at(now, strings[i])))
+            return true;
+    return old->no_echo != now->no_echo || old->tls_first != now->tls_first || old->tls_insecure != now->tls_insecure;
+}
+
+bool ph_options_ask_for_tls(const struct ph_options *options)
+{
+    return options->tls_ca || options->tls_cert || options->tls_key || options->tls_name || options->tls_first ||
+           options->tls_insecure;
 }

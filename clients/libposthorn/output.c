@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "tls.h"
 #include "wire/op.h"
 
 /* A buffer that grew beyond this is given back once it is empty. */
@@ -44,11 +45,13 @@ char *ph_output_reserve(struct ph_output *output, size_t size)
     return bytes->data + bytes->size;
 }
 
-int ph_output_write(struct ph_output *output, int fd, size_t *ret_written)
+int ph_output_write(struct ph_output *output, int fd, struct ph_tls *tls, size_t *ret_written)
 {
     struct ph_buffer *bytes = &output->bytes;
+    const char *data = bytes->data + output->written;
+    size_t waiting = ph_output_waiting(output);
     *ret_written = 0;
-    ssize_t count = send(fd, bytes->data + output->written, ph_output_waiting(output), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t count = tls ? ph_tls_write(tls, data, waiting) : send(fd, data, waiting, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
         return -errno;
     if (count > 0) {

@@ -55,8 +55,9 @@ enum ph_error {
     PH_E_DISCONNECTED = -10, /* the connection broke; it is being made anew unless closed */
     PH_E_CLOSED = -11,       /* the connection is closed for good */
     PH_E_PROTOCOL = -12,     /* the server sent something that is not the protocol */
-    PH_E_AUTH = -13,         /* the server refused our user, password or token */
-    PH_E_TLS = -14,          /* the server or the URL asks for TLS, which this library does not speak */
+    PH_E_AUTH = -13,         /* the server refused whom we say we are, or takes no nkeys */
+    PH_E_TLS = -14,          /* a certificate is refused, by us or by the server; the handshake failed; the server
+                                offers no TLS where it is asked for: ph_last_error says which */
     PH_E_SERVER = -15,       /* the server answered -ERR; ph_last_error has its sentence */
     PH_E_TOPIC = -16,        /* not a topic, a pattern or a group's name */
     PH_E_HEADER = -17,       /* not a header's name or value, or the server takes no headers */
@@ -68,6 +69,7 @@ enum ph_error {
     PH_E_DRAINING = -23,     /* not while the connection drains */
     PH_E_DROPPED = -24,      /* a pull subscription was full: messages were dropped */
     PH_E_PERMISSION = -25,   /* the server does not permit us this topic */
+    PH_E_FILE = -26,         /* a file of certificates, keys or credentials cannot be read, or is none */
 };
 
 /* A sentence without a full stop for any code; never NULL. */
@@ -116,8 +118,15 @@ typedef void ph_event_fn(struct ph_conn *conn, const struct ph_event *event, voi
 
 /*
  * How to connect. Begin with PH_OPTIONS_INIT: 0 or NULL in a field means its default, PH_OFF in a number turns the
- * thing off. URLs: nats://[user[:password]@]host[:port], posthorn:// alike, host[:port], [v6]:port, unix:/path. A user
- * without a password is a token. Bytes of user and password that are special in a URL are written %XX.
+ * thing off. URLs: nats://[user[:password]@]host[:port], posthorn:// and tls:// alike, host[:port], [v6]:port,
+ * unix:/path. A user without a password is a token. Bytes of user and password that are special in a URL are written
+ * %XX.
+ *
+ * TLS is used where the URL begins with tls://, where any tls_ field is given (but for unix:), and where the server
+ * demands it. The first two never fall back to plain text; the last alone trusts what the server says unencrypted, and
+ * so protects from whoever listens and not from whoever stands between. The server's certificate must come from a CA
+ * that is trusted, be valid now, and name the host of the URL. Files are read when they are needed and again when they
+ * have changed: certificates may be renewed under a program that runs on.
  */
 struct ph_options {
     size_t size;               /* sizeof(struct ph_options) */
@@ -151,6 +160,17 @@ struct ph_options {
     bool no_resend;            /* what was not written whole when a connection breaks is dropped, and nothing is taken
                                   while there is none (PH_E_DISCONNECTED); requests under way fail with that, too: for
                                   callers who keep their messages and see to it themselves that they arrive */
+
+    const char *tls_ca;        /* file: certificates, PEM, of those who may vouch for the server; the system's */
+    const char *tls_cert;      /* file: our certificate, PEM, and behind it those up to the CA; none */
+    const char *tls_key;       /* file: its key, PEM, without a password; the file of tls_cert */
+    const char *tls_name;      /* whom the server's certificate must name; the host of the URL */
+    bool tls_first;            /* TLS from the first byte on, for a listener that has it so, and not after INFO */
+    bool tls_insecure;         /* take any certificate: whoever stands between can then read and change everything */
+
+    const char *nkey_file;     /* file: the seed of our nkey, "SU...", by which the server's nonce is signed */
+    const char *creds_file;    /* file: our JWT and the seed that belongs to it, as NATS's tools write .creds; a JWT
+                                  alone is taken, too. Both for those URLs that carry no credentials themselves. */
 };
 
 #define PH_OPTIONS_INIT { .size = sizeof(struct ph_options) }
@@ -165,7 +185,7 @@ int ph_create(const struct ph_options *options, struct ph_conn **ret_conn);
 
 /*
  * Connects and waits for it: tries every address of every URL once, and answers the last failure (PH_E_URL, PH_E_TLS,
- * PH_E_RESOLVE, PH_E_CONNECT, PH_E_AUTH, PH_E_PROTOCOL, PH_E_SERVER, PH_E_INTERRUPTED, ...); after a failure it may be
+ * PH_E_FILE, PH_E_RESOLVE, PH_E_CONNECT, PH_E_AUTH, PH_E_PROTOCOL, PH_E_SERVER, ...); after a failure it may be
  * called again. With connect_retry it goes on for reconnect_max attempts. ph_publish on a connection made in this way
  * waits where the output is full.
  */
@@ -173,15 +193,15 @@ int ph_connect(struct ph_conn *conn);
 
 /*
  * Begins to connect, for use in your own loop, and does not wait. PH_EVENT_CONNECTED or, when all attempts failed,
- * PH_EVENT_CLOSED tells the outcome. Publishing and subscribing may begin at once. PH_E_URL, PH_E_TLS, PH_E_MEMORY,
+ * PH_EVENT_CLOSED tells the outcome. Publishing and subscribing may begin at once. PH_E_URL, PH_E_MEMORY,
  * PH_E_ARGUMENT (already started).
  */
 int ph_start(struct ph_conn *conn);
 
 /*
- * Other options from now on; on_event and event_arg stay. Where they name other servers, credentials or a name, a
- * connection that stands is broken off and made anew, with its subscriptions. PH_E_ARGUMENT, PH_E_MEMORY, PH_E_URL,
- * PH_E_TLS, PH_E_BUSY (in a callback): nothing has changed. PH_E_CLOSED.
+ * Other options from now on; on_event and event_arg stay. Where they name other servers, credentials, files, or a
+ * name, or want TLS otherwise, a connection that stands is broken off and made anew, with its subscriptions.
+ * PH_E_ARGUMENT, PH_E_MEMORY, PH_E_URL, PH_E_BUSY (in a callback): nothing has changed. PH_E_CLOSED.
  */
 int ph_set_options(struct ph_conn *conn, const struct ph_options *options);
 
@@ -225,6 +245,8 @@ struct ph_server {
     bool headers;
     bool auth_required;
     bool lame_duck;
+    const char *tls;         /* "TLSv1.3": how the connection is encrypted; "" where it is not */
+    bool tls_resumed;        /* an earlier session was resumed */
 };
 
 /*

@@ -30,7 +30,7 @@ void ph_out_write(struct ph_conn *conn)
     size_t written;
     if (conn->fd < 0 || conn->broken || ph_output_waiting(output) == 0)
         return;
-    int error = ph_output_write(output, conn->fd, &written);
+    int error = ph_output_write(output, conn->fd, conn->tls, &written);
     conn->statistics.bytes_written += written;
     if (error)
         conn->broken = -error;

@@ -28,6 +28,8 @@ static const struct info_field {
     FIELD("headers", read_flag, shown.headers),
     FIELD("auth_required", read_flag, shown.auth_required),
     FIELD("tls_required", read_flag, tls_required),
+    FIELD("tls_available", read_flag, tls_available),
+    FIELD("nonce", read_text, nonce),
     FIELD("ldm", read_flag, shown.lame_duck),
 #undef FIELD
 };
@@ -83,6 +85,7 @@ void ph_server_init(struct ph_server_info *info)
         .name = info->name,
         .version = info->version,
         .client_ip = info->client_ip,
+        .tls = info->tls,
         .payload_size_max = PAYLOAD_SIZE_DEFAULT,
     };
 }
@@ -90,6 +93,12 @@ void ph_server_init(struct ph_server_info *info)
 void ph_server_set_address(struct ph_server_info *info, const char *address)
 {
     snprintf(info->address, sizeof info->address, "%s", address);
+}
+
+void ph_server_set_tls(struct ph_server_info *info, const char *version, bool resumed)
+{
+    snprintf(info->tls, sizeof info->tls, "%s", version);
+    info->shown.tls_resumed = resumed;
 }
 
 static bool read_field(struct ph_server_info *info, const struct ph_json_field *field)

@@ -8,11 +8,11 @@
 
 static const struct scheme {
     const char *name;
-    int error;
+    bool tls;
 } schemes[] = {
-    { "nats", PH_OK },
-    { "posthorn", PH_OK },
-    { "tls", PH_E_TLS },
+    { "nats", false },
+    { "posthorn", false },
+    { "tls", true },
 };
 
 /* Writes texts into one allocation, each with its NUL. */
@@ -74,7 +74,7 @@ static bool cut_at(struct slice *text, char c, bool last, struct slice *ret_befo
 }
 
 /* Takes "scheme://" off the front, if it is there. */
-static int take_scheme(struct slice *text)
+static int take_scheme(struct slice *text, bool *ret_tls)
 {
     static const char mark[] = "://";
     const char *found = text->size ? memmem(text->data, text->size, mark, sizeof mark - 1) : NULL;
@@ -84,7 +84,8 @@ static int take_scheme(struct slice *text)
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         if (strlen(schemes[i].name) == size && strncasecmp(text->data, schemes[i].name, size) == 0) {
             *text = slice_make(found + sizeof mark - 1, text->size - size - (sizeof mark - 1));
-            return schemes[i].error;
+            *ret_tls = schemes[i].tls;
+            return PH_OK;
         }
     }
     return PH_E_URL;
@@ -171,7 +172,7 @@ static int parse_into(struct slice text, struct store *store, struct ph_url *url
         url->path = url->label + sizeof unix_prefix - 1;
         return url->path[0] == '/' && !memchr(text.data, '\0', text.size) ? PH_OK : PH_E_URL;
     }
-    int error = take_scheme(&text);
+    int error = take_scheme(&text, &url->tls);
     struct slice credentials;
     if (!error && cut_at(&text, '@', true, &credentials))
         error = parse_credentials(credentials, store, url);

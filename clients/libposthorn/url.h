@@ -17,10 +17,11 @@ struct ph_url {
     const char *user;     /* NULL: the URL carries no credentials */
     const char *password; /* NULL: none */
     const char *token;    /* NULL: none */
+    bool tls;             /* it begins with tls:// */
     const char *label;    /* "host:port", "[v6]:port" or "unix:/path", without credentials: for people */
 };
 
-/* Reads one URL. PH_E_URL, PH_E_TLS (a scheme that asks for TLS), PH_E_MEMORY. */
+/* Reads one URL. PH_E_URL, PH_E_MEMORY. */
 int ph_url_parse(struct slice text, struct ph_url *ret_url);
 
 void ph_url_finish(struct ph_url *url);

@@ -69,6 +69,7 @@ static const struct offer offers[] = {
       "(posthorn context list --names 2>/dev/null)" },
     { "STREAM", "$(" STREAM_NAMES ")", "_posthorn_streams", "(" STREAM_NAMES ")" },
     { "WEBHOOK", "$(" WEBHOOK_NAMES ")", "_posthorn_webhooks", "(" WEBHOOK_NAMES ")" },
+    { "FILE", "$(compgen -f -- \"$word\")", "_files", "(__fish_complete_path)" },
     { "SHELL", "bash zsh fish", "(bash zsh fish)", "bash zsh fish" },
     { "COMMAND", "$commands", "_posthorn_commands", "(__posthorn_commands)" },
 };

@@ -22,15 +22,16 @@ static const struct {
     enum exit_code code;
     const char *advice;
 } error_rows[] = {
-    { PH_E_URL, EXIT_USAGE, "write it as nats://host:port or unix:/path" },
-    { PH_E_TLS, EXIT_CONNECT, "connect to a listener without TLS" },
+    { PH_E_URL, EXIT_USAGE, "write it as nats://host:port, tls://host:port or unix:/path" },
+    { PH_E_TLS, EXIT_CONNECT, "--tls-ca, --tls-cert, --tls-key and --tls-first tell more of it" },
+    { PH_E_FILE, EXIT_USAGE, NULL },
     { PH_E_RESOLVE, EXIT_CONNECT, "is the host's name right?" },
     { PH_E_CONNECT, EXIT_CONNECT, "is a server running there? --server names another" },
     { PH_E_PROTOCOL, EXIT_CONNECT, "is that a NATS-compatible server?" },
     { PH_E_DISCONNECTED, EXIT_CONNECT, "what was just sent may be lost" },
     { PH_E_CLOSED, EXIT_CONNECT, "what was just sent may be lost" },
     { PH_E_PERMISSION, EXIT_REFUSED, NULL },
-    { PH_E_AUTH, EXIT_REFUSED, "give --user and --password, or --token, or a --context that has them" },
+    { PH_E_AUTH, EXIT_REFUSED, "give --user and --password, --token, --nkey or --creds, or a --context that has them" },
     { PH_E_TIMEOUT, EXIT_TIMEOUT, "--timeout waits longer" },
     { PH_E_NO_RESPONDERS, EXIT_RESPONDERS, "start a responder, or look at the topic" },
     { PH_E_TOPIC, EXIT_USAGE, "tokens parted by dots, no blanks; '*' and '>' only where a pattern is asked for" },
@@ -138,6 +139,9 @@ static struct ph_options options_for(struct connection *connection, const struct
     options.user = connection->server.user;
     options.password = connection->server.password;
     options.token = connection->server.token;
+    options.nkey_file = connection->server.nkey;
+    options.creds_file = connection->server.creds;
+    secure_put(&connection->server.secure, &options);
     options.name = "posthorn";
     options.connect_timeout_ms = milliseconds(values->connect_timeout_ns);
     options.reconnect_max = connection->keeps ? 0 : PH_OFF;
@@ -166,7 +170,8 @@ enum exit_code connection_open(struct connection *connection, const struct serve
         error = ph_connect(connection->conn);
     if (error != PH_OK)
         return fail_to_connect(connection, error);
-    connection_tell(connection, "connected to %s", ph_server(connection->conn)->address);
+    const struct ph_server *server = ph_server(connection->conn);
+    connection_tell(connection, "connected to %s%s%s", server->address, *server->tls ? " by " : "", server->tls);
     return EXIT_OK;
 }
 

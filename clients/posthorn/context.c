@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,10 @@ struct add_values {
     const char *user;
     const char *password;
     const char *token;
+    const char *nkey, *creds;
     bool replace;
     bool select;
+    struct secure_values secure;
 };
 
 #define ADD_FIELD(member) offsetof(struct add_values, member)
@@ -32,16 +35,24 @@ static const struct option add_options[] = {
     { "password", 0, "TEXT", OPTION_TEXT, ADD_FIELD(password), NULL, "the password; '-': read it from standard input" },
     { "token", 0, "TEXT", OPTION_TEXT, ADD_FIELD(token), NULL,
       "the token to enter with; '-': read it from standard input" },
+    { "nkey", 0, "FILE", OPTION_TEXT, ADD_FIELD(nkey), NULL, "the file with the seed of the nkey to enter with" },
+    { "creds", 0, "FILE", OPTION_TEXT, ADD_FIELD(creds), NULL, "the file with the JWT to enter with, and its seed" },
     { "replace", 0, NULL, OPTION_FLAG, ADD_FIELD(replace), NULL, "write over a context of that name" },
     { "select", 0, NULL, OPTION_FLAG, ADD_FIELD(select), NULL, "select it too" },
     { 0 },
 };
 
-static const struct option_group add_groups[] = { { "Options", add_options, 0 }, { 0 } };
+static const struct option_group add_groups[] = {
+    { "Options", add_options, 0 },
+    SECURE_GROUP(struct add_values, secure),
+    { 0 },
+};
 
 static const struct example add_examples[] = {
     { "Save a server and its password, which is asked for:",
       "posthorn context add shop --server nats://shop:4222 --user cook --password - --select" },
+    { "Save a server that is reached by TLS, and the file by which to enter:",
+      "posthorn context add shop --server tls://shop:4222 --tls-ca ca.pem --creds cook.creds" },
     { 0 },
 };
 
@@ -51,7 +62,8 @@ const struct command_details context_add_details = {
     .operand_max = 1,
     .values_size = sizeof(struct add_values),
     .groups = add_groups,
-    .about = "Saves a server under NAME, in a file that only you can read.",
+    .about = "Saves a server under NAME, in a file that only you can read. Of other files their places are saved, not "
+             "what is in them. That any certificate is taken is never saved.",
     .examples = add_examples,
 };
 
@@ -91,10 +103,39 @@ static enum exit_code take_secret(const char *what, const char *given, char **re
     return EXIT_OK;
 }
 
+/* The absolute path of a file, which must be there: the context may be used from anywhere. */
+static enum exit_code take_path(const char *option, const char *given, char **ret_path)
+{
+    if (given && !(*ret_path = realpath(given, NULL)))
+        return fail(EXIT_USAGE, "--%s %s: %s", option, given, strerror(errno));
+    return EXIT_OK;
+}
+
+static enum exit_code take_paths(const struct add_values *values, struct context *context)
+{
+    const struct {
+        const char *option, *given;
+        char **path;
+    } rows[] = {
+        { "nkey", values->nkey, &context->nkey },
+        { "creds", values->creds, &context->creds },
+        { "tls-ca", values->secure.ca, &context->tls_ca },
+        { "tls-cert", values->secure.cert, &context->tls_cert },
+        { "tls-key", values->secure.key, &context->tls_key },
+    };
+    enum exit_code code = EXIT_OK;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows && code == EXIT_OK; i++)
+        code = take_path(rows[i].option, rows[i].given, rows[i].path);
+    return code;
+}
+
 static enum exit_code check_add(const struct add_values *values)
 {
-    if (values->token && (values->user || values->password))
-        return fail(EXIT_USAGE, "--token goes without --user and --password");
+    int ways = (values->user || values->password) + !!values->token + !!values->nkey + !!values->creds;
+    if (ways > 1)
+        return fail(EXIT_USAGE, "--user with --password, --token, --nkey, --creds: one of them");
+    if (values->secure.insecure)
+        return fail(EXIT_USAGE, "--tls-insecure is not saved: give it to the command that is to take any certificate");
     if (values->password && !values->user)
         return fail(EXIT_USAGE, "--password needs --user");
     return EXIT_OK;
@@ -105,12 +146,15 @@ enum exit_code context_add_run(void *arg, struct operands operands)
     const struct add_values *values = arg;
     const char *name = operands.texts[0];
     struct context context = { .url = must(strdup(values->url)),
-                               .user = values->user ? must(strdup(values->user)) : NULL };
+                               .user = values->user ? must(strdup(values->user)) : NULL,
+                               .tls_first = values->secure.first ? must(strdup("yes")) : NULL };
     enum exit_code code = check_add(values);
     if (code == EXIT_OK)
         code = take_secret("password", values->password, &context.password);
     if (code == EXIT_OK)
         code = take_secret("token", values->token, &context.token);
+    if (code == EXIT_OK)
+        code = take_paths(values, &context);
     if (code == EXIT_OK)
         code = context_save(name, &context, values->replace);
     if (code == EXIT_OK && values->select)
@@ -228,6 +272,12 @@ static enum exit_code show(const char *name)
         print_field("user", context.user);
         print_field("password", context.password ? mask : NULL);
         print_field("token", context.token ? mask : NULL);
+        print_field("nkey", context.nkey);
+        print_field("creds", context.creds);
+        print_field("tls_ca", context.tls_ca);
+        print_field("tls_cert", context.tls_cert);
+        print_field("tls_key", context.tls_key);
+        print_field("tls_first", context.tls_first);
         free(url);
     }
     context_finish(&context);

@@ -120,6 +120,12 @@ static const struct {
     { "user", offsetof(struct context, user) },
     { "password", offsetof(struct context, password) },
     { "token", offsetof(struct context, token) },
+    { "nkey", offsetof(struct context, nkey) },
+    { "creds", offsetof(struct context, creds) },
+    { "tls_ca", offsetof(struct context, tls_ca) },
+    { "tls_cert", offsetof(struct context, tls_cert) },
+    { "tls_key", offsetof(struct context, tls_key) },
+    { "tls_first", offsetof(struct context, tls_first) },
 };
 enum { FIELD_COUNT = sizeof fields / sizeof *fields };
 
@@ -181,7 +187,8 @@ static enum exit_code read_file(const char *name, const char *path, struct conte
     if (line == -1)
         return fail(EXIT_USAGE, "%s: %s", path, strerror(errno));
     if (line != 0)
-        return fail(EXIT_USAGE, "%s:%d: expected url, user, password or token, once each, under [context]", path, line);
+        return fail(EXIT_USAGE, "%s:%d: expected url, user, password, token, nkey, creds or tls_..., once each, under "
+                                "[context]", path, line);
     if (!ret_context->url)
         return fail(EXIT_USAGE, "%s: no url in [context]", path);
     return EXIT_OK;

@@ -1,6 +1,7 @@
 /*
  * contexts: saved servers, a file each: $XDG_CONFIG_HOME/posthorn/contexts/NAME.ini (mode 0600) with the keys url,
- * user, password and token in a section [context]. The name of the selected one stands in
+ * user, password, token, the paths nkey, creds, tls_ca, tls_cert and tls_key, and tls_first, in a section [context].
+ * The name of the selected one stands in
  * $XDG_CONFIG_HOME/posthorn/context.
  */
 #ifndef POSTHORN_CONTEXTS_H
@@ -17,6 +18,8 @@ struct context {
     char *user;
     char *password;
     char *token;
+    char *nkey, *creds, *tls_ca, *tls_cert, *tls_key; /* absolute paths */
+    char *tls_first;                                  /* "yes" */
 };
 
 void context_finish(struct context *context);

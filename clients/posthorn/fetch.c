@@ -2,12 +2,15 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "connection.h"
+#include "libposthorn/tls.h"
 #include "say.h"
 #include "util/base64.h"
 
@@ -55,11 +58,12 @@ static bool split_authority(struct fetch_target *target)
 enum exit_code fetch_target_init(struct fetch_target *target, const char *url, const char *user, const char *password,
                                  const char *token)
 {
-    static const char scheme[] = "http://";
-    *target = (struct fetch_target){ 0 };
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0)
-        return fail(EXIT_USAGE, "'%s': the address is to be http://host:port", url);
-    url += sizeof scheme - 1;
+    size_t scheme_size = strcspn(url, ":");
+    *target = (struct fetch_target){ .secure = target->secure };
+    target->is_secure = strncmp(url, "https://", 8) == 0;
+    if (!target->is_secure && strncmp(url, "http://", 7) != 0)
+        return fail(EXIT_USAGE, "'%s': the address is to be http://host:port or https://host:port", url);
+    url += scheme_size + 3;
     target->authority = must(strndup(url, strcspn(url, "/?#")));
     if (strchr(target->authority, '@'))
         return fail(EXIT_USAGE, "credentials do not belong into the address: --user and --password, or --token");
@@ -80,6 +84,7 @@ void fetch_target_finish(struct fetch_target *target)
     free(target->port);
     free(target->authority);
     free(target->authorization);
+    ph_tls_context_destroy(target->tls_context);
     *target = (struct fetch_target){ 0 };
 }
 
@@ -120,8 +125,79 @@ static int dial(const struct fetch_target *target, uint64_t timeout_ns, char *re
     return fd;
 }
 
+/* ---- bytes, plain or by TLS ---- */
+
+struct stream {
+    int fd;
+    struct ph_tls *tls; /* NULL: plain */
+    int timeout_ms;
+};
+
+/* TLS never waits, so that we do. False: not in time. */
+static bool await(const struct stream *stream, short events)
+{
+    struct pollfd watched = { stream->fd, events ? events : POLLIN, 0 };
+    int count = poll(&watched, 1, stream->timeout_ms);
+    if (count == 0)
+        errno = EAGAIN;
+    return count > 0;
+}
+
+static ssize_t stream_read(struct stream *stream, char *data, size_t size)
+{
+    if (!stream->tls)
+        return recv(stream->fd, data, size, 0);
+    ssize_t got;
+    while ((got = ph_tls_read(stream->tls, data, size)) < 0 && errno == EAGAIN)
+        if (!await(stream, POLLIN | ph_tls_events(stream->tls)))
+            return -1;
+    return got;
+}
+
+static bool stream_write(struct stream *stream, const char *data, size_t size)
+{
+    if (!stream->tls)
+        return send(stream->fd, data, size, MSG_NOSIGNAL) == (ssize_t)size;
+    while (size > 0) {
+        ssize_t count = ph_tls_write(stream->tls, data, size);
+        if (count < 0 && (errno != EAGAIN || !await(stream, POLLOUT)))
+            return false;
+        data += count > 0 ? count : 0;
+        size -= count > 0 ? (size_t)count : 0;
+    }
+    return true;
+}
+
+/* The handshake. False: reason says why. */
+static bool secure(struct stream *stream, struct fetch_target *target, char *reason)
+{
+    struct ph_options options = PH_OPTIONS_INIT;
+    char why[PH_TLS_WHY_SIZE] = "";
+    int done = -1;
+    secure_put(&target->secure, &options);
+    if (ph_tls_context_prepare(&target->tls_context, &options, why) == PH_OK)
+        stream->tls = must(ph_tls_create(target->tls_context, stream->fd, target->host, target->authority));
+    while (stream->tls && (done = ph_tls_handshake(stream->tls)) == 0)
+        if (!await(stream, ph_tls_events(stream->tls))) {
+            snprintf(why, sizeof why, "no answer in time");
+            break;
+        }
+    if (done > 0)
+        return true;
+    snprintf(reason, FETCH_REASON_SIZE, "%s: %s", target->authority, *why ? why : ph_tls_why(stream->tls));
+    return false;
+}
+
+static void stream_close(struct stream *stream)
+{
+    ph_tls_destroy(stream->tls);
+    close(stream->fd);
+}
+
+/* ---- a question ---- */
+
 /* HTTP/1.0, so that the answer comes in one piece and ends with the connection. */
-static bool ask(int fd, const struct fetch_target *target, const char *path)
+static bool ask(struct stream *stream, const struct fetch_target *target, const char *path)
 {
     const char *authorization = target->authorization;
     char *request = NULL;
@@ -129,18 +205,18 @@ static bool ask(int fd, const struct fetch_target *target, const char *path)
                         target->authority, authorization ? "Authorization: " : "", authorization ? authorization : "",
                         authorization ? "\r\n" : "");
     must(size < 0 ? NULL : request);
-    bool sent = send(fd, request, (size_t)size, MSG_NOSIGNAL) == size;
+    bool sent = stream_write(stream, request, (size_t)size);
     free(request);
     return sent;
 }
 
 /* All that comes, with a NUL behind it; NULL: it was too much, or did not come in time, and errno says so. */
-static char *read_all(int fd)
+static char *read_all(struct stream *stream)
 {
     size_t size = 0, room = 64 << 10;
     char *text = must(malloc(room));
     ssize_t got;
-    while ((got = recv(fd, text + size, room - size - 1, 0)) > 0) {
+    while ((got = stream_read(stream, text + size, room - size - 1)) > 0) {
         size += (size_t)got;
         if (size + 1 < room)
             continue;
@@ -192,19 +268,28 @@ static enum exit_code take_body(char *answer, char **ret_body, char *reason)
     return EXIT_OK;
 }
 
-enum exit_code fetch_get(const struct fetch_target *target, const char *path, uint64_t timeout_ns, char **ret_body,
+static const char *why_none(const struct stream *stream)
+{
+    const char *why = stream->tls ? ph_tls_why(stream->tls) : "";
+    return *why ? why : errno == EAGAIN ? "no answer in time" : strerror(errno);
+}
+
+enum exit_code fetch_get(struct fetch_target *target, const char *path, uint64_t timeout_ns, char **ret_body,
                          char reason[FETCH_REASON_SIZE])
 {
     *ret_body = NULL;
-    int fd = dial(target, timeout_ns, reason);
-    if (fd < 0)
+    struct stream stream = { .fd = dial(target, timeout_ns, reason), .timeout_ms = milliseconds(timeout_ns) };
+    if (stream.fd < 0)
         return EXIT_CONNECT;
-    char *answer = ask(fd, target, path) ? read_all(fd) : NULL;
-    if (!answer)
-        snprintf(reason, FETCH_REASON_SIZE, "%s: %s", target->authority,
-                 errno == EAGAIN ? "no answer in time" : strerror(errno));
-    enum exit_code code = answer ? take_body(answer, ret_body, reason) : EXIT_CONNECT;
-    free(answer);
-    close(fd);
+    enum exit_code code = EXIT_CONNECT;
+    if (!target->is_secure || secure(&stream, target, reason)) {
+        char *answer = ask(&stream, target, path) ? read_all(&stream) : NULL;
+        if (answer)
+            code = take_body(answer, ret_body, reason);
+        else
+            snprintf(reason, FETCH_REASON_SIZE, "%s: %s", target->authority, why_none(&stream));
+        free(answer);
+    }
+    stream_close(&stream);
     return code;
 }

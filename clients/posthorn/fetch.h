@@ -8,19 +8,23 @@
 
 #include <stdint.h>
 
-#include "exits.h"
+#include "secure.h"
 
-enum { FETCH_REASON_SIZE = 256 };
+enum { FETCH_REASON_SIZE = 512 };
 
 /* Where to ask, and as whom. Strings are its own. */
 struct fetch_target {
+    struct secure_values secure;        /* the caller's: how to do TLS; its paths are borrowed */
+    bool is_secure;
+    struct ph_tls_context *tls_context; /* with the session of the last answer; NULL: none yet */
     char *host, *port;
     char *authority;     /* host and port, as Host says them */
     char *authorization; /* the header's value; NULL: none */
 };
 
-/* Reads "http://host[:port]", port 8222 where it has none. A token, or user and password, may be NULL. Says what is
- * wrong with them. Give it back with fetch_target_finish, whatever the answer. */
+/* Reads "http://host[:port]" or "https://...", port 8222 where it has none, into target, of which only secure is there.
+ * A token, or user and password, may be NULL. Says what is wrong with them. Give it back with fetch_target_finish,
+ * whatever the answer. */
 enum exit_code fetch_target_init(struct fetch_target *target, const char *url, const char *user, const char *password,
                                  const char *token);
 void fetch_target_finish(struct fetch_target *target);
@@ -29,7 +33,7 @@ void fetch_target_finish(struct fetch_target *target);
  * The body of GET path, NUL behind it, yours to free. timeout_ns is for each step of it. Where there is none, *ret_body
  * is NULL and reason says why, in a few words.
  */
-enum exit_code fetch_get(const struct fetch_target *target, const char *path, uint64_t timeout_ns, char **ret_body,
+enum exit_code fetch_get(struct fetch_target *target, const char *path, uint64_t timeout_ns, char **ret_body,
                          char reason[FETCH_REASON_SIZE]);
 
 #endif

@@ -101,7 +101,8 @@ static void print_rows(FILE *out, const struct option *rows)
 /* The groups that many commands share have sections of their own. */
 static bool is_shared(const struct option_group *group, const char **ret_section)
 {
-    *ret_section = group->rows == server_options ? "SERVER OPTIONS" : NULL;
+    *ret_section = group->rows == server_options ? "SERVER OPTIONS"
+                   : group->rows == secure_options ? "TLS OPTIONS" : NULL;
     return *ret_section != NULL;
 }
 
@@ -185,7 +186,8 @@ static const char tail[] =
     ".SH FILES\n"
     ".TP\n"
     ".I $XDG_CONFIG_HOME/posthorn/contexts/NAME.ini\n"
-    "A saved context: a section [context] with url, user, password and token. Written with mode 0600.\n"
+    "A saved context: a section [context] with url, user, password and token, nkey and creds, "
+    "tls_ca, tls_cert, tls_key and tls_first. Written with mode 0600.\n"
     ".TP\n"
     ".I $XDG_CONFIG_HOME/posthorn/context\n"
     "The name of the selected context.\n"
@@ -225,6 +227,8 @@ void manual_print(FILE *out)
     fputs(".SH SERVER OPTIONS\n", out);
     print_paragraphs(out, server_precedence);
     print_rows(out, server_options);
+    fputs(".SH TLS OPTIONS\n", out);
+    print_rows(out, secure_options);
     print_environment(out);
     print_exits(out);
     fputs(tail, out);

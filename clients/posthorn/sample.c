@@ -101,7 +101,7 @@ static void read_connections(struct sample *sample, const cJSON *connz)
 
 /* ---- taking ---- */
 
-static enum exit_code take_part(struct sample *sample, const struct fetch_target *target, const char *path,
+static enum exit_code take_part(struct sample *sample, struct fetch_target *target, const char *path,
                                 void (*read)(struct sample *sample, const cJSON *json), uint64_t timeout_ns,
                                 char *reason)
 {
@@ -121,7 +121,7 @@ static enum exit_code take_part(struct sample *sample, const struct fetch_target
     return code;
 }
 
-enum exit_code sample_take(struct sample *sample, const struct fetch_target *target, const char *sort, unsigned limit,
+enum exit_code sample_take(struct sample *sample, struct fetch_target *target, const char *sort, unsigned limit,
                            uint64_t timeout_ns, char reason[FETCH_REASON_SIZE])
 {
     char path[128];

@@ -32,7 +32,7 @@ struct sample {
 
 /* Asks the server; connections come in the order of sort, at most limit of them. Where it fails reason says why, in a
  * few words. Give it back with sample_finish, whatever the answer. */
-enum exit_code sample_take(struct sample *sample, const struct fetch_target *target, const char *sort, unsigned limit,
+enum exit_code sample_take(struct sample *sample, struct fetch_target *target, const char *sort, unsigned limit,
                            uint64_t timeout_ns, char reason[FETCH_REASON_SIZE]);
 void sample_finish(struct sample *sample);
 

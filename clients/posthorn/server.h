@@ -5,7 +5,7 @@
 #ifndef POSTHORN_SERVER_H
 #define POSTHORN_SERVER_H
 
-#include "options.h"
+#include "secure.h"
 
 struct server_values {
     const char *url;
@@ -13,17 +13,21 @@ struct server_values {
     const char *user;
     const char *password;
     const char *token;
+    const char *nkey;
+    const char *creds;
     uint64_t connect_timeout_ns;
     bool verbose;
+    struct secure_values secure;
 };
 
 extern const struct option server_options[];
 
-/* The row of a command's group list; values is the struct that holds `struct server_values server`. */
+/* The rows of a command's group list; values is the struct that holds `struct server_values server`. */
 #define SERVER_GROUP(values) \
     { \
         "Server", server_options, offsetof(values, server) \
-    }
+    }, \
+        SECURE_GROUP(values, server.secure)
 
 /* The environment that the commands read, for help and manual. Ends with a row without a name. */
 struct environment_row {
@@ -41,6 +45,8 @@ struct server {
     char *user;
     char *password;
     char *token;
+    char *nkey, *creds;  /* paths */
+    struct secure_values secure; /* its paths are its own, too */
     const char *source; /* who said the address: "--server", "POSTHORN_URL", "the default", ... */
 };
 

@@ -23,14 +23,15 @@ struct top_values {
     const char *sort;
     const char *user, *password, *token;
     uint64_t timeout_ns;
+    struct secure_values secure;
 };
 
 #define FIELD(member) offsetof(struct top_values, member)
 
 static const struct option options[] = {
     { "url", 'u', "URL", OPTION_TEXT, FIELD(url), NULL,
-      "where the server's HTTP side is: http://host:port; POSTHORN_HTTP_URL where it is not given, else "
-      "http://127.0.0.1:8222" },
+      "where the server's HTTP side is: http://host:port or https://host:port; POSTHORN_HTTP_URL where it is not "
+      "given, else http://127.0.0.1:8222" },
     { "interval", 'i', "TIME", OPTION_DURATION, FIELD(interval_ns), "1s", "how long each picture stands" },
     { "count", 'n', "N", OPTION_COUNT, FIELD(count), NULL, "end after N pictures" },
     { "sort", 0, "ORDER", OPTION_TEXT, FIELD(sort), "cid",
@@ -45,7 +46,11 @@ static const struct option options[] = {
     { 0 },
 };
 
-static const struct option_group groups[] = { { "Options", options, 0 }, { 0 } };
+static const struct option_group groups[] = {
+    { "Options", options, 0 },
+    SECURE_GROUP(struct top_values, secure),
+    { 0 },
+};
 
 static const struct example examples[] = {
     { "Watch the server on this machine:", "posthorn top" },
@@ -323,6 +328,9 @@ static enum exit_code choose_target(struct top *top)
     }
     if (user && !password)
         password = or_environment(NULL, "POSTHORN_PASSWORD");
+    top->target.secure = values->secure;
+    const struct secure_values environment = secure_environment();
+    secure_fill_in(&top->target.secure, &environment);
     return fetch_target_init(&top->target, url ? url : "http://127.0.0.1:8222", user, password, token);
 }
 

@@ -151,7 +151,9 @@ static const struct {
     { reject, "HELLO\r\n", PH_E_PROTOCOL, "unknown operation" },
     { misbehave, "", PH_E_CONNECT, "closed by the server" },
     { misbehave, "-ERR 'maximum connections exceeded'\r\n", PH_E_SERVER, "maximum connections exceeded" },
-    { misbehave, "INFO {\"tls_required\":true}\r\n", PH_E_TLS, "TLS" },
+    { misbehave, "INFO {\"tls_required\":true}\r\n", PH_E_TLS, "in the midst of the handshake" },
+    { misbehave, "INFO {\"tls_required\":true}\r\nPING\r\n", PH_E_PROTOCOL, "out of place" },
+    { misbehave, "INFO {\"tls_required\":true}\r\nINFO {", PH_E_PROTOCOL, "plain text behind INFO" },
     { misbehave, "INFO {\"tls_required\":1}\r\n", PH_E_PROTOCOL, "malformed INFO" },
     { misbehave, "INFO {\r\n", PH_E_PROTOCOL, "malformed INFO" },
     { misbehave, "PONG\r\n", PH_E_PROTOCOL, "out of place" },
@@ -192,7 +194,6 @@ START_TEST(addresses_that_lead_nowhere_are_told_apart)
         { "unix:/nonexistent/line.sock", PH_E_CONNECT, "No such file" },
         { "unix:/" LONG LONG LONG LONG, PH_E_CONNECT, "too long" }, /* the kernel takes 107 bytes */
         { "nats://a:b:c", PH_E_URL, "'nats://a:b:c'" },
-        { "tls://127.0.0.1", PH_E_TLS, "tls://" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct ph_conn *conn = events_create(&events, NULL, cases[i].url);
@@ -701,11 +702,11 @@ END_TEST
 START_TEST(every_code_has_a_sentence)
 {
     ck_assert_str_eq(ph_strerror(PH_OK), "no error");
-    for (int error = PH_E_ARGUMENT; error >= PH_E_PERMISSION; error--) {
+    for (int error = PH_E_ARGUMENT; error >= PH_E_FILE; error--) {
         ck_assert_ptr_nonnull(ph_strerror(error));
         ck_assert_str_ne(ph_strerror(error), "unknown error");
     }
-    ck_assert_str_eq(ph_strerror(PH_E_PERMISSION - 1), "unknown error");
+    ck_assert_str_eq(ph_strerror(PH_E_FILE - 1), "unknown error");
     ck_assert_str_eq(ph_strerror(1), "unknown error");
     for (int kind = PH_EVENT_CONNECTED; kind <= PH_EVENT_ENDED; kind++)
         ck_assert_str_ne(ph_event_name((enum ph_event_kind)kind), "unknown event");

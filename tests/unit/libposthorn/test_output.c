@@ -98,13 +98,13 @@ START_TEST(write_goes_on_where_the_socket_stopped)
     for (size_t i = 0; i < count; i++)
         add("PUB abcdefgh 10\r\n0123456789\r\n");
     size_t all = output.bytes.size;
-    ck_assert_int_eq(ph_output_write(&output, pair[0], &written), 0);
+    ck_assert_int_eq(ph_output_write(&output, pair[0], NULL, &written), 0);
     ck_assert(output.blocked && written > 0 && written < all);
     total = written;
     while (received < all) {
         ssize_t got = recv(pair[1], block, sizeof block, MSG_DONTWAIT);
         received += got > 0 ? (size_t)got : 0;
-        ck_assert_int_eq(ph_output_write(&output, pair[0], &written), 0);
+        ck_assert_int_eq(ph_output_write(&output, pair[0], NULL, &written), 0);
         total += written;
     }
     ck_assert_uint_eq(total, all);
@@ -112,7 +112,7 @@ START_TEST(write_goes_on_where_the_socket_stopped)
     ck_assert_uint_eq(ph_output_waiting(&output), 0);
     close(pair[1]);
     add("PING\r\n");
-    ck_assert_int_lt(ph_output_write(&output, pair[0], &written), 0);
+    ck_assert_int_lt(ph_output_write(&output, pair[0], NULL, &written), 0);
     ck_assert_uint_eq(written, 0);
     close(pair[0]);
     ph_output_finish(&output);

@@ -21,6 +21,8 @@ START_TEST(urls_tell_place_and_credentials)
         { "nats://a/", "a", "4222", NULL, NULL, NULL, NULL, "a:4222" },
         { "posthorn://a.example:1", "a.example", "1", NULL, NULL, NULL, NULL, "a.example:1" },
         { "NATS://a:65535", "a", "65535", NULL, NULL, NULL, NULL, "a:65535" },
+        { "tls://a", "a", "4222", NULL, NULL, NULL, NULL, "a:4222" },
+        { "TLS://ann:secret@[::1]:5", "::1", "5", NULL, "ann", "secret", NULL, "[::1]:5" },
         { "a", "a", "4222", NULL, NULL, NULL, NULL, "a:4222" },
         { "127.0.0.1:4333", "127.0.0.1", "4333", NULL, NULL, NULL, NULL, "127.0.0.1:4333" },
         { "[::1]", "::1", "4222", NULL, NULL, NULL, NULL, "[::1]:4222" },
@@ -45,6 +47,7 @@ START_TEST(urls_tell_place_and_credentials)
         same(url.password, cases[i].password);
         same(url.token, cases[i].token);
         same(url.label, cases[i].label);
+        ck_assert(url.tls == (strncasecmp(cases[i].text, "tls", 3) == 0));
         ph_url_finish(&url);
     }
 }
@@ -59,7 +62,6 @@ START_TEST(malformed_urls_are_refused)
         { "", PH_E_URL },
         { "nats://", PH_E_URL },
         { "http://a", PH_E_URL },
-        { "tls://a", PH_E_TLS },
         { "nats://a:", PH_E_URL },
         { "nats://a:0", PH_E_URL },
         { "a:65536", PH_E_URL },
