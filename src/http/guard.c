@@ -246,6 +246,18 @@ static bool check_pace(struct exchange *exchange)
     return false;
 }
 
+/* Nothing is unpacked here: a small body could become a large one, and what is not unpacked is not what it says. */
+static bool check_coding(struct exchange *exchange)
+{
+    struct slice coding;
+    if ((exchange->route->flags & ROUTE_PASSED) || !http_header(exchange->request, "Content-Encoding", &coding) ||
+        (coding.size == 8 && strncasecmp(coding.data, "identity", 8) == 0))
+        return true;
+    answer_problem(exchange, PROBLEM_BAD_CODING, "Accept-Encoding: identity\r\n",
+                   "Send the body as it is, without Content-Encoding.");
+    return false;
+}
+
 /* Under which name, and from whose page. */
 
 static bool check_host(struct exchange *exchange)
@@ -286,5 +298,6 @@ static bool check_page(struct exchange *exchange)
 
 bool guard_admit(struct exchange *exchange)
 {
-    return check_host(exchange) && check_page(exchange) && check_user(exchange) && check_pace(exchange);
+    return check_host(exchange) && check_page(exchange) && check_user(exchange) && check_pace(exchange) &&
+           check_coding(exchange);
 }

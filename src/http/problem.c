@@ -35,6 +35,7 @@ const struct problem_info problem_infos[PROBLEM_KIND_COUNT] = {
     [PROBLEM_TOO_LARGE]      = { 413, "too-large",          "The body is too large" },
     [PROBLEM_LONG_TARGET]    = { 414, "long-target",        "The path and query are too long" },
     [PROBLEM_BAD_TYPE]       = { 415, "bad-type",           "This call does not take that type of content" },
+    [PROBLEM_BAD_CODING]     = { 415, "bad-coding",         "This server takes no compressed bodies" },
     [PROBLEM_EXPECTATION]    = { 417, "bad-expectation",    "Only 100-continue can be expected" },
     [PROBLEM_BAD_HOST]       = { 421, "bad-host",           "This server does not go by that name" },
     [PROBLEM_TOO_OFTEN]      = { 429, "too-often",          "The client asks too often" },

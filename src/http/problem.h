@@ -40,6 +40,7 @@ enum problem_kind {
     PROBLEM_TOO_LARGE,          /* 413 */
     PROBLEM_LONG_TARGET,        /* 414 */
     PROBLEM_BAD_TYPE,           /* 415 */
+    PROBLEM_BAD_CODING,         /* 415 */
     PROBLEM_EXPECTATION,        /* 417 */
     PROBLEM_BAD_HOST,           /* 421: not a name of this server */
     PROBLEM_TOO_OFTEN,          /* 429 */

@@ -25,6 +25,7 @@ enum right {
 enum route_flags {
     ROUTE_SAFE = 1, /* changes nothing, and is looked at: links from pages of any origin may lead to it */
     ROUTE_BATCH = 2, /* its body may have http.batch_size_max bytes, not line.payload_size_max */
+    ROUTE_PASSED = 4, /* what is asked is passed on to another server, as it is: that one knows codings, and tells */
 };
 
 enum { ROUTE_PARAMETERS_MAX = 2 }; /* wildcards of a path */

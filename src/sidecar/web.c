@@ -217,8 +217,8 @@ static const struct route rows[] = {
     { HTTP_GET,  "/openapi.json",  pass_on,         RIGHT_MONITOR, ROUTE_SAFE },
     { HTTP_GET,  "/asyncapi.json", pass_on,         RIGHT_MONITOR, ROUTE_SAFE },
 };
-static const struct route call_route =  { HTTP_POST, "/**", call,    RIGHT_REQUEST, 0 };
-static const struct route other_route = { HTTP_POST, "/**", pass_on, RIGHT_MANAGE,  ROUTE_BATCH };
+static const struct route call_route =  { HTTP_POST, "/**", call,    RIGHT_REQUEST, ROUTE_PASSED };
+static const struct route other_route = { HTTP_POST, "/**", pass_on, RIGHT_MANAGE,  ROUTE_BATCH | ROUTE_PASSED };
 /* clang-format on */
 
 static const struct route *look_beyond(const struct http *http, const struct http_request *request)
