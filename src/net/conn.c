@@ -256,6 +256,8 @@ static void linger(struct conn *conn)
 
 /* Output. */
 
+static void send_unsent(struct conn *conn);
+
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     struct conn *conn = arg;
@@ -263,11 +265,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
     (void)what;
     conn->loop->event_count++;
     conn->blocked &= (uint8_t)~CONN_BLOCK_SOCKET;
-    if (conn->paused & CONN_PAUSE_TRANSPORT) {
-        conn->unread = true;
-        conn_resume(conn, CONN_PAUSE_TRANSPORT);
-    }
-    conn_flush(conn);
+    if (conn->blocked)
+        send_unsent(conn);
+    else
+        conn_flush(conn);
 }
 
 /* The socket is full: waits until it takes more. */
@@ -311,6 +312,15 @@ static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_c
     if (size < total || conn->unsent)
         block(conn);
     return size;
+}
+
+/* What the transport keeps of its own, while output waits for its key. */
+static void send_unsent(struct conn *conn)
+{
+    struct iovec nothing = { NULL, 0 };
+    send_parts(conn, &nothing, 1, 0);
+    if (conn->state != CONN_CLOSING && !conn->unsent)
+        unblock(conn);
 }
 
 static void say_writable(struct conn *conn)
@@ -658,7 +668,7 @@ bool conn_stall(struct conn *conn, unsigned stall_ms)
 
 void conn_await_room(struct conn *conn)
 {
-    conn_pause(conn, CONN_PAUSE_TRANSPORT);
+    conn->unsent = true;
     block(conn);
 }
 

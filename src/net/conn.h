@@ -76,12 +76,12 @@ struct conn_ops {
 
 /*
  * How bytes move: by plain sockets, or by TLS behind the same calls (net/secure.h). receive and send return as recv and
- * sendmsg do, with errno. A transport that needs the socket for another thing than it was asked for calls
- * conn_await_room or conn_read_again.
+ * sendmsg do, with errno.
  */
 struct conn_transport {
     ssize_t (*receive)(struct conn *conn, char *data, size_t size);
-    /* What it took and could not pass on it keeps, sets conn->unsent, and passes on when it is called again. */
+    /* What it took and could not pass on it keeps, sets conn->unsent, and passes on when it is called again, perhaps
+     * with no bytes. */
     ssize_t (*send)(struct conn *conn, const struct iovec *parts, unsigned part_count);
     bool (*shutdown)(struct conn *conn);       /* false: when the socket takes more, again */
     bool (*has_left)(struct conn *conn);       /* see conn_has_left */
@@ -115,8 +115,7 @@ enum conn_state {
 enum conn_pause {
     CONN_PAUSE_STALLED = 1, /* by conn_stall */
     CONN_PAUSE_OWNER = 2,   /* by the protocol or its worker */
-    CONN_PAUSE_TRANSPORT = 4, /* by conn_await_room */
-    CONN_PAUSE_PROOF = 8,   /* by the protocol, until it knows who the client is */
+    CONN_PAUSE_PROOF = 4,   /* by the protocol, until it knows who the client is */
 };
 
 enum conn_block {
@@ -217,12 +216,19 @@ void conn_finish(struct conn *conn, enum conn_reason reason);
  * be on their way to others. */
 void conn_drop(struct conn *conn, enum conn_reason reason);
 
-/* For transports: reading goes on when the socket takes bytes; reading goes on at once, though the socket may have
- * nothing; output waits for a key, or goes on; sets by when transport->late is called (UINT64_MAX: never). */
+/* For transports. */
+
+/* It keeps bytes: transport->send is called when the socket takes some. */
 void conn_await_room(struct conn *conn);
+
+/* transport->receive is called once more, though the socket may have nothing. */
 void conn_read_again(struct conn *conn);
+
+/* Output waits for a key; and goes on. */
 void conn_hold_output(struct conn *conn);
 void conn_release_output(struct conn *conn);
+
+/* By when transport->late is called; UINT64_MAX: never. */
 void conn_set_secure_due(struct conn *conn, uint64_t due_ms);
 
 /* The loop's: at the end of the turn, gives back the input of a closing connection and calls ops->closed. */

@@ -32,19 +32,30 @@ static ssize_t stopped(enum tls_result result)
     return result == TLS_ENDED ? 0 : -1;
 }
 
+/* What OpenSSL had to say, and the socket did not take. */
+static void mind_unsent(struct conn *conn)
+{
+    if (tls_has_unsent(conn->tls) && !conn->unsent)
+        conn_await_room(conn);
+}
+
+static enum tls_result resend(struct conn *conn)
+{
+    enum tls_result result = tls_resend(conn->tls);
+    conn->unsent = result == TLS_WANTS_ROOM;
+    return result;
+}
+
 /* Secret. */
 
 static ssize_t secret_receive(struct conn *conn, char *data, size_t size)
 {
     size_t got;
     enum tls_result result = tls_read(conn->tls, data, size, &got);
+    mind_unsent(conn);
     if (tls_has_more(conn->tls))
         conn_read_again(conn);
-    if (result == TLS_DONE)
-        return (ssize_t)got;
-    if (result == TLS_WANTS_ROOM)
-        conn_await_room(conn);
-    return stopped(result);
+    return result == TLS_DONE ? (ssize_t)got : stopped(result);
 }
 
 /* A run of parts, from *place on within the first of them. */
@@ -85,14 +96,6 @@ static struct slice next_record(struct run *run, char room[TLS_RECORD_SIZE])
     return slice_make(room, size);
 }
 
-/* Sends what was taken before. */
-static enum tls_result resend(struct conn *conn)
-{
-    enum tls_result result = conn->unsent ? tls_resend(conn->tls) : TLS_DONE;
-    conn->unsent = result == TLS_WANTS_ROOM;
-    return result;
-}
-
 static ssize_t secret_send(struct conn *conn, const struct iovec *parts, unsigned part_count)
 {
     struct run run = { .parts = parts, .part_count = part_count };
@@ -111,7 +114,8 @@ static ssize_t secret_send(struct conn *conn, const struct iovec *parts, unsigne
 
 static bool secret_shutdown(struct conn *conn)
 {
-    if (tls_say_end(conn->tls) == TLS_WANTS_ROOM)
+    tls_say_end(conn->tls);
+    if (resend(conn) == TLS_WANTS_ROOM)
         return false;
     shutdown(conn->fd, SHUT_WR);
     return true;
@@ -180,17 +184,12 @@ static ssize_t establish(struct conn *conn, char *data, size_t size)
 
 static ssize_t shake(struct conn *conn, char *data, size_t size)
 {
-    switch (tls_shake(conn->tls)) {
-    case TLS_DONE:
+    enum tls_result result = tls_shake(conn->tls);
+    mind_unsent(conn);
+    if (result == TLS_DONE)
         return establish(conn, data, size);
-    case TLS_WANTS_ROOM:
-        conn_await_room(conn);
-        break;
-    case TLS_WANTS_INPUT:
-        break;
-    default:
+    if (result != TLS_WANTS_INPUT)
         fail(conn, tls_failure(conn->tls));
-    }
     return later();
 }
 
@@ -202,14 +201,11 @@ static void shaking_late(struct conn *conn)
     conn_drop(conn, CONN_TLS_TIMEOUT);
 }
 
-/* Output is held meanwhile: what is still there has lost its key. */
+/* Output is held meanwhile: only what is unsent of the handshake goes. Where that has failed, the rest has no key. */
 static ssize_t shaking_send(struct conn *conn, const struct iovec *parts, unsigned part_count)
 {
-    (void)conn;
-    (void)parts;
-    (void)part_count;
-    errno = EPIPE;
-    return -1;
+    enum tls_result result = part_count && parts->iov_len ? TLS_FAILED : resend(conn);
+    return result == TLS_DONE ? 0 : stopped(result);
 }
 
 static const struct conn_transport shaking = {

@@ -41,7 +41,7 @@ uint64_t tls_handshake_timeout_ms(const struct tls *tls);
 enum tls_result {
     TLS_DONE,
     TLS_WANTS_INPUT, /* to be called again when the socket has bytes */
-    TLS_WANTS_ROOM,  /* to be called again when the socket takes bytes */
+    TLS_WANTS_ROOM,  /* tls_resend is to be called when the socket takes bytes */
     TLS_ENDED,       /* the peer has said that it will send no more */
     TLS_FAILED,      /* for good */
 };
@@ -51,6 +51,13 @@ struct tls_session *tls_accept(struct tls *tls, int fd, const char *protocol);
 
 /* Takes NULL. */
 void tls_end(struct tls_session *session);
+
+/*
+ * What the socket does not take of what a call has to send is kept, up to a bound: tls_has_unsent tells of it, which
+ * any call may have brought about, and tls_resend passes it on.
+ */
+bool tls_has_unsent(const struct tls_session *session);
+enum tls_result tls_resend(struct tls_session *session);
 
 /* The handshake, as far as it goes. */
 enum tls_result tls_shake(struct tls_session *session);
@@ -64,15 +71,12 @@ enum tls_result tls_read(struct tls_session *session, char *data, size_t size, s
 /* True where the next tls_read has something to tell, though the socket may have nothing more. */
 bool tls_has_more(const struct tls_session *session);
 
-/*
- * Sends up to TLS_RECORD_SIZE bytes as one record. TLS_DONE: they have gone. TLS_WANTS_ROOM: they are taken, and go
- * with tls_resend; until that is done nothing else may be sent.
- */
+/* Sends up to TLS_RECORD_SIZE bytes as one record. TLS_WANTS_ROOM: they are taken, but not all of them has gone; no
+ * more is to be sent until tls_resend is done. */
 enum tls_result tls_write(struct tls_session *session, const char *data, size_t size);
-enum tls_result tls_resend(struct tls_session *session);
 
-/* Tells the peer that no more will come (close_notify). */
-enum tls_result tls_say_end(struct tls_session *session);
+/* Tells the peer that no more will come (close_notify); once, however often it is called. */
+void tls_say_end(struct tls_session *session);
 
 /* True where the peer has said that it sends no more, or is gone, and nothing of it is left to be read. Asks the
  * socket, after which tls_has_more tells whether something has come instead. */

@@ -7,7 +7,10 @@
 
 #include "net/tls_state.h"
 
-enum { FAILURE_SIZE = 160 };
+enum {
+    FAILURE_SIZE = 160,
+    UNSENT_SIZE_MAX = 128 << 10, /* a record, or a flight of a handshake, and what a peer can make us answer to it */
+};
 
 struct tls_session {
     struct tls *tls;
@@ -15,7 +18,7 @@ struct tls_session {
     const char *protocol;
     struct tls_identity *peer; /* NULL: it has shown no certificate */
     char *failure;             /* NULL: it has not failed */
-    char *unsent;              /* what tls_write took and could not send; NULL: nothing */
+    char *unsent;              /* what the socket did not take; NULL: nothing */
     uint32_t unsent_size;
     int fd;
     bool may_receive;          /* the socket may be asked */
@@ -26,8 +29,9 @@ struct tls_session {
 };
 
 /*
- * The socket, as OpenSSL reaches it. OpenSSL's own would raise SIGPIPE, and would be asked for the next record while a
- * whole one may wait for room. errno is that of the system call.
+ * The socket, as OpenSSL reaches it. To write never blocks: what the socket does not take is kept, for with a record cut
+ * off OpenSSL can neither answer its peer's questions nor send other bytes. To read stops where a whole record could be
+ * left without room. And nobody raises SIGPIPE. errno is that of the system call.
  */
 
 static bool is_transient(int error)
@@ -51,14 +55,35 @@ static int socket_read(BIO *bio, char *data, int size)
     return (int)got;
 }
 
+/* What the socket takes at once; -1: it takes nothing any more. */
+static ssize_t send_now(const struct tls_session *session, const char *data, size_t size)
+{
+    ssize_t sent = send(session->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 && is_transient(errno) ? 0 : sent;
+}
+
+static bool keep(struct tls_session *session, const char *data, size_t size)
+{
+    size_t whole = session->unsent_size + size;
+    char *grown = whole <= UNSENT_SIZE_MAX ? realloc(session->unsent, whole) : NULL;
+    if (!grown) {
+        errno = ENOBUFS;
+        return false;
+    }
+    memcpy(grown + session->unsent_size, data, size);
+    session->unsent = grown;
+    session->unsent_size = (uint32_t)whole;
+    return true;
+}
+
 static int socket_write(BIO *bio, const char *data, int size)
 {
-    const struct tls_session *session = BIO_get_data(bio);
+    struct tls_session *session = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t sent = send(session->fd, data, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && is_transient(errno))
-        BIO_set_retry_write(bio);
-    return (int)sent;
+    ssize_t sent = session->unsent ? 0 : send_now(session, data, (size_t)size);
+    if (sent < 0 || (sent < size && !keep(session, data + sent, (size_t)(size - sent))))
+        return -1;
+    return size;
 }
 
 static long socket_control(BIO *bio, int what, long number, void *pointer)
@@ -169,8 +194,6 @@ static enum tls_result judge(struct tls_session *session, int returned)
         return TLS_DONE;
     case SSL_ERROR_WANT_READ:
         return TLS_WANTS_INPUT;
-    case SSL_ERROR_WANT_WRITE:
-        return TLS_WANTS_ROOM;
     case SSL_ERROR_ZERO_RETURN:
         return TLS_ENDED;
     case SSL_ERROR_SYSCALL:
@@ -237,40 +260,42 @@ bool tls_has_more(const struct tls_session *session)
 
 /* Sending. */
 
+bool tls_has_unsent(const struct tls_session *session)
+{
+    return session->unsent != NULL;
+}
+
 enum tls_result tls_resend(struct tls_session *session)
 {
     if (!session->unsent)
         return TLS_DONE;
-    may_read(session, false);
-    enum tls_result result = judge(session, SSL_write(session->ssl, session->unsent, (int)session->unsent_size));
-    if (result == TLS_WANTS_ROOM)
-        return result;
+    ssize_t sent = send_now(session, session->unsent, session->unsent_size);
+    if (sent < 0)
+        return TLS_FAILED;
+    session->unsent_size -= (uint32_t)sent;
+    if (session->unsent_size) {
+        memmove(session->unsent, session->unsent + sent, session->unsent_size);
+        return TLS_WANTS_ROOM;
+    }
     free(session->unsent);
     session->unsent = NULL;
-    return result == TLS_DONE ? TLS_DONE : TLS_FAILED;
+    return TLS_DONE;
 }
 
 enum tls_result tls_write(struct tls_session *session, const char *data, size_t size)
 {
     may_read(session, false);
-    enum tls_result result = judge(session, SSL_write(session->ssl, data, (int)size));
-    if (result != TLS_WANTS_ROOM)
-        return result == TLS_DONE ? TLS_DONE : TLS_FAILED;
-    session->unsent = malloc(size); /* OpenSSL wants to see the same bytes when it goes on */
-    if (!session->unsent)
+    if (judge(session, SSL_write(session->ssl, data, (int)size)) != TLS_DONE)
         return TLS_FAILED;
-    memcpy(session->unsent, data, size);
-    session->unsent_size = (uint32_t)size;
-    return TLS_WANTS_ROOM;
+    return session->unsent ? TLS_WANTS_ROOM : TLS_DONE;
 }
 
-enum tls_result tls_say_end(struct tls_session *session)
+void tls_say_end(struct tls_session *session)
 {
-    if (session->failure || !SSL_is_init_finished(session->ssl))
-        return TLS_DONE;
+    if (session->failure || !SSL_is_init_finished(session->ssl) || (SSL_get_shutdown(session->ssl) & SSL_SENT_SHUTDOWN))
+        return;
     may_read(session, false);
-    int said = SSL_shutdown(session->ssl);
-    return said >= 0 || SSL_get_error(session->ssl, said) != SSL_ERROR_WANT_WRITE ? TLS_DONE : TLS_WANTS_ROOM;
+    SSL_shutdown(session->ssl);
 }
 
 bool tls_has_ended(struct tls_session *session)

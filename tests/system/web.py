@@ -9,6 +9,7 @@ import base64
 import collections
 import json
 import re
+import socket
 import urllib.parse
 
 from harness import DEADLINE_S, Peer, _brief, equal
@@ -74,10 +75,10 @@ class Http(Peer):
     goes on to the end of the connection: it is then `stream`, and each piece of it goes to take_piece()."""
 
     def __init__(self, daemon, receive_size=None):
-        """daemon: a Daemon, or an address."""
-        address = daemon if isinstance(daemon, str) else daemon.http[0]
+        """daemon: a Daemon, an address, or a socket that is connected already."""
+        address = daemon if isinstance(daemon, (str, socket.socket)) else daemon.http[0]
         super().__init__(address, receive_size)
-        self.host = "localhost" if address.startswith("unix:") else self._name()
+        self.host = "localhost" if self.sock.family == socket.AF_UNIX else self._name()
         self.answers, self.interim = collections.deque(), []
         self.stream = None
         self.complete = True  # False: the connection ended within an answer

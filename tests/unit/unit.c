@@ -17,11 +17,16 @@ static double patience(void)
 
 int unit_run(const char *name, const TTest *const *tests)
 {
+    return unit_run_times(name, tests, 1);
+}
+
+int unit_run_times(const char *name, const TTest *const *tests, int count)
+{
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, TEST_TIMEOUT_S * patience());
     for (; *tests; tests++)
-        tcase_add_test(tcase, *tests);
+        tcase_add_loop_test(tcase, *tests, 0, count);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -13,6 +13,9 @@
 /* Runs a suite of one case: the tests, with a NULL behind the last. Returns main's exit code. */
 int unit_run(const char *name, const TTest *const *tests);
 
+/* The same, each test so many times: it finds in _i which time it is, from 0. */
+int unit_run_times(const char *name, const TTest *const *tests, int count);
+
 /* TEST_SEED where it is set, else another each time; printed with the name of the test that asks. */
 uint64_t unit_seed(const char *test);
 
