@@ -4,12 +4,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/jwt.h"
 #include "auth/limits.h"
 #include "auth/secrets.h"
 #include "config/config.h"
 #include "util/base64.h"
 
+/* Somebody whom a token has brought. */
+struct guest {
+    struct user user;
+    struct user_limits limits;
+    struct secrets secrets;
+};
+
 struct users {
+    struct jwt_trust *trust; /* NULL: no token lets anybody in */
+    const struct user *host; /* whose rights those have whose tokens bring none; NULL: nobody */
     bool has_nkeys;
     const char *decoy; /* a hash to check a password against where nobody has the name; NULL: nobody has a hash */
     size_t count;
@@ -37,6 +47,14 @@ static int fill(struct users *users, size_t index, const struct config_user *fro
     users->has_nkeys |= secrets->has_nkey;
     users->decoy = users->decoy ? users->decoy : secrets->hash;
     return error;
+}
+
+static const struct user *find_name(const struct users *users, struct slice name)
+{
+    for (size_t i = 0; i < users->count; i++)
+        if (slice_is(name, users->list[i].name))
+            return &users->list[i];
+    return NULL;
 }
 
 /* What proves one user must not prove another. */
@@ -68,6 +86,10 @@ int users_create(const struct config *config, struct users **ret_users, char sen
         error = fill(users, i, &config->users[i], sentence);
     if (!error)
         error = check_twins(users, sentence);
+    if (!error)
+        error = jwt_trust_create(&config->jwt, &users->trust, sentence);
+    if (!error)
+        users->host = find_name(users, slice_of(config->jwt.user));
     if (error)
         users_destroy(users);
     else
@@ -83,6 +105,7 @@ void users_destroy(struct users *users)
         free((char *)users->list[i].name);
         secrets_finish(&users->secrets[i]);
     }
+    jwt_trust_destroy(users->trust);
     free(users->list);
     free(users->secrets);
     free(users->limits);
@@ -91,7 +114,7 @@ void users_destroy(struct users *users)
 
 bool users_open(const struct users *users)
 {
-    return users->count == 0;
+    return users->count == 0 && !users->trust;
 }
 
 bool users_have_nkeys(const struct users *users)
@@ -105,17 +128,10 @@ bool users_have_nkeys(const struct users *users)
 struct trial {
     const struct users *users;
     const struct credentials *shown;
+    uint64_t wall_ms;
     const struct user *found;
     const char *hash;
 };
-
-static const struct user *find_name(const struct users *users, struct slice name)
-{
-    for (size_t i = 0; i < users->count; i++)
-        if (slice_is(name, users->list[i].name))
-            return &users->list[i];
-    return NULL;
-}
 
 /* All are looked at, whoever it is. */
 static enum identity_verdict try_token(struct trial *trial)
@@ -152,6 +168,53 @@ static bool read_signature(struct slice text, char out[NKEY_SIGNATURE_SIZE + 2])
         return size == NKEY_SIGNATURE_SIZE;
     return text.size == base64_size(NKEY_SIGNATURE_SIZE) && base64_read(text, out, &size) &&
            size == NKEY_SIGNATURE_SIZE;
+}
+
+/* Users that tokens bring. */
+
+/* Takes the subject. NULL: out of memory. */
+static const struct user *make_guest(struct jwt_claims *claims, const struct user *host, struct slice token)
+{
+    struct guest *guest = calloc(1, sizeof *guest);
+    char *copy = guest ? strndup(token.data, token.size) : NULL;
+    if (!copy) {
+        free(guest);
+        return NULL;
+    }
+    if (host)
+        guest->limits = *host->limits;
+    guest->secrets.jwt = copy;
+    guest->secrets.references = 1;
+    guest->user = (struct user){
+        .name = claims->subject,
+        .expires_ms = claims->expires_ms,
+        .limits = &guest->limits,
+        .secrets = &guest->secrets,
+    };
+    claims->subject = NULL;
+    return &guest->user;
+}
+
+/* NULL: the token is not trusted, or nobody knows what he may. */
+static const struct user *user_of_token(const struct users *users, struct slice token, uint64_t wall_ms)
+{
+    struct jwt_claims claims;
+    const struct user *user = NULL;
+    if (!users->trust || jwt_read(users->trust, token, wall_ms, &claims) != 0)
+        return NULL;
+    const struct user *host = find_name(users, slice_of(claims.subject));
+    host = host ? host : users->host;
+    if (host || claims.has_rights)
+        user = make_guest(&claims, host, token);
+    jwt_claims_finish(&claims);
+    return user;
+}
+
+static enum identity_verdict try_jwt(struct trial *trial)
+{
+    const struct credentials *shown = trial->shown;
+    trial->found = user_of_token(trial->users, shown->jwt.size ? shown->jwt : shown->token, trial->wall_ms);
+    return trial->found ? IDENTITY_PROVEN : IDENTITY_NOBODY;
 }
 
 /* A nonce is signed once: the front end gives each connection one of its own. */
@@ -195,6 +258,12 @@ static enum identity_verdict try_unix_user(struct trial *trial)
     return trial->found ? IDENTITY_PROVEN : IDENTITY_NOBODY;
 }
 
+/* With a signature of the nonce it would be a NATS account's. */
+static bool shows_jwt(const struct credentials *shown)
+{
+    return (shown->jwt.size && !shown->signature.size) || (!shown->jwt.size && jwt_is_one(shown->token));
+}
+
 static bool shows_token(const struct credentials *shown)
 {
     return shown->token.size != 0;
@@ -226,6 +295,7 @@ static const struct {
     bool (*is_shown)(const struct credentials *shown);
     enum identity_verdict (*prove)(struct trial *trial);
 } ways[] = {
+    { true, shows_jwt, try_jwt },
     { true, shows_token, try_token },
     { true, shows_nkey, try_nkey },
     { true, shows_password, try_password },
@@ -242,10 +312,9 @@ bool credentials_are_said(const struct credentials *shown)
 enum identity_verdict users_identify(const struct users *users, const struct credentials *credentials, uint64_t wall_ms,
                              const struct user **ret_user, const char **ret_hash)
 {
-    struct trial trial = { .users = users, .shown = credentials };
+    struct trial trial = { .users = users, .shown = credentials, .wall_ms = wall_ms };
     enum identity_verdict identity = IDENTITY_NOBODY;
     bool is_said = credentials_are_said(credentials);
-    (void)wall_ms;
     for (size_t i = 0; i < sizeof ways / sizeof *ways && identity == IDENTITY_NOBODY; i++)
         if (ways[i].is_said == is_said && ways[i].is_shown(credentials))
             identity = ways[i].prove(&trial);
@@ -262,19 +331,38 @@ const struct user *users_find_hash(const struct users *users, struct slice name,
     return user && user->secrets->hash && strcmp(user->secrets->hash, hash) == 0 ? user : NULL;
 }
 
+static bool is_guest(const struct user *user)
+{
+    return user->secrets->jwt != NULL;
+}
+
+/* A token is looked at anew: its key may be gone, and its host's rights others. */
 const struct user *users_again(const struct users *users, const struct user *user, uint64_t wall_ms)
 {
-    const struct user *other = find_name(users, slice_of(user->name));
-    (void)wall_ms;
+    const struct user *other;
+    if (is_guest(user)) {
+        other = user_of_token(users, slice_of(user->secrets->jwt), wall_ms);
+        user_release(user);
+        return other;
+    }
+    other = find_name(users, slice_of(user->name));
     return other && digest_equal(other->secrets->mark, user->secrets->mark) ? other : NULL;
 }
 
+/* The counts are the owner's thread's, so they may change in what is constant for all others. */
 const struct user *user_hold(const struct user *user)
 {
+    if (is_guest(user))
+        ((struct secrets *)user->secrets)->references++;
     return user;
 }
 
 void user_release(const struct user *user)
 {
-    (void)user;
+    if (!user || !is_guest(user) || --((struct secrets *)user->secrets)->references)
+        return;
+    struct guest *guest = (struct guest *)(void *)((char *)user - offsetof(struct guest, user));
+    free((char *)user->name);
+    secrets_finish(&guest->secrets);
+    free(guest);
 }

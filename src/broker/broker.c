@@ -13,7 +13,7 @@ int broker_init(struct broker *broker, struct counters *counters, const struct u
 {
     uint64_t seed;
     random_bytes(&seed, sizeof seed);
-    *broker = (struct broker){ .counters = counters, .users = users, .limits = *limits };
+    *broker = (struct broker){ .counters = counters, .users = users, .limits = *limits, .expires_ms = UINT64_MAX };
     audit_init(&broker->audit);
     broker->router = router_create(seed, &limits->topic);
     broker->receipts = calloc(BATCH_MESSAGES_MAX, sizeof *broker->receipts);
@@ -61,6 +61,18 @@ void broker_reconfigure(struct broker *broker, const struct users *users, const 
             session_take_limits(session);
         else
             session->ops->notice(session, NOTICE_REVOKED);
+}
+
+void broker_expire(struct broker *broker, uint64_t wall_ms)
+{
+    broker->expires_ms = UINT64_MAX;
+    for (struct session *session = broker->sessions; session; session = session->next) {
+        uint64_t expires_ms = session->user ? session->user->expires_ms : UINT64_MAX;
+        if (expires_ms <= wall_ms)
+            session->ops->notice(session, NOTICE_EXPIRED);
+        else if (expires_ms < broker->expires_ms)
+            broker->expires_ms = expires_ms;
+    }
 }
 
 unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count)

@@ -101,6 +101,8 @@ struct broker {
     struct webhook_desk webhooks; /* where front ends ask of webhooks; the worker turns it */
     const struct feeds *feeds;   /* this worker's readers of streams, for surveys; NULL: there is no HTTP */
     struct audit audit;
+    uint64_t expires_ms;         /* wall clock: when the first session's user does; UINT64_MAX: none's. The worker calls
+                                    broker_expire then, and may be early */
     uint64_t batch_serial;
     const char *refusal; /* set where a message was refused whose publisher asks for no answer, a sentence: he is told,
                             and whoever tells him clears it */
@@ -132,6 +134,9 @@ void broker_notify(struct broker *broker, enum broker_notice notice);
 /* Other users and limits from now on. Sessions of users who are no longer there, or whose secrets changed, are told
  * that they are revoked. No session refers to the old users afterwards. */
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits);
+
+/* Tells the sessions whose user's time is over at that time of the wall clock, and sets expires_ms anew. */
+void broker_expire(struct broker *broker, uint64_t wall_ms);
 
 /* Publishes the server's own words, to whoever is subscribed here; no stream keeps them. The messages are
  * BATCH_MESSAGES_MAX at most. Returns how many of them, from the first on, somebody took. Not from within a

@@ -119,6 +119,8 @@ static int enter_as(struct session *session, const struct user *user)
         return error;
     }
     session->user = user;
+    if (user->expires_ms < session->broker->expires_ms)
+        session->broker->expires_ms = user->expires_ms;
     session_take_limits(session);
     tell_accepted(session);
     return 0;

@@ -383,13 +383,37 @@ bool check_nkey(const char *text)
     return !*text || (nkey_read(slice_of(text), &key) && key.kind == NKEY_USER);
 }
 
+bool config_has_jwt(const struct config *config)
+{
+    return *config->jwt.jwks_file || *config->jwt.secret_file;
+}
+
+static bool is_user(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->user_count; i++)
+        if (strcmp(config->users[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+const char *check_jwt(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE])
+{
+    const struct config_jwt *jwt = instance;
+    bool is_used = *jwt->issuer || jwt->audience.item_count || *jwt->user;
+    (void)room;
+    if (!config_has_jwt(config))
+        return is_used ? "expected a jwks_file or a secret_file, with the keys of tokens" : NULL;
+    if (!*jwt->issuer || !jwt->audience.item_count)
+        return "expected an issuer and an audience, so that a token which is meant for others lets nobody in";
+    return !*jwt->user || is_user(config, jwt->user) ? NULL : "expected a user that there is, as [user NAME]";
+}
+
 /* Which user has what in common with another, auth/users.h says. */
 const char *check_user(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE])
 {
     const struct config_user *user = instance;
-    (void)config;
     (void)room;
-    bool has_any = user->password || user->token || *user->nkey || *user->certificate ||
+    bool has_any = config_has_jwt(config) || user->password || user->token || *user->nkey || *user->certificate ||
                    user->certificate_names.item_count || user->unix_users.item_count;
     return has_any ? NULL : "expected a password, token, nkey, certificate, certificate_names or unix_user";
 }

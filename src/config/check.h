@@ -103,7 +103,10 @@ bool check_token(const char *text);
 /* The public nkey of a user, or nothing. */
 bool check_nkey(const char *text);
 
-/* What a [user NAME] lacks, or NULL: a way to prove who he is. */
+/* What [jwt] lacks, or NULL: beside a file, an issuer and an audience; a user that there is. */
+const char *check_jwt(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
+
+/* What a [user NAME] lacks, or NULL: a way to prove who he is. Where there is [jwt], tokens of his name are one. */
 const char *check_user(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
 #endif

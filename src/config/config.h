@@ -214,6 +214,20 @@ struct config_user {
     uint64_t pending_size_max;
 };
 
+/* Whose JSON Web Tokens let somebody in. Without jwks_file and secret_file nobody's do. */
+struct config_jwt {
+    char *jwks_file;                         /* "": none; else an absolute path */
+    char *secret_file;                       /* the same */
+    char *issuer;                            /* not "", where there is a file, and an audience */
+    struct config_list audience;
+    uint64_t leeway_ms;
+    char *user;                              /* whose rights those have that bring none; "": nobody's */
+};
+
+/* True where tokens are trusted. */
+struct config;
+bool config_has_jwt(const struct config *config);
+
 /* Where a sidecar finds its broker. */
 struct config_uplink {
     struct config_list url;                  /* one or more; without credentials */
@@ -312,6 +326,7 @@ struct config {
     size_t deliver_count;
     struct config_serve *serves;
     size_t serve_count;
+    struct config_jwt jwt;
     struct config_user *users;               /* in the order of the file; none: anybody may enter */
     size_t user_count;
 };

@@ -51,7 +51,7 @@ static const char *find_wide(const struct config_list *listen)
 
 bool config_anybody_may_enter(const struct config *config)
 {
-    return config->user_count == 0;
+    return config->user_count == 0 && !config_has_jwt(config);
 }
 
 const char *config_exposure(const struct config *config, const char **ret_section)

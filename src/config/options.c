@@ -72,6 +72,12 @@ const struct section config_sections[] = {
         .help = "Requests on topics that the application answers over HTTP: what Posthorn-Method, Posthorn-Target and "
                 "the other headers of a request say is what it is asked, and status, headers and body of its answer "
                 "are the reply. While it is away nobody listens here." },
+    { SECTION(jwt), .programs = BOTH, .check = check_jwt,
+        .help = "JSON Web Tokens that let somebody in, as Bearer over HTTP, and as jwt or auth_token over the line "
+                "protocol. Their sub is the user's name. A claim posthorn says what he may: publish, publish_deny, "
+                "subscribe, subscribe_deny (lists of patterns), manage and monitor (true or false); what it does not "
+                "give is not given. Without it he may what [user NAME] of his name may, or the user that is named "
+                "here. iss, aud, sub and exp have to be there. When a token's time is over, its connections end." },
     { SECTION_ARRAY(user, users, user_count), .programs = BOTH, .example = "alice", .check = check_user,
         .help = "Somebody who may enter, under the NAME that clients give as user. Without any such section, and "
                 "without [jwt], anybody may enter. A user has one or more ways to prove who he is; only with a "
@@ -871,6 +877,31 @@ const struct option config_options[] = {
         "yes",         NULL,     NULL,      RELOAD,
         .help = "Whether each request is a line of the log.",
         .choices = no_or_yes },
+
+    { "jwt",    "jwks_file",                  AT(jwt, jwks_file),                      OPTION_TEXT,
+        "",            "0",      "4096",    RELOAD,
+        .help = "A file with the public keys that sign tokens, a JSON Web Key Set as the identity provider publishes "
+                "it; a reload reads it again. A key signs by the one algorithm of its kind, whatever a token says: "
+                "Ed25519 by EdDSA, P-256 by ES256, RSA by RS256, oct by HS256. Others are passed over.",
+        .check = check_path_or_nothing, .expected = "an absolute path, or nothing" },
+    { "jwt",    "secret_file",                AT(jwt, secret_file),                    OPTION_TEXT,
+        "",            "0",      "4096",    RELOAD,
+        .help = "A file with a secret that signs tokens by HS256: all of it but a line's end behind it, 32 bytes or "
+                "more. Whoever can check such tokens can make them.",
+        .check = check_path_or_nothing, .expected = "an absolute path, or nothing" },
+    { "jwt",    "issuer",                     AT(jwt, issuer),                         OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "What stands in a token as iss." },
+    { "jwt",    "audience",                   AT(jwt, audience),                       OPTION_LIST,
+        "",            "0",      "64",      RELOAD,
+        .help = "Of which one has to stand in a token as aud." },
+    { "jwt",    "leeway",                     AT(jwt, leeway_ms),                      OPTION_DURATION_MS,
+        "30s",         "0",      "10m",     RELOAD,
+        .help = "By how much the clock of the issuer may be off, where exp and nbf are looked at." },
+    { "jwt",    "user",                       AT(jwt, user),                           OPTION_TEXT,
+        "",            "0",      "64",      RELOAD,
+        .help = "The NAME of a [user NAME] whose rights and limits those have whose tokens bring no rights, and who have "
+                "no section of their own name. Without one they do not enter." },
 
     { "user",   "password",                   AT(user, password),                      OPTION_TEXT,
         NULL,          "1",      "256",     RELOAD | SECRET,

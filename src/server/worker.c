@@ -55,6 +55,9 @@ struct worker {
     uint64_t dismiss_start_ms, dismiss_duration_ms;
     uint64_t dismiss_count, dismissed_count;
 
+    struct timer expiry_timer; /* when the time of a session's token is over */
+    uint64_t expiry_ms;        /* for which it is set, of the wall clock */
+
     /* Stopping. */
     bool stopping, stop_forced;
     struct timer stop_timer;
@@ -381,9 +384,35 @@ static bool guest_is_busy(const struct worker *worker)
     return worker->guest && !worker->stop_forced && worker->guest_ops->is_busy(worker->guest);
 }
 
+/* Sessions end with their tokens. */
+
+enum { EXPIRY_WAIT_MAX_MS = 60000 }; /* the wall clock may be set */
+
+static void on_expiry_timer(struct timer *timer, uint64_t now_ms)
+{
+    struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, expiry_timer));
+    (void)now_ms;
+    worker->expiry_ms = UINT64_MAX;
+    broker_expire(&worker->broker, loop_wall_ms(&worker->loop));
+}
+
+static void watch_expiry(struct worker *worker)
+{
+    uint64_t expires_ms = worker->broker.expires_ms, wall_ms;
+    if (expires_ms == worker->expiry_ms)
+        return;
+    worker->expiry_ms = expires_ms;
+    wall_ms = loop_wall_ms(&worker->loop);
+    uint64_t wait_ms = expires_ms > wall_ms ? expires_ms - wall_ms : 0;
+    if (expires_ms != UINT64_MAX)
+        timer_set(&worker->loop.timers, &worker->expiry_timer,
+                  loop_now_ms(&worker->loop) + (wait_ms < EXPIRY_WAIT_MAX_MS ? wait_ms : EXPIRY_WAIT_MAX_MS));
+}
+
 static void on_turn_end(void *arg)
 {
     struct worker *worker = arg;
+    watch_expiry(worker);
     line_turn_end(worker->line);
     peer_copies_clear(&worker->copies);
     before_send(worker);
@@ -547,6 +576,8 @@ int worker_create(const struct worker_setup *setup, struct worker **ret_worker)
     worker->loop.wake_fd = -1;
     worker->dismiss_timer.fire = dismiss_some;
     worker->stop_timer.fire = drop_all;
+    worker->expiry_timer.fire = on_expiry_timer;
+    worker->expiry_ms = UINT64_MAX;
     int error = worker_init(worker, setup);
     if (error) {
         worker_destroy(worker);
