@@ -315,6 +315,9 @@ void ph_tls_destroy(struct ph_tls *tls)
     ERR_clear_error();
     if (!tls->is_broken && SSL_is_init_finished(tls->ssl))
         SSL_shutdown(tls->ssl);
+    /* A session whose connection was only cut off is as good as before; OpenSSL would forget it. */
+    if (tls->ssl && !*tls->why)
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     ERR_clear_error();
     free(tls);

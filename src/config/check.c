@@ -253,7 +253,7 @@ const char *check_webhook(const struct config *config, const void *instance, cha
 
 bool check_line_url(const char *text)
 {
-    static const char *const schemes[] = { "nats://", "posthorn://" };
+    static const char *const schemes[] = { "nats://", "posthorn://", "tls://" };
     if (strncmp(text, "unix:", 5) == 0)
         return is_unix_path(text + 5);
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++)
@@ -322,6 +322,10 @@ const char *check_uplink(const struct config *config, const void *instance, char
         return "expected user and password together";
     if ((uplink->user != NULL) + (uplink->token != NULL) + (*uplink->credentials_file != '\0') > 1)
         return "expected one of user with password, token, and credentials_file";
+    if (*uplink->nkey_file && *uplink->creds_file)
+        return "expected one of nkey_file and creds_file";
+    if (*uplink->key && !*uplink->certificate)
+        return "expected a certificate with the key";
     return uplink->reconnect_wait_ms <= uplink->reconnect_wait_max_ms
                ? NULL
                : "expected a reconnect_wait of at most reconnect_wait_max";

@@ -60,7 +60,7 @@ const char *check_stream(const struct config *config, const void *instance, char
 /* What is wrong with a [webhook NAME], or NULL. */
 const char *check_webhook(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
-/* Where a line protocol is served: nats://HOST[:PORT], posthorn:// alike, HOST[:PORT], unix:/PATH; no credentials. */
+/* Where a line protocol is served: nats://HOST[:PORT], posthorn:// and tls:// alike, HOST[:PORT], unix:/PATH; no credentials. */
 bool check_line_url(const char *text);
 
 /* The start of paths: begins with a slash, does not end in one, and is not below /v1, which is the server's. */
@@ -72,7 +72,7 @@ bool check_topic(const char *text);
 /* What is wrong with [spool], or NULL: topics that overlap. */
 const char *check_spool(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
-/* What is wrong with [uplink], or NULL: a url, and one kind of credentials. */
+/* What is wrong with [uplink], or NULL: a url, one kind of credentials, and a certificate with its key. */
 const char *check_uplink(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
 /* An extended regular expression. */

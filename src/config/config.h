@@ -236,6 +236,9 @@ struct config_uplink {
     char *name;                              /* "": the name of the server */
     char *user, *password, *token;           /* NULL: none; what credentials_file says stands here, too */
     char *credentials_file;                  /* "": none; else an absolute path */
+    char *nkey_file, *creds_file;            /* the same; for the line, in place of those above */
+    char *ca, *certificate, *key;            /* the same */
+    unsigned handshake_first, verify;        /* 0 or 1 */
     uint64_t connect_timeout_ms;
     uint64_t reconnect_wait_ms, reconnect_wait_max_ms;
     uint64_t ping_interval_ms;

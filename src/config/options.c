@@ -607,8 +607,11 @@ const struct option config_options[] = {
     { "uplink", "url",                        AT(uplink, url),                         OPTION_LIST,
         NULL,          "1",      "32",      RELOAD,
         .help = "Where the broker's line protocol is served: one address, or several of which the first that answers "
-                "is taken. Credentials have options of their own.",
-        .check = check_line_url, .expected = "a URL such as nats://broker:4222, HOST:PORT, [IPV6]:PORT or unix:/PATH" },
+                "is taken. Credentials have options of their own. tls:// insists on TLS, as ca, certificate, "
+                "handshake_first and verify = no do for all addresses but unix:; nats:// uses it where the broker "
+                "demands it.",
+        .check = check_line_url,
+        .expected = "a URL such as nats://broker:4222, tls://broker:4222, HOST:PORT, [IPV6]:PORT or unix:/PATH" },
     { "uplink", "shuffle",                    AT(uplink, shuffle),                     OPTION_CHOICE,
         "no",          NULL,     NULL,      RELOAD,
         .help = "Whether to begin at one of the addresses by chance, so that many sidecars spread over them.",
@@ -616,7 +619,7 @@ const struct option config_options[] = {
     { "uplink", "http",                       AT(uplink, http),                        OPTION_TEXT,
         "",            "0",      "1024",    RELOAD,
         .help = "Where the broker serves HTTP, for what the sidecar does not answer itself. Empty: nowhere.",
-        .check = check_url_or_nothing, .expected = "a URL such as http://broker:8222, or nothing" },
+        .check = check_url_or_nothing, .expected = "a URL such as https://broker:8222, or nothing" },
     { "uplink", "name",                       AT(uplink, name),                        OPTION_TEXT,
         "",            "0",      "128",     RELOAD,
         .help = "What the broker's operator sees of this sidecar. Empty: the name of the server, [server] name." },
@@ -634,6 +637,39 @@ const struct option config_options[] = {
         .help = "A file with the credentials in its first line: USER:PASSWORD, or a token, which has no colon. It is "
                 "read at the start and at each reload.",
         .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "uplink", "nkey_file",                  AT(uplink, nkey_file),                   OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A file with the seed of an nkey, SU..., by which the sidecar enters the broker's line protocol, in "
+                "place of user, password and token. HTTP knows no nkeys: there those hold. It is read at each "
+                "connection.",
+        .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "uplink", "creds_file",                 AT(uplink, creds_file),                  OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "The same with a JWT and the seed that belongs to it, as NATS's tools write .creds.",
+        .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "uplink", "ca",                         AT(uplink, ca),                          OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A file with the certificates of those who may vouch for the broker, in PEM, for its line protocol and "
+                "its HTTP. Empty: those that the system trusts.",
+        .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "uplink", "certificate",                AT(uplink, certificate),                 OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "A file with the sidecar's own certificate, and behind it those that lead to its CA, in PEM. It is "
+                "read again where it has changed.",
+        .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "uplink", "key",                        AT(uplink, key),                         OPTION_TEXT,
+        "",            "0",      "1024",    RELOAD,
+        .help = "Its private key, which has no password. Empty: it is in the file of the certificate.",
+        .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
+    { "uplink", "handshake_first",            AT(uplink, handshake_first),             OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether the line protocol begins with TLS, for a broker that does so, or with the broker's INFO.",
+        .choices = no_or_yes },
+    { "uplink", "verify",                     AT(uplink, verify),                      OPTION_CHOICE,
+        "yes",         NULL,     NULL,      RELOAD,
+        .help = "Whether the broker's certificate must be vouched for, be valid, and be for the host of the url. With "
+                "no, whoever stands between can read and change everything.",
+        .choices = no_or_yes },
     { "uplink", "connect_timeout",            AT(uplink, connect_timeout_ms),          OPTION_DURATION_MS,
         "2s",          "10ms",   "1m",      RELOAD,
         .help = "How long one attempt at one address may take, to the broker's greeting." },

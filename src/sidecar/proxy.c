@@ -339,6 +339,22 @@ static void set_credentials(CURL *easy, const struct config_uplink *config)
     }
 }
 
+static void set_path(CURL *easy, CURLoption option, const char *path)
+{
+    if (*path)
+        curl_easy_setopt(easy, option, path);
+}
+
+static void set_tls(CURL *easy, const struct config_uplink *config)
+{
+    curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    set_path(easy, CURLOPT_CAINFO, config->ca);
+    set_path(easy, CURLOPT_SSLCERT, config->certificate);
+    set_path(easy, CURLOPT_SSLKEY, config->key);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, (long)config->verify);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->verify ? 2L : 0L);
+}
+
 static void set_method(CURL *easy, const struct exchange *exchange)
 {
     enum http_method method = exchange->request->method;
@@ -387,6 +403,7 @@ static struct passage *passage_create(struct proxy *proxy, const struct exchange
     if (passage->easy && passage->url && add_headers(passage, exchange->request)) {
         set_options(passage);
         set_credentials(passage->easy, proxy->config);
+        set_tls(passage->easy, proxy->config);
         set_method(passage->easy, exchange);
         return passage;
     }

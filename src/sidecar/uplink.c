@@ -271,14 +271,27 @@ static char *join_urls(const struct config_list *list)
     return text;
 }
 
+static const char *or_none(const char *path)
+{
+    return *path ? path : NULL;
+}
+
 static struct ph_options options_of(struct uplink *uplink, const struct config_uplink *config, const char *url)
 {
+    bool has_key = *config->nkey_file || *config->creds_file;
     return (struct ph_options){
         .size = sizeof(struct ph_options),
         .url = url,
-        .user = config->user,
-        .password = config->password,
-        .token = config->token,
+        .user = has_key ? NULL : config->user,
+        .password = has_key ? NULL : config->password,
+        .token = has_key ? NULL : config->token,
+        .nkey_file = or_none(config->nkey_file),
+        .creds_file = or_none(config->creds_file),
+        .tls_ca = or_none(config->ca),
+        .tls_cert = or_none(config->certificate),
+        .tls_key = or_none(config->key),
+        .tls_first = config->handshake_first,
+        .tls_insecure = !config->verify,
         .name = *config->name ? config->name : uplink->server_name,
         .connect_timeout_ms = (int)config->connect_timeout_ms,
         .ping_interval_ms = (int)config->ping_interval_ms,

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -436,6 +437,58 @@ static void survive_a_restart(char **urls)
     ph_destroy(conn);
 }
 
+/* Ends the connection's socket under it. */
+static void cut(struct ph_conn *conn)
+{
+    check(shutdown(ph_fd(conn), SHUT_RDWR) == 0);
+}
+
+static void await_event(struct ph_conn *conn, enum ph_event_kind kind, unsigned count)
+{
+    while (event_counts[kind] < count)
+        check_good(ph_poll(conn, PATIENCE_MS));
+}
+
+/* urls: one of TLS. */
+static void sessions_are_resumed(char **urls)
+{
+    struct ph_conn *conn = connected(urls[0]);
+    struct ph_sub *sub;
+    struct ph_message *message;
+    check(strncmp(ph_server(conn)->tls, "TLSv1.", 6) == 0 && !ph_server(conn)->tls_resumed);
+    check_good(ph_subscribe(conn, "a", NULL, NULL, NULL, &sub));
+    check_good(ph_flush(conn, PATIENCE_MS));
+    for (unsigned i = 1; i <= 3; i++) {
+        cut(conn);
+        await_event(conn, PH_EVENT_RECONNECTED, i);
+        check(strncmp(ph_server(conn)->tls, "TLSv1.", 6) == 0 && ph_server(conn)->tls_resumed);
+        check_good(ph_publish(conn, "a", "x", 1));
+        check_good(ph_next(sub, PATIENCE_MS, &message));
+        ph_message_free(message);
+    }
+    ph_destroy(conn);
+}
+
+/* urls: one of TLS, and the files of a certificate and its key, which the script changes for others and back. */
+static void certificates_are_renewed(char **urls)
+{
+    struct ph_options options = options_for(urls[0]);
+    struct ph_conn *conn;
+    options.tls_cert = urls[1];
+    options.tls_key = urls[2];
+    check_good(ph_create(&options, &conn));
+    check_good(ph_connect(conn));
+    tell("connected");
+    check(getchar() == 'a');
+    cut(conn);
+    await_event(conn, PH_EVENT_ERROR, 1);
+    check(strstr(ph_last_error(conn), "the server refuses our certificate"));
+    tell("refused");
+    check(getchar() == 'b');
+    await_event(conn, PH_EVENT_RECONNECTED, 1);
+    ph_destroy(conn);
+}
+
 /* urls: a list whose first is dead, then the two that live, in the order of the list. */
 static void go_to_the_next_url(char **urls)
 {
@@ -527,6 +580,8 @@ static const struct scenario {
     { "signal_interrupts", signal_interrupts },
     { "survive_a_restart", survive_a_restart },
     { "go_to_the_next_url", go_to_the_next_url },
+    { "sessions_are_resumed", sessions_are_resumed },
+    { "certificates_are_renewed", certificates_are_renewed },
     { "lame_duck_is_told", lame_duck_is_told },
     { "credentials", credentials },
     { "large_payload_is_refused_here", large_payload_is_refused_here },

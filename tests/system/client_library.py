@@ -16,9 +16,10 @@ DEAD_URL = "nats://127.0.0.1:1"  # a port that only root could listen on
 class Program:
     """client_library, playing a scenario. As a context manager it must end with exit code 0."""
 
-    def __init__(self, scenario, *urls):
+    def __init__(self, scenario, *urls, **environment):
         self.scenario = scenario
-        self.process = subprocess.Popen([PROGRAM, scenario, *urls], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([PROGRAM, scenario, *urls], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        env={**os.environ, **environment})
         self._text = b""
 
     def expect(self, word):
@@ -33,10 +34,16 @@ class Program:
         line, _, self._text = self._text.partition(b"\n")
         equal(line.decode(), word, f"what {self.scenario} says")
 
+    def say(self, word):
+        """The program reads it from its standard input."""
+        self.process.stdin.write(word.encode())
+        self.process.stdin.flush()
+
     def __enter__(self):
         return self
 
     def __exit__(self, kind, value, trace):
+        self.process.stdin.close()
         if kind is not None:
             self.process.kill()
         code = self.process.wait(2 * DEADLINE_S)

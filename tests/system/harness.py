@@ -358,6 +358,13 @@ ORACLE_OPTIONS = {
     "line.ping_interval": 'ping_interval: "{}"',
     "line.pings_outstanding_max": "ping_max: {}",
 }
+ORACLE_TLS = {
+    "tls.certificate": 'cert_file: "{}"',
+    "tls.key": 'key_file: "{}"',
+    "tls.ca": 'ca_file: "{}"',
+    "tls.verify": "verify: {}",
+    "line.tls": "",
+}
 ORACLE_UNITS = {"KiB": 1024, "MiB": 1024 * 1024, "B": 1}
 
 
@@ -366,17 +373,21 @@ def oracle_config(options, listen):
     if listen is None or "," in listen or listen.startswith("unix:"):
         raise Skip("nats-server has one TCP listener")
     lines = [f"listen: {listen.rsplit(':', 1)[0]}:-1"]
-    users, timeout = {}, None
+    users, timeout, tls = {}, None, []
     for option, value in options.items():
         section, _, key = option.rpartition(".")
         if option == "line.auth_timeout":
             timeout = float(value.rstrip("s")) if not value.endswith("ms") else float(value[:-2]) / 1000
         elif section.startswith("user."):
             users.setdefault(section[5:], {})[key] = value
+        elif option in ORACLE_TLS:
+            tls.append(ORACLE_TLS[option].format("true" if value == "required" else value))
         elif option in ORACLE_OPTIONS:
             lines.append(ORACLE_OPTIONS[option].format(_oracle_value(value)))
         else:
             raise Skip(f"nats-server has no option for {option}")
+    if tls:
+        lines.append("tls {" + ", ".join(filter(None, tls)) + "}")
     if users:
         lines.append("authorization {" + _oracle_users(users, timeout) + "}")
     return "\n".join(lines) + "\n"
@@ -395,7 +406,8 @@ def _oracle_users(users, timeout):
     if len(users) == 1 and "token" in next(iter(users.values())):
         words.append(f"token: {json.dumps(next(iter(users.values()))['token'])}")
     else:
-        rows = [f"{{user: {name}, password: {json.dumps(user['password'])}}}" for name, user in users.items()]
+        rows = [f"{{nkey: {user['nkey']}}}" if "nkey" in user else f"{{user: {name}, password: {json.dumps(user['password'])}}}"
+                for name, user in users.items()]
         words.append(f"users: [{', '.join(rows)}]")
     return ", ".join(words)
 
