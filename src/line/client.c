@@ -81,7 +81,9 @@ static void greet(struct client *client)
         give_time_to_greet(client);
     else
         conn_set_deadline(&client->conn, UINT64_MAX);
-    if (!client->informed)
+    if (client->informed)
+        hello_recognise(client); /* what the handshake has shown of it */
+    else
         hello_begin(client);
 }
 

@@ -122,7 +122,10 @@ void client_wait_for_room(struct client *client);
 /* Sends INFO. */
 void hello_send_info(struct client *client);
 
-/* The first words: INFO; and enters as the unix user that the client is, if that is anybody. */
+/* Enters as the unix user that the client is, or by its certificate, if that is anybody. */
+void hello_recognise(struct client *client);
+
+/* The first words: INFO; behind hello_recognise. */
 void hello_begin(struct client *client);
 
 /* CONNECT: reads the client's wishes and identifies it, which may take until hello_identified. */

@@ -88,12 +88,17 @@ static struct credentials presence(const struct client *client)
     return credentials;
 }
 
-void hello_begin(struct client *client)
+void hello_recognise(struct client *client)
 {
     const struct credentials credentials = presence(client);
     session_recognise(&client->session, &credentials);
     client->is_known = client->session.user != NULL;
     client_take_limits(client);
+}
+
+void hello_begin(struct client *client)
+{
+    hello_recognise(client);
     if (users_have_nkeys(client->line->broker->users))
         random_name(client->nonce, NONCE_SIZE);
     hello_send_info(client);

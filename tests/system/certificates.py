@@ -75,7 +75,7 @@ class Authority:
             text.write(f"basicConstraints = CA:false\nextendedKeyUsage = {purposes}\n")
             if names:
                 text.write(f"subjectAltName = {','.join(_alternative(name) for name in names)}\n")
-        openssl("req", "-config", self._config, "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+        openssl("req", "-config", self._config, "-utf8", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-subj", subject or f"/CN={file}", "-keyout", key, "-out", request)
         openssl("ca", "-config", self._config, "-batch", "-notext", "-cert", self.certificate, "-keyfile", self.key, "-in", request,
                 "-out", out, "-extfile", extensions, "-startdate", date(begin_s), "-enddate", date(end_s), "-preserveDN")

@@ -94,6 +94,44 @@ def a_certificate_as_large_as_they_come_is_taken_and_a_larger_one_is_not():
         _turned_away(daemon, pki.issue("huge", *many * 4), None, "excessive message size")
 
 
+def who_shows_a_users_certificate_is_the_user():
+    """By its subject, or by a name in it; without a word of CONNECT. A session that goes on is still the user's."""
+    bob, carol = pki.issue("bob", "bob@example.com"), pki.issue("carol", subject="/O=Example/CN=Carol é")
+    users = ("user.alice.certificate=CN=alice,O=Example", "user.bob.certificate_names=bob@example.com",
+             "user.carol.certificate=CN=Carol é,O=Example", "user.dave.password=secret")
+    for first in ("no", "yes"):
+        with Daemon(*pki.options(verify="optional", ca=pki.ca.certificate, handshake_first=first), *users,
+                    log_level="debug") as daemon:
+            for version in VERSIONS.values():
+                for name, certificate in (("alice", pki.alice), ("bob", bob), ("carol", carol)):
+                    context = pki.context(certificate, version)
+                    with pki.https(daemon, context=context) as https:
+                        equal(_name_of(https), name, "user of HTTPS")
+                        session = https.sock.session
+                    mark = daemon.log_count()
+                    with pki.client(daemon, context=context, session=session, first=first == "yes") as client:
+                        equal(client.sock.session_reused, True, "the session goes on")
+                        client.flush()
+                    daemon.wait_log(f"user={name}", since=mark)
+                with pki.client(daemon, pki.alice, version, first=first == "yes", hello=False) as client:
+                    client.flush()  # there is nothing that CONNECT would have to say
+                for settings, error in (({}, "Authorization Violation"), ({"user": "dave", "pass": "wrong"}, "Authorization Violation"),
+                                        ({"user": "dave", "pass": "secret"}, None)):
+                    certificate = pki.alice if error and settings else None
+                    with pki.client(daemon, certificate, version, first=first == "yes", **settings) as client:
+                        client.line("PING")
+                        client.wait(lambda: client.errors or client.pong_count, "a verdict")
+                        equal(client.errors[:1], [error] if error else [], f"verdict on {settings}")
+                with pki.https(daemon, version=version) as https:
+                    https.get("/v1/topics/x?since=all").check(401)
+
+
+def _name_of(https):
+    """The user that a connection for HTTPS enters as."""
+    rows = https.get("/connz?auth=1").check(200).json()["connections"]
+    return next(row["authorized_user"] for row in rows if row.get("tls_version") and row["port"] == https.sock.getsockname()[1])
+
+
 # For several names.
 
 
@@ -281,7 +319,7 @@ def a_sidecar_speaks_it_by_the_same_options():
 if __name__ == "__main__":
     main(where_they_are_required_nobody_comes_without, where_they_are_optional_a_bad_one_is_worse_than_none,
          where_they_are_not_asked_for_none_is_looked_at, who_it_is_outlives_a_session,
-         a_certificate_as_large_as_they_come_is_taken_and_a_larger_one_is_not, each_name_has_its_certificate,
+         who_shows_a_users_certificate_is_the_user, a_certificate_as_large_as_they_come_is_taken_and_a_larger_one_is_not, each_name_has_its_certificate,
          the_certificates_of_names_are_for_the_same_clients, a_new_certificate_holds_for_those_who_come,
          reloads_under_traffic_lose_nothing, a_bad_file_refuses_the_reload_and_the_old_one_stays, sessions_do_not_outlive_a_reload,
          tls_may_come_and_go, an_expired_certificate_is_told_of, a_sidecar_speaks_it_by_the_same_options)
