@@ -49,6 +49,7 @@ COMMAND(webhook_log);
 COMMAND(webhook_dead);
 COMMAND(webhook_verify);
 COMMAND(webhook_remove);
+COMMAND(passwd);
 COMMAND(fsck);
 COMMAND(dump);
 COMMAND(top);

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "contexts.h"
 #include "posthorn.h"
+#include "prompt.h"
 #include "say.h"
 #include "server.h"
 
@@ -67,38 +67,12 @@ const struct command_details context_add_details = {
     .examples = add_examples,
 };
 
-/* A line of standard input, not echoed where that is a terminal. */
-static char *read_secret(const char *what)
-{
-    struct termios shown, hidden;
-    char *line = NULL;
-    size_t room = 0;
-    bool terminal = tcgetattr(STDIN_FILENO, &shown) == 0;
-    if (terminal) {
-        hidden = shown;
-        hidden.c_lflag &= ~(tcflag_t)ECHO;
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-        fprintf(stderr, "%s: ", what);
-    }
-    ssize_t size = getline(&line, &room, stdin);
-    if (terminal) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-        fputc('\n', stderr);
-    }
-    if (size <= 0) {
-        free(line);
-        return NULL;
-    }
-    line[strcspn(line, "\n")] = '\0';
-    return line;
-}
-
 /* The text of an option, or what standard input says in its place. */
 static enum exit_code take_secret(const char *what, const char *given, char **ret_text)
 {
     if (given && strcmp(given, "-") != 0)
         *ret_text = must(strdup(given));
-    else if (given && !(*ret_text = read_secret(what)))
+    else if (given && !(*ret_text = prompt_secret(what)))
         return fail(EXIT_USAGE, "no %s on standard input", what);
     return EXIT_OK;
 }

@@ -79,6 +79,7 @@ const struct command commands[] = {
     { "consumer", "make, show and change consumers, and read by them", NULL, &consumer_details, consumer_commands },
     { "webhook", "make, show and change webhooks, and send again", NULL, &webhook_details, webhook_commands },
     { "listen", "send messages to a receiver on this machine, as webhooks do", NULL, &listen_details, NULL },
+    { "passwd", "make the hash of a password, a token or an nkey", passwd_run, &passwd_details, NULL },
     { "fsck", "check the files of streams, without a server", fsck_run, &fsck_details, NULL },
     { "dump", "print the messages in them", dump_run, &dump_details, NULL },
     { "bench", "measure a server: rates and latencies", NULL, &bench_details, bench_commands },

@@ -9,7 +9,7 @@ function __posthorn_in --description 'the words behind posthorn begin with these
     test "$words[2..$last]" = "$argv"
 end
 function __posthorn_commands
-    string split ' ' 'pub sub request reply stream consumer webhook listen fsck dump bench top context completion help'
+    string split ' ' 'pub sub request reply stream consumer webhook listen passwd fsck dump bench top context completion help'
 end
 complete -c posthorn -f
 complete -c posthorn -s h -l help -d 'tell about the command'
@@ -22,6 +22,7 @@ complete -c posthorn -n '__posthorn_is' -a stream -d 'make, show and change stre
 complete -c posthorn -n '__posthorn_is' -a consumer -d 'make, show and change consumers, and read by them'
 complete -c posthorn -n '__posthorn_is' -a webhook -d 'make, show and change webhooks, and send again'
 complete -c posthorn -n '__posthorn_is' -a listen -d 'send messages to a receiver on this machine, as webhooks do'
+complete -c posthorn -n '__posthorn_is' -a passwd -d 'make the hash of a password, a token or an nkey'
 complete -c posthorn -n '__posthorn_is' -a fsck -d 'check the files of streams, without a server'
 complete -c posthorn -n '__posthorn_is' -a dump -d 'print the messages in them'
 complete -c posthorn -n '__posthorn_is' -a bench -d 'measure a server: rates and latencies'
@@ -823,6 +824,11 @@ complete -c posthorn -n '__posthorn_in listen' -l tls-cert -x -a '(__fish_comple
 complete -c posthorn -n '__posthorn_in listen' -l tls-key -x -a '(__fish_complete_path)' -d 'its key; in the certificate\'s file where it is not given'
 complete -c posthorn -n '__posthorn_in listen' -l tls-first -d 'begin with TLS, for a server that does so too, and not after its greeting'
 complete -c posthorn -n '__posthorn_in listen' -l tls-insecure -d 'take any certificate: whoever stands between can then read and change everything'
+
+complete -c posthorn -n '__posthorn_in passwd' -l stdin -d 'read the password once, also from a pipe'
+complete -c posthorn -n '__posthorn_in passwd' -l cost -x -d 'twice the work for each one more: 4 to 20'
+complete -c posthorn -n '__posthorn_in passwd' -l token -s t -d 'make a token in place of a password'
+complete -c posthorn -n '__posthorn_in passwd' -l nkey -d 'make an nkey (ed25519) in place of a password'
 
 complete -c posthorn -n '__posthorn_in fsck' -l json -s j -d 'a JSON object a line for each stream'
 complete -c posthorn -n '__posthorn_in fsck' -l segments -d 'tell of each file'

@@ -18,7 +18,7 @@ COMMANDS = ("pub", "sub", "request", "reply", "bench", "bench pub", "bench fanou
             "stream delete-message", "consumer", "consumer add", "consumer list", "consumer info", "consumer edit", "consumer remove",
             "consumer next", "webhook", "webhook add", "webhook list", "webhook info", "webhook change", "webhook enable",
             "webhook disable", "webhook test", "webhook verify", "webhook rotate", "webhook log", "webhook dead", "webhook replay",
-            "webhook resend", "webhook recover", "webhook remove", "listen", "fsck", "dump", "context list", "context select", "context show", "context remove", "top", "completion", "help")
+            "webhook resend", "webhook recover", "webhook remove", "listen", "passwd", "fsck", "dump", "context list", "context select", "context show", "context remove", "top", "completion", "help")
 GENERATED = {
     "doc/posthorn.1": ("help", "--manual"),
     "etc/completions/posthorn": ("completion", "bash"),
