@@ -130,13 +130,13 @@ static const struct {
     [RECEIPT_DISK_FULL] = { "500", "10047", "insufficient storage resources available" },
     [RECEIPT_FAILED] = { "503", "10077", "the stream's storage has failed" },
     [RECEIPT_BEHIND] = { "503", "19001", "one before it in its train was refused" },
+    [RECEIPT_LONG_TOPIC] = { "400", "19002", "the topic is over a limit" },
+    [RECEIPT_NO_RIGHT] = { "403", "19003", "no right to publish under this topic" },
 };
-
-enum { REFUSAL_SIZE_MAX = 160 };
 
 size_t ack_write_size_max(const struct ack_words *words, struct slice detail)
 {
-    return words->size + json_string_size_max(detail) + FORMAT_NUMBER_SIZE_MAX + REFUSAL_SIZE_MAX;
+    return words->size + json_string_size_max(detail) + FORMAT_NUMBER_SIZE_MAX + ACK_REFUSAL_SIZE_MAX;
 }
 
 /* A string of JSON without its quotes: the rest of a sentence that has begun. */

@@ -73,6 +73,9 @@ struct ack_words {
 int ack_words_init(struct ack_words *words, const char *stream);
 void ack_words_finish(struct ack_words *words);
 
+/* A refusal without detail takes no more than this beyond the name. */
+enum { ACK_REFUSAL_SIZE_MAX = 192 };
+
 /* Bytes that ack_write writes at most, with the CR LF that goes behind a body. */
 size_t ack_write_size_max(const struct ack_words *words, struct slice detail);
 

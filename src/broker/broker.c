@@ -180,7 +180,8 @@ static unsigned deliver_asking(struct broker *broker, const struct match *match,
     unsigned taken = match->sink_count || match->group_count ? deliver_unasked(broker, match, batch, receipts) : 0;
     for (unsigned i = 0; i < batch->count && !is_answered && broker->keepers; i++)
         if (asks_broker(&batch->messages[i]))
-            keepers_note_delivered(broker->keepers, &batch->messages[i]);
+            keepers_answer(broker->keepers, slice_make(batch->messages[i].reply, batch->messages[i].reply_size),
+                           RECEIPT_KEPT);
     return taken;
 }
 

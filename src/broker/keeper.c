@@ -109,7 +109,7 @@ struct keepers {
     size_t count;
     struct list busy;
     struct list owing;
-    struct acks delivered;         /* of what no stream keeps */
+    struct acks own;               /* of what has come to no stream */
     char *text;                    /* room for one answer */
     size_t text_size;
 };
@@ -251,22 +251,30 @@ static void answer_acks(struct keeper *keeper, struct acks *acks, uint64_t last)
     }
 }
 
-static void answer_delivered(struct keepers *keepers)
+/* What no stream answers. */
+static void answer_own(struct keepers *keepers)
 {
-    static const char text[] = "{\"delivered\":true}\r\n";
-    const struct message message = { .body = text, .body_size = sizeof text - 3 };
+    static const char delivered[] = "{\"delivered\":true}\r\n";
+    static const struct ack_words words = { .text = (char *)"\"\"", .name_size = 2 }; /* no stream's name */
+    char text[ACK_REFUSAL_SIZE_MAX];
     struct slice reply;
-    while (acks_first(&keepers->delivered, &reply)) {
+    const struct ack *ack;
+    while ((ack = acks_first(&keepers->own, &reply))) {
+        struct message message = { .body = delivered, .body_size = sizeof delivered - 3 };
+        if (ack->verdict) {
+            message.body = text;
+            message.body_size = (uint32_t)(ack_write(text, &words, ack, slice_make(NULL, 0)) - text);
+        }
         broker_send(keepers->broker, reply, &message, 1);
-        acks_drop_first(&keepers->delivered);
+        acks_drop_first(&keepers->own);
     }
 }
 
-void keepers_note_delivered(struct keepers *keepers, const struct message *message)
+void keepers_answer(struct keepers *keepers, struct slice reply, enum receipt_verdict verdict)
 {
-    const struct ack ack = { .reply_size = message->reply_size };
-    if (acks_reserve(&keepers->delivered, ack_size(ack.reply_size)))
-        acks_add(&keepers->delivered, &ack, message->reply);
+    const struct ack ack = { .reply_size = (uint32_t)reply.size, .verdict = (uint8_t)verdict };
+    if (acks_reserve(&keepers->own, ack_size(ack.reply_size)))
+        acks_add(&keepers->own, &ack, reply.data);
 }
 
 static void unlink_waiter(struct keeper_waiter *waiter)
@@ -360,7 +368,7 @@ void keepers_turn(struct keepers *keepers)
         list_append(&keepers->busy, &keeper->place);
         keeper_turn(keeper);
     }
-    answer_delivered(keepers);
+    answer_own(keepers);
     keepers->broker->stall_ms = 0; /* answers are nobody's whom they could hold back */
 }
 
@@ -405,7 +413,7 @@ void *keeper_guest(const struct keeper *keeper)
 
 bool keepers_have_waiting(const struct keepers *keepers)
 {
-    if (!acks_is_empty(&keepers->delivered))
+    if (!acks_is_empty(&keepers->own))
         return true;
     for (const struct list *at = keepers->busy.next; at != &keepers->busy; at = at->next)
         if (has_something_to_say(LIST_OWNER(at, struct keeper, place)))
@@ -612,7 +620,7 @@ void keepers_destroy(struct keepers *keepers)
         return;
     for (size_t i = 0; i < keepers->count; i++)
         untie(keepers->list[i]);
-    acks_finish(&keepers->delivered);
+    acks_finish(&keepers->own);
     free(keepers->list);
     free(keepers->text);
     free(keepers);

@@ -55,9 +55,10 @@ int keepers_sync(struct keepers *keepers);
 /* What has been published in this turn is to be committed. At the end of each turn, and sooner. */
 void keepers_commit(struct keepers *keepers);
 
-/* A message whose publisher asks the broker (reply_asks_broker) was under a topic that no stream keeps, and has been
- * handed to whoever was subscribed: he is told so in keepers_turn. Where memory is short he hears nothing. */
-void keepers_note_delivered(struct keepers *keepers, const struct message *message);
+/* Answers a publisher who asks the broker (reply_asks_broker), in keepers_turn, for a message that has come to no
+ * stream. RECEIPT_KEPT: none keeps its topic, and it has been handed to whoever was subscribed. Where memory is short,
+ * he hears nothing. */
+void keepers_answer(struct keepers *keepers, struct slice reply, enum receipt_verdict verdict);
 
 /* Once a turn: syncs, answers, and calls those who wait. */
 void keepers_turn(struct keepers *keepers);

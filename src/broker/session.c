@@ -5,6 +5,7 @@
 
 #include "auth/accounts.h"
 #include "auth/limits.h"
+#include "broker/keeper.h"
 #include "util/clock.h"
 
 enum { WAIT_MAX_MS = 3600000 };
@@ -204,6 +205,15 @@ int session_route(struct session *session, struct slice topic, const struct matc
         audit_note_request(session, topic);
     *ret_match = match;
     return 0;
+}
+
+bool session_refuse(struct session *session, struct slice reply, enum receipt_verdict verdict)
+{
+    struct keepers *keepers = session->broker->keepers;
+    if (!reply_asks_broker(reply) || !keepers)
+        return false;
+    keepers_answer(keepers, reply, verdict);
+    return true;
 }
 
 unsigned session_publish(struct session *session, const struct match *match, struct batch *batch)

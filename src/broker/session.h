@@ -107,6 +107,12 @@ uint64_t session_pending_size_max(const struct session *session, uint64_t size_m
 int session_route(struct session *session, struct slice topic, const struct match **ret_match);
 
 /*
+ * A message is refused at this door. Where its publisher asks the broker alone, he is told why, by his reply; false:
+ * he does not, and it is for the front end to tell him.
+ */
+bool session_refuse(struct session *session, struct slice reply, enum receipt_verdict verdict);
+
+/*
  * Publishes a batch: to the streams that keep its topic, then to those who want it; fills in its serial and origin.
  * Returns how many of its messages, from the first on, somebody took; a stream is somebody where it will answer. Where
  * batch->receipts is set it is filled in, the batch has one message, and what is refused, or a duplicate, goes to

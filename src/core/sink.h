@@ -50,13 +50,17 @@ enum receipt_verdict {
     RECEIPT_DISK_FULL,
     RECEIPT_FAILED,         /* the stream takes nothing more: a sync failed */
     RECEIPT_BEHIND,         /* one before it in its train was refused, or the train has ended (core/train.h) */
+    /* Before it came to a stream. */
+    RECEIPT_LONG_TOPIC,     /* its topic is over a limit */
+    RECEIPT_NO_RIGHT,       /* its publisher has no right to publish under that topic */
 };
 
 /* True where it would be refused again, however often it came. */
 static inline bool verdict_is_final(enum receipt_verdict verdict)
 {
     const unsigned final = 1u << RECEIPT_WRONG_STREAM | 1u << RECEIPT_WRONG_SEQUENCE | 1u << RECEIPT_WRONG_ID |
-                           1u << RECEIPT_TOO_LARGE | 1u << RECEIPT_SEALED | 1u << RECEIPT_NO_ROLLUP;
+                           1u << RECEIPT_TOO_LARGE | 1u << RECEIPT_SEALED | 1u << RECEIPT_NO_ROLLUP |
+                           1u << RECEIPT_LONG_TOPIC | 1u << RECEIPT_NO_RIGHT;
     return final >> verdict & 1u;
 }
 

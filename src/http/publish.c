@@ -81,6 +81,8 @@ static const struct refusal {
     [RECEIPT_DISK_FULL] = { PROBLEM_DISK_FULL, "The stream will take messages again when there is room.", NULL },
     [RECEIPT_FAILED] = { PROBLEM_STREAM_FAILED, "A write to its disk has failed; the log says more.", NULL },
     [RECEIPT_BEHIND] = { PROBLEM_STREAM_FULL, "One before it in its train was refused.", NULL },
+    [RECEIPT_LONG_TOPIC] = { PROBLEM_BAD_TOPIC, "The topic is over a limit of the broker.", NULL },
+    [RECEIPT_NO_RIGHT] = { PROBLEM_FORBIDDEN, "The sidecar has no right to publish under this topic.", NULL },
 };
 
 static char *put_bool(char *out, bool value)

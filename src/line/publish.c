@@ -42,15 +42,16 @@ void publish_flush(struct client *client)
 }
 
 /* Begins a batch for another topic. False where there will be none. */
-static bool batch_begin(struct client *client, struct slice topic)
+static bool batch_begin(struct client *client, const struct wire_op *op)
 {
     struct line *line = client->line;
     publish_flush(client);
-    if (session_route(&client->session, topic, &line->match) != 0) {
-        client_error(client, "Invalid Publish Subject");
+    if (session_route(&client->session, op->topic, &line->match) != 0) {
+        if (!session_refuse(&client->session, op->reply, RECEIPT_LONG_TOPIC))
+            client_error(client, "Invalid Publish Subject");
         return false;
     }
-    line->batch.topic = topic;
+    line->batch.topic = op->topic;
     line->batch.messages = line->messages;
     line->batch_count_max = BATCH_MESSAGES_MAX;
     line->batch_size_max = BATCH_SIZE_MAX;
@@ -80,7 +81,8 @@ void publish_gather(struct client *client, const struct wire_op *op)
     if (!session_takes_size(&client->session, op->body_size)) {
         publish_flush(client);
         line->loop->counters.limit_errors++;
-        client_fail(client, CONN_PROTOCOL_ERROR, "Maximum Payload Violation");
+        if (!session_refuse(&client->session, op->reply, RECEIPT_TOO_LARGE))
+            client_fail(client, CONN_PROTOCOL_ERROR, "Maximum Payload Violation");
         return;
     }
     if (client->pedantic)
@@ -91,7 +93,7 @@ void publish_gather(struct client *client, const struct wire_op *op)
     }
     client_ok(client);
     if (!line->match || !slice_equal(line->batch.topic, op->topic))
-        if (!batch_begin(client, op->topic))
+        if (!batch_begin(client, op))
             return;
     if (match_is_empty(line->match) && !op->reply.size && !line->broker->outlet.publish && !client->session.is_paced) {
         client->session.messages_in++; /* the door will not see it */

@@ -11,33 +11,24 @@
 #include "core/topic.h"
 #include "libposthorn/posthorn.h"
 #include "net/loop.h"
+#include "sidecar/brake.h"
+#include "sidecar/burial.h"
+#include "sidecar/sender.h"
+#include "sidecar/suspect.h"
 #include "sidecar/uplink.h"
+#include "sidecar/waiters.h"
 #include "sidecar/window.h"
 #include "store/log.h"
 #include "stream/stream.h"
-#include "util/hash.h"
 #include "util/json.h"
 #include "util/list.h"
 #include "util/log.h"
 #include "util/random.h"
-#include "wire/format.h"
-#include "wire/headers.h"
 
 enum {
     OUTPUT_SIZE_MAX = 512 << 10, /* of the connection, beyond which nothing is added */
     RUNS_A_TURN = 8,             /* stretches of the stream that are sent before others have their turn */
-    PUBLISHER_SIZE = 16,
-    ID_SIZE_MAX = 256,
     WORDS_SIZE_MAX = 512,
-    TELL_INTERVAL_MS = 60000,
-};
-
-static const char answer_prefix[] = "$POSTHORN.ACK.TRAIN.";
-static const char id_header[] = "Nats-Msg-Id", refused_header[] = "Posthorn-Refused";
-
-/* A message that the broker has refused for good, on its way into the stream `refused`. */
-struct burial {
-    uint64_t sequence, refused_sequence;
 };
 
 struct spool {
@@ -45,8 +36,8 @@ struct spool {
     struct broker *broker;
     struct uplink *uplink;
     const struct config *config;
-    struct stream *stream, *refused;
-    struct stream_watch watch, refused_watch;
+    struct stream *stream;
+    struct stream_watch watch;
     struct uplink_watcher uplink_watcher;
     struct window window;
     uint64_t purged;              /* up to here they have been taken out of the stream */
@@ -54,81 +45,35 @@ struct spool {
     /* This connection. */
     bool is_up;
     struct ph_sub *answers;       /* NULL: none */
-    uint64_t train, first_train;    /* of what is sent, and of what was sent first */
-    char reply[sizeof answer_prefix + PUBLISHER_SIZE + 2 + 2 * FORMAT_NUMBER_SIZE_MAX];
-    size_t train_at, reply_size;   /* of its start, which all replies have in common: up to the train, and behind it */
-    char lines[sizeof id_header + 2 + ID_SIZE_MAX + FORMAT_NUMBER_SIZE_MAX + 2];
-    size_t lines_size;            /* likewise: up to the sequence */
+    struct sender sender;
     struct timer timer;
     uint64_t quiet_since_ms;      /* since then the broker has said nothing of what is on its way */
 
-    /* Where the broker could not take one. */
-    bool is_held;
+    struct brake brake;           /* where the broker could not take one */
     bool is_held_told;
-    uint32_t limit;               /* how many may be on their way: few at first after a failure */
-    uint64_t retry_due_ms;        /* 0: not before what is on its way has been answered */
-    uint64_t retry_wait_ms;
-
-    struct burial *burials;
-    size_t burial_count, burial_room;
-
-    struct outlet_waiter *waiters, **last_waiter; /* by sequence */
+    struct suspect suspect;
+    struct burials burials;
+    struct waiters waiters;
 
     struct spool_state state;     /* what is counted */
     uint64_t answered_at_ms;      /* 0: never */
     uint64_t lost_sequence;       /* up to here what is lost has been counted */
-    uint64_t refused_told_ms;
 };
 
 /* Waiting. */
 
 bool spool_wait(struct spool *spool, struct outlet_waiter *waiter, uint64_t sequence)
 {
-    struct outlet_waiter **link = spool->last_waiter;
     waiter->link = NULL;
     if (sequence <= spool->window.floor)
         return false;
-    if (spool->waiters && sequence < LIST_OWNER(link, struct outlet_waiter, next)->sequence) /* of a duplicate */
-        for (link = &spool->waiters; (*link)->sequence <= sequence;)
-            link = &(*link)->next;
-    waiter->sequence = sequence;
-    waiter->next = *link;
-    waiter->link = link;
-    if (waiter->next)
-        waiter->next->link = &waiter->next;
-    else
-        spool->last_waiter = &waiter->next;
-    *link = waiter;
+    waiters_add(&spool->waiters, waiter, sequence);
     return true;
-}
-
-static void unlink_waiter(struct spool *spool, struct outlet_waiter *waiter)
-{
-    *waiter->link = waiter->next;
-    if (waiter->next)
-        waiter->next->link = waiter->link;
-    else
-        spool->last_waiter = waiter->link;
-    waiter->link = NULL;
 }
 
 void spool_unwait(struct spool *spool, struct outlet_waiter *waiter)
 {
-    if (waiter->link)
-        unlink_waiter(spool, waiter);
-}
-
-/* Those in (after, last]. */
-static void tell_waiters(struct spool *spool, uint64_t after, uint64_t last, struct slice answer)
-{
-    struct outlet_waiter *waiter = spool->waiters, *next;
-    for (; waiter && waiter->sequence <= last; waiter = next) {
-        next = waiter->next;
-        if (waiter->sequence <= after)
-            continue;
-        unlink_waiter(spool, waiter);
-        waiter->told(waiter, answer);
-    }
+    waiters_remove(&spool->waiters, waiter);
 }
 
 /* Time. */
@@ -156,17 +101,14 @@ static void on_timer(struct timer *timer, uint64_t now)
 static void send_anew(struct spool *spool)
 {
     window_rewind(&spool->window);
-    char *end = format_number(spool->reply + spool->train_at, ++spool->train);
-    *end++ = '.';
-    spool->reply_size = (size_t)(end - spool->reply);
+    sender_begin_train(&spool->sender);
 }
 
 /* Not now. */
 
 static void hold(struct spool *spool)
 {
-    spool->is_held = true;
-    spool->retry_due_ms = 0;
+    brake_apply(&spool->brake);
     spool->state.repeated_count++;
 }
 
@@ -181,104 +123,28 @@ static void tell_held(struct spool *spool, uint64_t sequence, const struct ack_f
     spool->is_held_told = true;
 }
 
-/* Half of the pause to the whole, and twice as long the next time. */
-static void begin_pause(struct spool *spool)
+/* True while nothing is to be sent. */
+static bool is_held(struct spool *spool)
 {
-    const struct config_spool *config = &spool->config->spool;
-    uint64_t whole_ms = spool->retry_wait_ms, half_ms = whole_ms / 2;
     uint32_t chance;
     random_bytes(&chance, sizeof chance);
-    spool->retry_due_ms = now_ms(spool) + whole_ms - chance % (half_ms + 1);
-    spool->retry_wait_ms = whole_ms < config->retry_wait_max_ms / 2 ? 2 * whole_ms : config->retry_wait_max_ms;
-}
-
-/* Behind the oldest nothing is sent until that is done; then ever more. True while it lasts. */
-static bool is_holding(struct spool *spool)
-{
-    if (!spool->is_held || spool->window.sent_count)
-        return spool->is_held;
-    if (!spool->retry_due_ms)
-        begin_pause(spool);
-    if (now_ms(spool) < spool->retry_due_ms) {
-        wake_by(spool, spool->retry_due_ms);
-        return true;
-    }
-    spool->is_held = false;
-    spool->limit = 1;
-    send_anew(spool);
-    return false;
+    enum brake_state state = brake_look(&spool->brake, now_ms(spool), spool->window.sent_count, chance);
+    if (state == BRAKE_RELEASED)
+        send_anew(spool);
+    if (state == BRAKE_ON && spool->brake.due_ms)
+        wake_by(spool, spool->brake.due_ms);
+    return state == BRAKE_ON;
 }
 
 /* Never. */
 
-static bool reserve_burial(struct spool *spool)
-{
-    if (spool->burial_count < spool->burial_room)
-        return true;
-    size_t room = spool->burial_room ? 2 * spool->burial_room : 16;
-    struct burial *burials = reallocarray(spool->burials, room, sizeof *burials);
-    if (!burials)
-        return false;
-    spool->burials = burials;
-    spool->burial_room = room;
-    return true;
-}
-
-static bool is_being_buried(const struct spool *spool, uint64_t sequence)
-{
-    for (size_t i = 0; i < spool->burial_count; i++)
-        if (spool->burials[i].sequence == sequence)
-            return true;
-    return false;
-}
-
-static void tell_refused(struct spool *spool, struct slice topic, struct slice why)
-{
-    uint64_t now = now_ms(spool);
-    spool->state.refused_count++;
-    if (spool->refused_told_ms && now - spool->refused_told_ms < TELL_INTERVAL_MS)
-        return;
-    spool->refused_told_ms = now;
-    log_warning("spool_refused", "topic=\"%.*s\" error=\"%.*s\" count=%" PRIu64 " stream=" REFUSED_STREAM,
-                SLICE_ARGS(topic), SLICE_ARGS(why), spool->state.refused_count);
-}
-
-/* The topic behind REFUSED_TOPIC, and the message with a header more. Returns its sequence; 0: not now. */
-static uint64_t append_refused(struct spool *spool, const struct stream_message *message, struct slice why)
-{
-    size_t prefix = sizeof REFUSED_TOPIC - 1, topic_size = prefix + message->topic.size;
-    size_t head_size = message->head.size ? message->head.size : HEADERS_BEGIN_SIZE + HEADERS_END_SIZE;
-    head_size += headers_add_size(slice_of(refused_header), why);
-    char *text = malloc(topic_size + head_size + message->payload.size + 2);
-    if (!text)
-        return 0;
-    char *body = format_slice(format_bytes(text, REFUSED_TOPIC, prefix), message->topic), *at = body;
-    at = message->head.size ? format_bytes(at, message->head.data, message->head.size - HEADERS_END_SIZE)
-                            : headers_begin(at);
-    at = headers_end(headers_add(at, slice_of(refused_header), why));
-    at = format_bytes(format_slice(at, message->payload), "\r\n", 2);
-    const struct message copy = { .body = body, .head_size = (uint32_t)head_size,
-                                  .body_size = (uint32_t)(head_size + message->payload.size) };
-    struct receipt receipt = { .stream = NULL };
-    const struct batch batch = { .topic = slice_make(text, topic_size), .messages = &copy, .count = 1,
-                                 .receipts = &receipt };
-    stream_append(spool->refused, &batch, broker_wall_ms(spool->broker), NULL);
-    free(text);
-    return receipt.sequence;
-}
-
 static bool bury_message(struct spool *spool, const struct stream_message *message, struct slice why)
 {
-    uint64_t sequence = reserve_burial(spool) ? append_refused(spool, message, why) : 0;
-    if (!sequence)
-        return false;
-    spool->burials[spool->burial_count++] = (struct burial){ message->sequence, sequence };
-    tell_refused(spool, message->topic, why);
-    return true;
+    return bury(&spool->burials, message, why, now_ms(spool), broker_wall_ms(spool->broker));
 }
 
 /* It counts as on its way until it is on disk there. What cannot be buried now is sent again, and refused again. */
-static void bury(struct spool *spool, uint64_t sequence, struct slice why)
+static void bury_sequence(struct spool *spool, uint64_t sequence, struct slice why)
 {
     struct stream_run run;
     struct stream_message message;
@@ -291,16 +157,10 @@ static void bury(struct spool *spool, uint64_t sequence, struct slice why)
         hold(spool);
 }
 
-static void finish_burials(struct spool *spool)
+static void on_buried(void *arg, uint64_t sequence)
 {
-    size_t left = 0;
-    uint64_t last = stream_last(spool->refused);
-    for (size_t i = 0; i < spool->burial_count; i++)
-        if (spool->burials[i].refused_sequence <= last)
-            window_drop(&spool->window, spool->burials[i].sequence);
-        else
-            spool->burials[left++] = spool->burials[i];
-    spool->burial_count = left;
+    struct spool *spool = arg;
+    window_drop(&spool->window, sequence);
 }
 
 /* Answers. */
@@ -309,10 +169,9 @@ static void note_taken(struct spool *spool)
 {
     spool->state.taken_count++;
     spool->answered_at_ms = now_ms(spool);
-    if (spool->is_held || spool->limit >= spool->config->spool.in_flight)
+    suspect_clear(&spool->suspect);
+    if (!brake_ease(&spool->brake))
         return;
-    spool->limit *= 2;
-    spool->retry_wait_ms = spool->config->spool.retry_wait_ms;
     if (spool->is_held_told)
         log_info("spool_goes_on", "sequence=%" PRIu64, spool->window.floor);
     spool->is_held_told = false;
@@ -334,11 +193,11 @@ static void take_refusal(struct spool *spool, uint64_t sequence, struct slice an
 {
     char room[WORDS_SIZE_MAX];
     struct ack_found found;
-    if (is_being_buried(spool, sequence) || !window_is_sent(&spool->window, sequence))
+    if (is_being_buried(&spool->burials, sequence) || !window_is_sent(&spool->window, sequence))
         return;
     if (ack_words_read(answer, &found) && verdict_is_final(found.verdict)) {
-        tell_waiters(spool, sequence - 1, sequence, answer);
-        bury(spool, sequence, read_words(found.description, room));
+        waiters_tell(&spool->waiters, sequence - 1, sequence, answer);
+        bury_sequence(spool, sequence, read_words(found.description, room));
     } else if (window_failed(&spool->window, sequence)) {
         tell_held(spool, sequence, &found);
         hold(spool);
@@ -364,22 +223,10 @@ static void take_answer(struct spool *spool, uint64_t sequence, struct slice ans
         if (!window_done(&spool->window, sequence - before))
             continue;
         note_taken(spool);
-        if (spool->waiters)
-            tell_waiters(spool, sequence - before - 1, sequence - before,
+        if (spool->waiters.first)
+            waiters_tell(&spool->waiters, sequence - before - 1, sequence - before,
                          found.run > 1 ? words_before(&found, before, room) : answer);
     }
-}
-
-/* The number at the start of a text, which it leaves behind with what comes next. */
-static uint64_t cut_number(struct slice *text)
-{
-    uint64_t number = 0;
-    size_t i = 0;
-    for (; i < text->size && text->data[i] >= '0' && text->data[i] <= '9'; i++)
-        number = number * 10 + (uint64_t)(text->data[i] - '0');
-    i += i < text->size;
-    *text = slice_make(text->data + i, text->size - i);
-    return number;
 }
 
 /* What the broker has it has, by whatever train; but what was refused in an earlier one has been sent once more. */
@@ -387,14 +234,15 @@ static void on_answer(struct ph_sub *sub, const struct ph_message *message, void
 {
     struct spool *spool = arg;
     struct slice answer = slice_make(message->payload, message->payload_size);
-    struct slice numbers = slice_make(message->topic + spool->train_at, message->topic_size - spool->train_at);
-    uint64_t train = cut_number(&numbers), sequence = cut_number(&numbers);
-    if (sub != spool->answers || message->headers_size || train < spool->first_train || train > spool->train)
+    uint64_t sequence;
+    bool is_old;
+    if (sub != spool->answers || message->headers_size ||
+        !sender_read_answer(&spool->sender, slice_make(message->topic, message->topic_size), &sequence, &is_old))
         return;
     spool->quiet_since_ms = now_ms(spool);
     if (!slice_starts_with(answer, slice_make("{\"error\"", 8)))
         take_answer(spool, sequence, answer);
-    else if (train == spool->train)
+    else if (!is_old)
         take_refusal(spool, sequence, answer);
 }
 
@@ -402,7 +250,7 @@ static void on_answer(struct ph_sub *sub, const struct ph_message *message, void
 static void look_for_silence(struct spool *spool)
 {
     uint64_t timeout_ms = spool->config->spool.answer_timeout_ms;
-    if (spool->window.sent_count <= spool->burial_count)
+    if (spool->window.sent_count <= spool->burials.count)
         return;
     if (now_ms(spool) - spool->quiet_since_ms >= timeout_ms) {
         log_warning("spool_unanswered", "sequence=%" PRIu64 " in_flight=%" PRIu32, spool->window.floor + 1,
@@ -417,6 +265,9 @@ static void look_for_silence(struct spool *spool)
 
 static void go_down(struct spool *spool)
 {
+    if (spool->is_up)
+        suspect_note_break(&spool->suspect, uplink_why(spool->uplink), spool->window.sent_count,
+                           spool->window.next - 1);
     spool->is_up = false;
     ph_sub_destroy(spool->answers);
     spool->answers = NULL;
@@ -426,27 +277,22 @@ static void go_down(struct spool *spool)
 /* False: not now. */
 static bool listen_for_answers(struct spool *spool)
 {
-    char pattern[sizeof spool->reply];
+    char pattern[sizeof spool->sender.reply];
     if (spool->answers)
         return true;
-    snprintf(pattern, sizeof pattern, "%.*s*.*", (int)spool->train_at, spool->reply);
+    sender_write_pattern(&spool->sender, pattern, sizeof pattern);
     int error = ph_subscribe(uplink_conn(spool->uplink), pattern, NULL, on_answer, spool, &spool->answers);
     if (error)
         log_error("spool_deaf", "error=\"%s\"", ph_strerror(error));
     return !error;
 }
 
-/* Answers to what was sent on another connection name a train of that. */
 static void come_up(struct spool *spool)
 {
-    uint32_t chance;
-    random_bytes(&chance, sizeof chance);
     spool->is_up = true;
-    spool->is_held = false;
-    spool->limit = spool->config->spool.in_flight;
-    spool->train = chance;
-    spool->first_train = spool->train + 1;
-    send_anew(spool);
+    brake_reset(&spool->brake, spool->suspect.is_sought);
+    window_rewind(&spool->window);
+    sender_begin(&spool->sender);
 }
 
 static void on_uplink(struct uplink_watcher *watcher, bool is_up)
@@ -459,33 +305,14 @@ static void on_uplink(struct uplink_watcher *watcher, bool is_up)
 
 /* Sending. */
 
-/* The header that is the message's id. Empty: it has one. */
-static struct slice id_line(struct spool *spool, const struct stream_message *message)
+/* False: not now. *ret_why: it cannot be sent at all, and is to be buried; NULL: it has been. */
+static bool try_to_send(struct spool *spool, const struct stream_message *message, const char **ret_why)
 {
-    struct slice id;
-    if (message->head.size && headers_find(message->head, id_header, &id) && id.size)
-        return slice_make(NULL, 0);
-    char *end = format_number(spool->lines + spool->lines_size, message->sequence);
-    end = format_bytes(end, "\r\n", 2);
-    return slice_make(spool->lines, (size_t)(end - spool->lines));
-}
-
-static int send_message(struct spool *spool, const struct stream_message *message)
-{
-    char *end = format_number(spool->reply + spool->reply_size, message->sequence);
-    struct slice line = id_line(spool, message);
-    const struct ph_raw raw = {
-        .topic = message->topic.data,
-        .topic_size = message->topic.size,
-        .reply = spool->reply,
-        .reply_size = (size_t)(end - spool->reply),
-        .body = message->head.size ? message->head.data : message->payload.data,
-        .headers_size = message->head.size,
-        .body_size = message->head.size + message->payload.size,
-        .lines = line.data,
-        .lines_size = line.size,
-    };
-    return ph_publish_raw(uplink_conn(spool->uplink), &raw);
+    bool is_to_blame = suspect_is(&spool->suspect, message->sequence);
+    int error = is_to_blame ? PH_E_SERVER : sender_send(&spool->sender, uplink_conn(spool->uplink), message);
+    bool is_final = is_to_blame || error == PH_E_PAYLOAD_SIZE || error == PH_E_HEADER || error == PH_E_ARGUMENT;
+    *ret_why = is_to_blame ? spool->suspect.why : is_final ? ph_strerror(error) : NULL;
+    return !error || is_final;
 }
 
 /* True: go on with the next. */
@@ -493,7 +320,7 @@ static bool offer(struct spool *spool, const struct stream_message *message)
 {
     struct window *window = &spool->window;
     window_skip(window, message->sequence - 1);
-    if (!window_has_room(window, message->sequence) || window->sent_count >= spool->limit)
+    if (!window_has_room(window, message->sequence) || window->sent_count >= spool->brake.limit)
         return false;
     if (!window_wants(window, message->sequence)) {
         window_pass(window, message->sequence);
@@ -501,21 +328,20 @@ static bool offer(struct spool *spool, const struct stream_message *message)
     }
     if (!listen_for_answers(spool))
         return false;
-    if (is_being_buried(spool, message->sequence)) {
+    if (is_being_buried(&spool->burials, message->sequence)) {
         window_sent(window, message->sequence);
         return true;
     }
-    int error = send_message(spool, message);
-    if (error && error != PH_E_PAYLOAD_SIZE && error != PH_E_HEADER)
+    const char *why;
+    if (!try_to_send(spool, message, &why))
         return false;
     if (!window->sent_count)
         spool->quiet_since_ms = now_ms(spool);
     window_sent(window, message->sequence);
     spool->state.sent_count++;
-    if (error && !bury_message(spool, message, slice_of(ph_strerror(error))) &&
-        window_failed(window, message->sequence))
+    if (why && !bury_message(spool, message, slice_of(why)) && window_failed(window, message->sequence))
         hold(spool);
-    return !spool->is_held;
+    return !spool->brake.is_on;
 }
 
 /* What was to be sent and is gone. */
@@ -528,7 +354,7 @@ static void note_gap(struct spool *spool, const struct stream_run *run)
     spool->lost_sequence = run->gap_last;
     log_error("spool_lost", "first=%" PRIu64 " last=%" PRIu64 " count=%" PRIu64, first, run->gap_last,
               spool->state.lost_count);
-    tell_waiters(spool, first - 1, run->gap_last, slice_make(NULL, 0));
+    waiters_tell(&spool->waiters, first - 1, run->gap_last, slice_make(NULL, 0));
 }
 
 /* True: there is more. */
@@ -580,9 +406,8 @@ static void take_out(struct spool *spool)
 bool spool_turn(struct spool *spool)
 {
     stream_watch_take(&spool->watch);
-    if (spool->burial_count && stream_watch_take(&spool->refused_watch))
-        finish_burials(spool);
-    bool more = spool->is_up && !is_holding(spool) && send_some(spool);
+    burials_settle(&spool->burials, on_buried, spool);
+    bool more = spool->is_up && !is_held(spool) && send_some(spool);
     take_out(spool);
     if (spool->is_up)
         look_for_silence(spool);
@@ -612,7 +437,8 @@ void spool_get_state(struct spool *spool, struct spool_state *ret_state)
         ret_state->oldest_ms = wall_ms - stream.first_time_ms;
     ret_state->answered_ms = spool->answered_at_ms ? now_ms(spool) - spool->answered_at_ms : UINT64_MAX;
     ret_state->in_flight = spool->window.sent_count;
-    ret_state->is_held = spool->is_held;
+    ret_state->is_held = spool->brake.is_on;
+    ret_state->refused_count = spool->burials.total;
 }
 
 /* Life. */
@@ -625,10 +451,8 @@ static void wake(void *arg)
 
 static void watch(struct spool *spool)
 {
-    spool->watch.wake = spool->refused_watch.wake = wake;
-    spool->watch.arg = spool->refused_watch.arg = spool;
+    spool->watch = (struct stream_watch){ .wake = wake, .arg = spool };
     stream_watch(spool->stream, &spool->watch);
-    stream_watch(spool->refused, &spool->refused_watch);
     spool->uplink_watcher.changed = on_uplink;
     uplink_watch(spool->uplink, &spool->uplink_watcher);
     if (uplink_is_up(spool->uplink))
@@ -638,7 +462,7 @@ static void watch(struct spool *spool)
 void spool_reconfigure(struct spool *spool, const struct config *config)
 {
     spool->config = config;
-    spool->retry_wait_ms = config->spool.retry_wait_ms;
+    brake_set(&spool->brake, config->spool.in_flight, config->spool.retry_wait_ms, config->spool.retry_wait_max_ms);
 }
 
 /* Where sending begins: at the oldest message, or at what is damaged right before it, which is told as lost then. */
@@ -670,15 +494,11 @@ int spool_create(const struct spool_setup *setup, struct spool **ret_spool)
     spool->broker = setup->broker;
     spool->uplink = setup->uplink;
     spool->stream = stream_ref(setup->stream);
-    spool->refused = stream_ref(setup->refused);
+    burials_init(&spool->burials, setup->refused, wake, spool);
     spool->purged = spool->lost_sequence = spool->window.floor;
-    spool->last_waiter = &spool->waiters;
+    waiters_init(&spool->waiters);
     spool->timer.fire = on_timer;
-    uint64_t publisher = hash_bytes(stream_epoch(spool->stream), setup->name, strlen(setup->name));
-    spool->train_at = (size_t)snprintf(spool->reply, sizeof spool->reply, "%s%0*" PRIx64 ".", answer_prefix,
-                                       PUBLISHER_SIZE, publisher);
-    spool->lines_size = (size_t)snprintf(spool->lines, sizeof spool->lines, "%s: %.200s.%" PRIx64 ".", id_header,
-                                         setup->name, stream_epoch(spool->stream));
+    sender_init(&spool->sender, setup->name, stream_epoch(spool->stream));
     spool_reconfigure(spool, setup->config);
     watch(spool);
     *ret_spool = spool;
@@ -689,15 +509,13 @@ void spool_destroy(struct spool *spool)
 {
     if (!spool)
         return;
-    tell_waiters(spool, 0, UINT64_MAX, slice_make(NULL, 0));
+    waiters_tell(&spool->waiters, 0, UINT64_MAX, slice_make(NULL, 0));
     uplink_unwatch(&spool->uplink_watcher);
     ph_sub_destroy(spool->answers);
     timer_clear(&spool->loop->timers, &spool->timer);
     stream_unwatch(spool->stream, &spool->watch);
-    stream_unwatch(spool->refused, &spool->refused_watch);
     stream_destroy(spool->stream);
-    stream_destroy(spool->refused);
+    burials_finish(&spool->burials);
     window_finish(&spool->window);
-    free(spool->burials);
     free(spool);
 }

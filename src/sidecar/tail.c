@@ -90,6 +90,7 @@ static enum outcome judge(const struct receipt *receipt)
         [RECEIPT_TOO_MANY_OF_TOPIC] = WAITS,       [RECEIPT_SEALED] = WAITS,
         [RECEIPT_NOT_READY] = WAITS,               [RECEIPT_DISK_FULL] = WAITS,
         [RECEIPT_FAILED] = WAITS,                  [RECEIPT_BEHIND] = WAITS,
+        [RECEIPT_LONG_TOPIC] = REFUSED_FOR_GOOD,   [RECEIPT_NO_RIGHT] = REFUSED_FOR_GOOD,
     };
     return !receipt->stream || receipt->sequence ? GOES_ON : outcomes[receipt->verdict];
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "broker/broker.h"
@@ -32,6 +33,7 @@ struct uplink {
     bool is_up;
     bool has_failed; /* since it was up, or was tried first: said once */
     uint64_t since_ms;
+    char why[256];         /* when it was last lost */
     struct uplink_counts counts;
 };
 
@@ -126,6 +128,7 @@ static void go_down(struct uplink *uplink, const char *why)
 {
     uplink->counts.failures++;
     log_warning("uplink_down", "error=\"%s\"", why);
+    snprintf(uplink->why, sizeof uplink->why, "%s", why);
     change(uplink, false);
 }
 
@@ -384,6 +387,11 @@ struct ph_conn *uplink_conn(const struct uplink *uplink)
 bool uplink_is_up(const struct uplink *uplink)
 {
     return uplink->is_up;
+}
+
+const char *uplink_why(const struct uplink *uplink)
+{
+    return uplink->why;
 }
 
 uint64_t uplink_since_ms(const struct uplink *uplink)

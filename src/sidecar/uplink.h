@@ -47,6 +47,9 @@ struct ph_conn *uplink_conn(const struct uplink *uplink);
 /* True while the broker can be reached. */
 bool uplink_is_up(const struct uplink *uplink);
 
+/* What was said when it was last lost; "": it never was. Borrowed until the next loop's turn. */
+const char *uplink_why(const struct uplink *uplink);
+
 /* Since when that has been so, or not; the loop's monotonic clock. */
 uint64_t uplink_since_ms(const struct uplink *uplink);
 
