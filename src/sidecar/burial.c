@@ -44,13 +44,13 @@ static bool reserve(struct burials *burials)
 
 static void tell(struct burials *burials, struct slice topic, struct slice why, uint64_t now_ms)
 {
-    char quoted[LOG_QUOTE_SIZE];
+    char quoted[2][LOG_QUOTE_SIZE];
     burials->total++;
     if (burials->told_ms && now_ms - burials->told_ms < TELL_INTERVAL_MS)
         return;
     burials->told_ms = now_ms;
-    log_warning("spool_refused", "topic=%s error=\"%.*s\" count=%" PRIu64 " stream=" REFUSED_STREAM,
-                log_quote(topic, quoted), SLICE_ARGS(why), burials->total);
+    log_warning("spool_refused", "topic=%s error=%s count=%" PRIu64 " stream=" REFUSED_STREAM,
+                log_quote(topic, quoted[0]), log_quote(why, quoted[1]), burials->total);
 }
 
 /* The message with a header more. */

@@ -220,8 +220,31 @@ def nothing_overtakes_what_the_broker_cannot_take_now():
         equal([int(listener.next().body) for _ in range(60)], list(range(60)), "heard live")
 
 
+def what_the_broker_will_never_take_holds_up_nothing():
+    """A topic beyond its limits, and a payload beyond those of the sidecar's user."""
+    limits = ["line.topic_size_max=80", "user.side.password=secret", "user.side.payload_size_max=1000", "user.me.password=x"]
+    with Store() as here, Daemon(*limits) as broker, \
+            Sidecar(broker, f"server.data_dir={here.path}", "uplink.user=side", "uplink.password=secret") as sidecar:
+        jet, client = Jet(broker, **{"user": "me", "pass": "x"}), sidecar.client()
+        jet.stream("S", ["s.>"])
+        client.subscribe("_INBOX.x.>", "1")
+        client.flush()
+        client.publish("s.a", b"one")
+        client.publish("s." + "long" * 20, b"two")
+        client.publish("s.a", b"3" * 2000)
+        client.publish("s." + "long" * 20, b"four", reply="_INBOX.x.1", head=head_of(**{"Posthorn-Ack": "upstream"}))
+        client.publish("s.a", b"five")
+        equal(json.loads(client.expect("_INBOX.x.1").body)["error"]["err_code"], 19002)
+        equal(bodies(jet, "S", 2), [b"one", b"five"])
+        until(lambda: waiting(sidecar) == 0, "an empty spool")
+        equal(Http(sidecar).get("/progress").json()["spool"]["refused"], 3)
+        sidecar.wait_log(r" spool_refused .*count=1 ")
+        equal(sidecar.log_text().count(" uplink_down "), 0, "connections that broke")
+
+
 if __name__ == "__main__":
     main(what_is_published_comes_to_the_stream_with_an_id, who_asks_is_answered_when_he_wants,
          the_configuration_says_whose_messages_are_acknowledged, what_is_published_while_the_broker_is_away_comes_in_order,
          what_waits_outlives_the_sidecar, whoever_publishes_over_http_chooses_what_he_waits_for, a_full_spool_refuses_and_says_so, what_the_broker_refuses_for_good_is_kept_beside,
-         what_the_broker_cannot_take_now_is_tried_again, nothing_overtakes_what_the_broker_cannot_take_now)
+         what_the_broker_cannot_take_now_is_tried_again, nothing_overtakes_what_the_broker_cannot_take_now,
+         what_the_broker_will_never_take_holds_up_nothing)
