@@ -50,6 +50,7 @@ struct config_server {
     uint64_t lame_duck_duration_ms;          /* over which the connections are closed */
     unsigned connections_max;
     unsigned connections_per_address_max;    /* 0: no limit */
+    unsigned core_dumps;                     /* 0 or 1 */
     unsigned open;                           /* 0 or 1: whether strangers may come in where there are no users */
     uint64_t auth_delay_max_ms;              /* for which a refusal is held back; 0: not at all */
 };

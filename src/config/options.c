@@ -178,6 +178,11 @@ const struct option config_options[] = {
         "unlimited",   "1",      "1000000", RELOAD,
         .help = "The most connections at a time from one IP address; one more is refused.",
         .zero = "unlimited" },
+    { "server", "core_dumps",                 AT(server, core_dumps),                  OPTION_CHOICE,
+        "no",          NULL,     NULL,      0,
+        .help = "Whether a crash may leave a core dump behind, in which passwords, tokens and messages stand readable. "
+                "Without them other processes of the same user cannot look into the broker with a debugger either.",
+        .choices = no_or_yes },
     { "server", "open",                       AT(server, open),                        OPTION_CHOICE,
         "no",          NULL,     NULL,      RELOAD,
         .help = "Whether it may listen on addresses that other machines reach though there are no users, so that "

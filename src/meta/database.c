@@ -13,7 +13,7 @@
 enum {
     APPLICATION_ID = 0x50486f6d,  /* "PHom", by which file(1) and we know it */
     CHECKPOINT_FRAMES_MIN = 1000, /* pages in the log beyond which they are brought home into the file */
-    FILE_MODE = 0640,
+    FILE_MODE = 0600,
 };
 
 /* What makes a file of version n one of version n + 1. To change the schema, append a step; never change one. */

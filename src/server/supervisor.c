@@ -23,6 +23,7 @@
 #include "server/mail.h"
 #include "server/notify.h"
 #include "server/post.h"
+#include "server/privileges.h"
 #include "server/reload.h"
 #include "server/signals.h"
 #include "server/storage.h"
@@ -652,6 +653,7 @@ int supervisor_run(struct config *config, const struct reload_source *source, co
     supervisor->signals.fd = -1;
     supervisor->guest = guest;
     apply_log(config);
+    privileges_give_up(config);
     raise_descriptor_limit();
     int code = begin(supervisor, config, source);
     if (!code)

@@ -18,7 +18,7 @@ static int system_open(void *arg, const char *path, enum files_open how)
     };
     (void)arg;
     /* A FIFO would wait for its other end. */
-    int fd = open(path, flags[how] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0640);
+    int fd = open(path, flags[how] | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     return fd < 0 ? -errno : fd;
 }
 
@@ -112,7 +112,7 @@ static int system_sync_directory(void *arg, const char *path)
 static int system_make_directory(void *arg, const char *path)
 {
     (void)arg;
-    return mkdir(path, 0750) && errno != EEXIST ? -errno : 0;
+    return mkdir(path, 0700) && errno != EEXIST ? -errno : 0;
 }
 
 static int system_remove(void *arg, const char *path)

@@ -15,7 +15,7 @@ static int lock_directory(const char *directory)
     char path[PATH_MAX];
     if (snprintf(path, sizeof path, "%s/lock", directory) >= (int)sizeof path)
         return -ENAMETOOLONG;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0)

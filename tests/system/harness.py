@@ -155,7 +155,8 @@ class Daemon:
             self.write_config(config)
             command += ["--config", self.config_path]
         settings = {"server.workers": str(Daemon.workers), "server.log_level": log_level, "line.listen": listen,
-                    "http.listen": http, "http.drain_duration": "0", "server.auth_delay_max": "off", **self.options}
+                    "http.listen": http, "http.drain_duration": "0", "server.auth_delay_max": "off", "server.core_dumps": "yes",
+                    **self.options}
         for option, value in settings.items():
             if value is not None:
                 command += ["--set", f"{option}={value}"]

@@ -431,7 +431,7 @@ START_TEST(nobody_else_may_read_the_file)
     start();
     put("stream", "a", "b");
     ck_assert_int_eq(stat(path, &facts), 0);
-    ck_assert_int_eq(facts.st_mode & 0777, 0640);
+    ck_assert_int_eq(facts.st_mode & 0777, 0600);
 }
 END_TEST
 
