@@ -1,6 +1,6 @@
 /*
- * accounts: what each user uses at this moment, all workers together, so that limits hold for a user and not for each of
- * his connections.
+ * accounts: what each user uses at this moment, all workers together, so that limits hold for a user and not for each
+ * of his connections.
  *
  * A rate is kept by the generic cell rate algorithm (ITU-T I.371): a moment, up to which all that was published is paid
  * for. Each message moves it on by its share of a second; who is more than a second ahead of the clock waits. So a
@@ -41,7 +41,8 @@ void account_unsubscribe(struct account *account);
 /* Takes over so many at once from another account, or with a negative count gives them up, whatever the limits say. */
 void account_move_subscriptions(struct account *account, int count);
 
-/* Counts what was published. Returns for how many milliseconds whoever did so is to publish no more; 0: he may go on. */
+/* Counts what was published. Returns for how many milliseconds whoever did so is to publish no more; 0: he may go on.
+ */
 uint64_t account_charge(struct account *account, const struct user_limits *limits, uint64_t messages, uint64_t bytes,
                         uint64_t now_ns);
 

@@ -12,7 +12,7 @@ struct user_limits {
     unsigned subscriptions_max;
     uint64_t publish_rate;       /* messages a second */
     uint64_t publish_bytes_rate; /* of headers and payloads, a second */
-    uint64_t payload_size_max;   /* headers and payload of one message; below line.payload_size_max, or without effect */
+    uint64_t payload_size_max;   /* of one message, headers included; line.payload_size_max holds besides */
     uint64_t pending_size_max;   /* output that waits for one connection of the line protocol */
 };
 

@@ -1,10 +1,10 @@
 /*
  * audit: who entered, who was refused, and who changed what. An event is a line of the log at once,
  *
- *     audit event=login outcome=refused user="ann" address="10.0.0.7:41233" protocol="nats" reason="bad credentials" client=7
+ *     audit event=login outcome=refused user="ann" address="10.0.0.7:41233" protocol="nats" client=7
  *
- * and a message on $POSTHORN.audit.EVENT in the same turn, an object of JSON with these members and the time; what is not
- * known is left out. doc/security.md lists the events. A stream that asks for $POSTHORN.audit.> keeps them.
+ * and a message on $POSTHORN.audit.EVENT in the same turn, an object of JSON with these members and the time; what is
+ * not known is left out. doc/security.md lists the events. A stream that asks for $POSTHORN.audit.> keeps them.
  *
  * Strangers can bring about refusals as fast as they like, so each worker tells of AUDIT_REFUSALS_MAX a second; the
  * first one after those that were left out says how many they were, as `missed`. Belongs to the worker's thread.

@@ -374,7 +374,8 @@ bool config_anybody_may_enter(const struct config *config);
  * listeners that it cannot change are carried over.
  */
 const char *config_exposure(const struct config *config, const char **ret_section);
-#define CONFIG_EXPOSURE_EXPECTED "expected a [user NAME], since other machines reach this address, or [server] open = yes"
+#define CONFIG_EXPOSURE_EXPECTED \
+    "expected a [user NAME], since other machines reach this address, or [server] open = yes"
 
 /*
  * What a reload needs, in this order. config_changes_needing_restart names the options that differ and that a running

@@ -18,7 +18,7 @@ static bool cut_host(const char *address, char host[HOST_SIZE])
     return true;
 }
 
-/* Of names only "localhost" counts: what others stand for is known when they are looked up, and may change (RFC 6761). */
+/* Of names only "localhost" counts (RFC 6761): what others stand for is known when they are looked up. */
 static bool is_of_this_machine(const char *address)
 {
     static const struct network loopbacks[] = {

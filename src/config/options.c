@@ -995,13 +995,13 @@ const struct option config_options[] = {
         .zero = "unlimited" },
     { "user",   "payload_size_max",           AT(user, payload_size_max),              OPTION_SIZE,
         "unlimited",   "1",      "64MiB",   RELOAD,
-        .help = "The largest message of the user, headers and payload together; line.payload_size_max bounds it besides. "
-                "Who sends a larger one over the line protocol is disconnected, over HTTP it is answered with 413.",
+        .help = "The largest message of the user, headers and payload together; line.payload_size_max bounds it "
+                "besides. Who sends a larger one over the line protocol is disconnected, over HTTP it is answered with 413.",
         .zero = "unlimited" },
     { "user",   "pending_size_max",           AT(user, pending_size_max),              OPTION_SIZE,
         "unlimited",   "64KiB",  "16GiB",   RELOAD,
-        .help = "Output that may wait for one connection of the user over the line protocol, which is closed where more "
-                "piles up; line.pending_size_max bounds it besides.",
+        .help = "Output that may wait for one connection of the user over the line protocol, which is closed where "
+                "more piles up; line.pending_size_max bounds it besides.",
         .zero = "unlimited" },
 };
 const size_t config_option_count = sizeof config_options / sizeof *config_options;

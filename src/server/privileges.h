@@ -1,4 +1,4 @@
-/* privileges: what the process gives up for good before it opens anything. The main thread's, before there are others. */
+/* privileges: what the process gives up for good before it opens anything. The main thread's, before others begin. */
 #ifndef SERVER_PRIVILEGES_H
 #define SERVER_PRIVILEGES_H
 

@@ -81,7 +81,7 @@ static void fail(const struct reload *reload, const char *why)
     notify_ready("serving; the last reload failed, nothing has changed");
 }
 
-/* The listeners stay what they are, so whether strangers could come in is to be asked of what will hold. 0 or -EINVAL. */
+/* The listeners stay what they are, so whether strangers could come in is asked of what will hold. 0 or -EINVAL. */
 static int stay_closed(const struct config *config, struct config_error *why)
 {
     const char *section, *address = config_exposure(config, &section);

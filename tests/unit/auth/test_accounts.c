@@ -1,4 +1,4 @@
-/* Accounts: what a user has counts over all threads, a rate holds to the millisecond, and debts outlive who made them. */
+/* Accounts: what a user has counts over all threads, a rate holds to the millisecond, and debts are not forgotten. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
