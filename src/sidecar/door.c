@@ -165,6 +165,8 @@ static void count_refused(struct door *door, const struct batch *batch, const st
         if (receipts[i].sequence)
             continue;
         door->full_count++;
+        if (receipts[i].verdict == RECEIPT_TOO_MANY_BYTES)
+            spool_note_full(door->spool);
         broker->stall_ms = broker->stall_ms > FULL_STALL_MS ? broker->stall_ms : FULL_STALL_MS;
         if (unasked)
             broker->refusal = sentence_of(receipts[i].verdict);

@@ -85,6 +85,7 @@ static int open_web(struct sidecar *sidecar, const struct sidecar_setup *setup)
         .uplink = sidecar->uplink,
         .spool = sidecar->spool,
         .duties = sidecar->duties,
+        .tails = sidecar->tails,
         .config = setup->config,
     };
     return setup->http ? web_create(&web, &sidecar->web) : 0;
@@ -113,8 +114,8 @@ static int open_all(struct sidecar *sidecar, const struct sidecar_setup *setup)
     if (!error)
         error = duties_create(setup->loop, sidecar->uplink, sidecar->transfers, setup->config, &sidecar->duties);
     if (!error)
-        error = open_web(sidecar, setup);
-    return error ? error : open_tails(sidecar, setup);
+        error = open_tails(sidecar, setup);
+    return error ? error : open_web(sidecar, setup);
 }
 
 int sidecar_create(const struct sidecar_setup *setup, struct sidecar **ret_sidecar)

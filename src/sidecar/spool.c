@@ -41,6 +41,7 @@ struct spool {
     struct uplink_watcher uplink_watcher;
     struct window window;
     uint64_t purged;              /* up to here they have been taken out of the stream */
+    uint64_t full_floor;          /* window.floor + 1 when it last had no room for a message; 0: it always had */
 
     /* This connection. */
     bool is_up;
@@ -425,6 +426,11 @@ bool spool_keeps(const struct spool *spool, struct slice topic)
     return false;
 }
 
+void spool_note_full(struct spool *spool)
+{
+    spool->full_floor = spool->window.floor + 1;
+}
+
 void spool_get_state(struct spool *spool, struct spool_state *ret_state)
 {
     struct stream_state stream;
@@ -439,6 +445,8 @@ void spool_get_state(struct spool *spool, struct spool_state *ret_state)
     ret_state->in_flight = spool->window.sent_count;
     ret_state->is_held = spool->brake.is_on;
     ret_state->refused_count = spool->burials.total;
+    ret_state->is_full = stream.health == STREAM_FULL || spool->full_floor == spool->window.floor + 1;
+    ret_state->is_failed = stream.health == STREAM_FAILED;
 }
 
 /* Life. */

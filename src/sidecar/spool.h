@@ -56,12 +56,17 @@ bool spool_wait(struct spool *spool, struct outlet_waiter *waiter, uint64_t sequ
 /* Waits no more; nothing happens where it does not. */
 void spool_unwait(struct spool *spool, struct outlet_waiter *waiter);
 
+/* It has had no room for a message. */
+void spool_note_full(struct spool *spool);
+
 struct spool_state {
     uint64_t waiting_count, waiting_bytes; /* messages here that the broker does not have, or has not answered to */
     uint64_t oldest_ms;                    /* age of the oldest; 0: there is none */
     uint64_t answered_ms;                  /* since the broker last said that it has one; UINT64_MAX: it never has */
     uint32_t in_flight;                    /* sent, and not answered to */
     bool is_held;                          /* the broker could not take one, which is tried again */
+    bool is_full;                          /* it has had no room for a message, and none has been taken since */
+    bool is_failed;                        /* a sync failed: it keeps nothing more */
     /* Since the start. */
     uint64_t sent_count;                   /* each as often as it was sent */
     uint64_t taken_count;                  /* that the broker has */

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "http/document.h"
+#include "metrics/prometheus.h"
 #include "sidecar/tail_reader.h"
 #include "util/list.h"
 #include "util/log.h"
@@ -194,6 +196,57 @@ bool tails_turn(struct tails *tails)
     bool is_more = publish_stretch(tails);
     give_back(tails);
     return is_more;
+}
+
+/* What is told. */
+
+static uint64_t age_ms(const struct tails *tails, const struct tail_lag *lag)
+{
+    uint64_t now_ms = loop_now_ms(tails->loop);
+    return lag->since_ms && lag->since_ms < now_ms ? now_ms - lag->since_ms : 0;
+}
+
+void tails_put_progress(const struct tails *tails, struct document *document)
+{
+    struct tail_lag lag;
+    document_open(document, "tail", '[');
+    for (size_t i = 0; tail_reader_get_lag(tails->reader, i, &lag); i++) {
+        document_open(document, NULL, '{');
+        document_text(document, "name", slice_of(lag.name));
+        document_number(document, "files", lag.file_count);
+        document_number(document, "bytes", lag.bytes);
+        document_number(document, "oldest_ms", age_ms(tails, &lag));
+        document_close(document, '}');
+    }
+    document_close(document, ']');
+}
+
+static double bytes_of(const struct tails *tails, const struct tail_lag *lag)
+{
+    (void)tails;
+    return (double)lag->bytes;
+}
+
+static double age_of(const struct tails *tails, const struct tail_lag *lag)
+{
+    return (double)age_ms(tails, lag) / 1000;
+}
+
+void tails_put_metrics(const struct tails *tails, FILE *out)
+{
+    static const struct {
+        struct prometheus_family family;
+        double (*value)(const struct tails *tails, const struct tail_lag *lag);
+    } rows[] = {
+        { { "tail_lag_bytes", "Bytes of followed files that are not in the spool yet", "gauge" }, bytes_of },
+        { { "tail_oldest_seconds", "For how long the oldest of them have been there", "gauge" }, age_of },
+    };
+    struct tail_lag lag;
+    for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+        prometheus_put_family(out, &rows[row].family);
+        for (size_t i = 0; tail_reader_get_lag(tails->reader, i, &lag); i++)
+            prometheus_put_sample(out, rows[row].family.name, "name", lag.name, rows[row].value(tails, &lag));
+    }
 }
 
 /* Life. */

@@ -8,10 +8,13 @@
 #ifndef SIDECAR_TAIL_H
 #define SIDECAR_TAIL_H
 
+#include <stdio.h>
+
 #include "broker/broker.h"
 #include "net/loop.h"
 
 struct config_tail;
+struct document;
 struct tails;
 
 /* The tails of a configuration, which is borrowed until this returns; positions are kept in directory (NULL: nowhere,
@@ -25,6 +28,10 @@ bool tails_turn(struct tails *tails);
 /* Nothing more is read. Then, when tails_are_settled, all that was is committed, but for what the stream refuses. */
 void tails_quiesce(struct tails *tails);
 bool tails_are_settled(const struct tails *tails);
+
+/* What /progress and /metrics say of them. */
+void tails_put_progress(const struct tails *tails, struct document *document);
+void tails_put_metrics(const struct tails *tails, FILE *out);
 
 /* What is not committed will be read again after a start. Takes NULL. */
 void tails_destroy(struct tails *tails);

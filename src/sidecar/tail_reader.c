@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sidecar/tail_state.h"
@@ -148,6 +149,48 @@ static bool read_all(struct tail_reader *reader, uint64_t now_ms)
     return is_more;
 }
 
+/* Where what was there at its last mark is committed, there is another mark: all that is there now. */
+static uint64_t measure(struct followed *file, uint64_t now_ms)
+{
+    struct stat status;
+    uint64_t size = file->size, done = file->position.offset;
+    if (file->is_stirred && fstat(file->fd, &status) == 0)
+        size = (uint64_t)status.st_size;
+    bool is_behind = (file->is_stirred || file->out) && size > done;
+    if (!is_behind)
+        file->mark_ms = 0;
+    else if (!file->mark_ms || done >= file->mark_offset) {
+        file->mark_ms = now_ms;
+        file->mark_offset = size;
+    }
+    return size > done ? size - done : 0;
+}
+
+static void tell_lag(struct followed_tail *tail, uint64_t now_ms)
+{
+    struct tail_lag lag = { .name = tail->name };
+    for (struct list *at = tail->files.next; at != &tail->files; at = at->next) {
+        struct followed *file = LIST_OWNER(at, struct followed, place);
+        lag.file_count++;
+        lag.bytes += measure(file, now_ms);
+        if (file->mark_ms && (!lag.since_ms || file->mark_ms < lag.since_ms))
+            lag.since_ms = file->mark_ms;
+    }
+    pthread_mutex_lock(&tail->reader->lock);
+    tail->lag = lag;
+    pthread_mutex_unlock(&tail->reader->lock);
+}
+
+bool tail_reader_get_lag(struct tail_reader *reader, size_t place, struct tail_lag *ret_lag)
+{
+    if (place >= reader->count)
+        return false;
+    pthread_mutex_lock(&reader->lock);
+    *ret_lag = reader->tails[place].lag;
+    pthread_mutex_unlock(&reader->lock);
+    return true;
+}
+
 /* Ids must be stored before files are read; positions can wait a little. */
 static void save(struct tail_reader *reader, uint64_t now_ms)
 {
@@ -239,6 +282,8 @@ static void *run(void *arg)
             save(reader, now_ms);
             is_more = read_all(reader, now_ms);
         }
+        for (size_t i = 0; i < reader->count; i++)
+            tell_lag(&reader->tails[i], now_ms);
         if (!is_more)
             rest(reader, now_ms, quiesced);
     }
@@ -285,6 +330,7 @@ static int open_tail(struct followed_tail *tail, struct tail_reader *reader, con
         .is_json = config->format, .from_end = config->from, .show_path = config->show_path,
     };
     list_init(&tail->files);
+    tail->lag.name = tail->name;
     if (!tail->name || !tail->topic || !is_whole(tail->paths, &config->paths) ||
         !is_whole(tail->exclude, &config->exclude))
         return -ENOMEM;

@@ -71,6 +71,18 @@ void tail_parcel_free(struct tail_parcel *parcel);
 void tail_reader_quiesce(struct tail_reader *reader);
 bool tail_reader_is_quiet(struct tail_reader *reader);
 
+/* How far a tail is behind its files. */
+struct tail_lag {
+    const char *name;               /* borrowed from the reader, for its life */
+    uint64_t bytes;                 /* that are not in the stream yet, also those of a last line that is not whole */
+    uint64_t since_ms;              /* the oldest of them has been there since then at least, but for such a line; the
+                                       monotonic clock; 0: there is none */
+    unsigned file_count;
+};
+
+/* Fills in the lag of a tail, by its place in the configuration. False: there is no such place. */
+bool tail_reader_get_lag(struct tail_reader *reader, size_t place, struct tail_lag *ret_lag);
+
 /* Ends the thread, which stores the last positions first, and frees all. Takes NULL. */
 void tail_reader_destroy(struct tail_reader *reader);
 

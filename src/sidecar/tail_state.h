@@ -30,6 +30,7 @@ struct followed_tail {
     bool is_refused;                 /* a file could not be opened, which has been logged */
     struct list files;
     unsigned out;                    /* parcels */
+    struct tail_lag lag;             /* under the reader's lock */
 };
 
 /* A file of a tail. */
@@ -41,6 +42,7 @@ struct followed {
     struct tail_position position;   /* all before its offset is committed */
     struct tail_position read;       /* the same of what has been handed out */
     uint64_t size, moved_ms;         /* as it was last seen, and when it was last seen to have changed */
+    uint64_t mark_offset, mark_ms;   /* it had come so far then, and not all of that is committed; mark_ms 0: all is */
     uint64_t due_ms;                 /* it is to be looked at then though nothing has stirred; UINT64_MAX: never */
     unsigned out;                    /* parcels */
     bool is_named;                   /* a glob still finds it; else it was renamed or removed */

@@ -15,6 +15,7 @@
 #include "sidecar/progress.h"
 #include "sidecar/proxy.h"
 #include "sidecar/spool.h"
+#include "sidecar/tail.h"
 #include "sidecar/uplink.h"
 
 struct web {
@@ -22,6 +23,7 @@ struct web {
     struct uplink *uplink;
     struct spool *spool;
     const struct duties *duties;
+    const struct tails *tails;
     const struct config *config;
     struct caller *caller;
     struct proxy *proxy;
@@ -78,10 +80,22 @@ static void tell_alive(struct exchange *exchange)
                        PRIu64 ".", web->config->uplink.stall_timeout_ms, figures.waiting_count);
 }
 
+/* Why nobody is to count on it; NULL: all may. */
+static const char *why_not_ready(const struct web *web)
+{
+    const struct spool_state spool = look_into_spool(web);
+    if (web->is_retiring)
+        return "The sidecar is about to stop.";
+    if (spool.is_failed)
+        return "A write to the spool has failed; it keeps nothing more until it is started anew.";
+    return spool.is_full ? "The spool is full: what is published is refused until the broker has taken some." : NULL;
+}
+
 static void tell_ready(struct exchange *exchange)
 {
-    if (web_of(exchange)->is_retiring)
-        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Cache-Control: no-store\r\n", "The sidecar is about to stop.");
+    const char *why = why_not_ready(web_of(exchange));
+    if (why)
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Cache-Control: no-store\r\n", "%s", why);
     else
         health_ready(exchange);
 }
@@ -111,6 +125,8 @@ static void put_waiting(struct document *document, const struct web *web, const 
     document_number(document, "bytes", spool.waiting_bytes);
     document_number(document, "in_flight", spool.in_flight);
     document_flag(document, "held", spool.is_held);
+    document_flag(document, "full", spool.is_full);
+    document_flag(document, "failed", spool.is_failed);
     document_number(document, "taken", spool.taken_count);
     document_number(document, "refused", spool.refused_count);
     document_number(document, "lost", spool.lost_count);
@@ -128,6 +144,8 @@ static void put_progress(struct document *document, const struct web *web)
     document_number(document, "passed_on", proxy_count(web->proxy));
     document_close(document, '}');
     duties_put_progress(web->duties, document);
+    if (web->tails)
+        tails_put_progress(web->tails, document);
 }
 
 static void tell_progress(struct exchange *exchange)
@@ -169,6 +187,8 @@ static void put_metrics(const struct http *http, FILE *out)
         { { "spool_held", "1 where the broker could not take one, which is tried again", "gauge" }, spool.is_held },
         { { "spool_sent_total", "Messages sent to the broker, each as often as it was", "counter" },
           (double)spool.sent_count },
+        { { "spool_full", "1 where it refuses what is published, for want of room", "gauge" }, spool.is_full },
+        { { "spool_failed", "1 where a write to it has failed", "gauge" }, spool.is_failed },
         { { "spool_taken_total", "Messages that the broker has", "counter" }, (double)spool.taken_count },
         { { "spool_repeated_total", "Answers that the broker could not take one now", "counter" },
           (double)spool.repeated_count },
@@ -185,6 +205,8 @@ static void put_metrics(const struct http *http, FILE *out)
     caller_put_metrics(web->caller, out);
     proxy_put_metrics(web->proxy, out);
     duties_put_metrics(web->duties, out);
+    if (web->tails)
+        tails_put_metrics(web->tails, out);
 }
 
 /* The routes. */
@@ -248,6 +270,7 @@ int web_create(const struct web_setup *setup, struct web **ret_web)
         .uplink = setup->uplink,
         .spool = setup->spool,
         .duties = setup->duties,
+        .tails = setup->tails,
         .config = setup->config,
     };
     web->caller = caller_create(loop, setup->uplink, &setup->config->call);

@@ -17,6 +17,7 @@ struct config;
 struct duties;
 struct http;
 struct spool;
+struct tails;
 struct transfers;
 struct uplink;
 struct web;
@@ -27,6 +28,7 @@ struct web_setup {
     struct uplink *uplink;
     struct spool *spool;         /* NULL: nothing is kept here */
     const struct duties *duties;
+    const struct tails *tails;   /* NULL: there are none */
     const struct config *config; /* until web_reconfigure */
 };
 

@@ -2,6 +2,8 @@
 """What is published at a sidecar is kept there until the broker has it: in order, once, whoever goes away meanwhile."""
 
 import json
+import os
+import subprocess
 
 from harness import Daemon, equal, main, until
 from jet import Jet, Store, head_of, headers_of, text_of
@@ -157,6 +159,7 @@ def a_full_spool_refuses_and_says_so():
         client.publish("s.a", b"x" * 10000)
         client.expect_error("Spool Full")
         equal(web.post("/v1/topics/s.a", b"x" * 10000).status, 507)
+        web.get("/readyz").check(503, "unavailable")
         client.publish("s.a", b"x", reply="_INBOX.x.1", head=durable)
         equal(json.loads(client.next().body), {"stream": "spool", "seq": 7})
 
@@ -171,6 +174,8 @@ def what_the_broker_refuses_for_good_is_kept_beside():
         until(lambda: waiting(sidecar) == 0, "an empty spool")
         sidecar.wait_log(r" spool_refused .*message size exceeds maximum allowed")
         equal(Http(sidecar).get("/progress").json()["spool"]["refused"], 5)
+        dumped = subprocess.run([os.environ["POSTHORN"], "dump", "--json", here.path, "refused"], capture_output=True, check=True)
+        equal(dumped.stdout.count(b"message size exceeds maximum allowed"), 5, "what was set aside, and why")
 
 
 def what_the_broker_cannot_take_now_is_tried_again():

@@ -12,6 +12,7 @@ import tempfile
 from harness import DEADLINE_S, Daemon, Skip, equal, main, until
 from jet import Jet, Store, headers_of
 from sidecar import Sidecar, same_place
+from web import Http
 
 # Lines are long enough for a file of a few to be known by.
 NGINX_CONFIG = """
@@ -228,6 +229,36 @@ def a_full_spool_holds_back_and_loses_nothing():
                 each_has_come_once(Jet(broker), nginx)
 
 
+def progress_tells_how_far_it_is_behind():
+    with Store() as kept, Store() as store, tempfile.TemporaryDirectory() as logs:
+        broker = kept.daemon()
+        address = broker.line[0]
+        Jet(broker).stream("LOGS", ["logs.>"], storage="file")
+        path = os.path.join(logs, "app.log")
+        options = (f"server.data_dir={store.path}", "spool.bytes_max=64KiB", f"tail.app.path={path}", "tail.app.topic=logs.app")
+        with Sidecar(address, *options) as sidecar, Http(sidecar) as http:
+            def lag():
+                return http.get("/progress").json()["tail"][0]
+            equal(lag(), {"name": "app", "files": 0, "bytes": 0, "oldest_ms": 0}, "with no file")
+            broker.stop()
+            sidecar.wait_down()
+            with open(path, "w", encoding="ascii") as log:
+                log.writelines(f"line {number} {'x' * 80}\n" for number in range(8000))
+                log.write("and a line that is not whole")
+            sidecar.wait_log(" tail_waits ")
+            until(lambda: lag()["oldest_ms"] > 0, "an age")
+            size = os.path.getsize(path)
+            equal(size - 200000 < lag()["bytes"] <= size and lag()["files"] == 1, True, f"{lag()} of {size} bytes")
+            http.get("/readyz").check(503)
+            equal(http.get("/progress").json()["spool"]["full"], True, "full")
+            equal(b'posthorn_tail_lag_bytes{name="app"} ' in http.get("/metrics").body, True, "figure")
+            with kept.daemon(listen=same_place(address)) as broker:
+                until(lambda: Jet(broker).state("LOGS")["messages"] == 8000, "all lines")
+                until(lambda: (lag()["bytes"], lag()["oldest_ms"]) == (28, 0), "what is not a line yet is all that is behind")
+                http.get("/readyz").check(200)
+                http.get("/healthz").check(200)
+
+
 TESTS = (
     lines_come_in_order_as_they_are_written,
     no_way_of_rotating_loses_a_line_or_tells_it_twice,
@@ -235,6 +266,7 @@ TESTS = (
     killed_again_and_again_it_loses_nothing_and_repeats_nothing,
     while_the_broker_is_away_lines_wait_on_disk,
     a_full_spool_holds_back_and_loses_nothing,
+    progress_tells_how_far_it_is_behind,
 )
 
 if __name__ == "__main__":
