@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """TLS and nkeys of the clients: libposthorn, the command line, and the sidecar on its way to the broker."""
 
+import base64
+import hashlib
+import hmac
+import json
 import os
 import shutil
 import socket
 import ssl
 import tempfile
 import threading
+import time
 
 from certificates import Authority
 from cli import CONNECT, OK, REFUSED, USAGE, Cli
@@ -229,6 +234,33 @@ def nkeys_let_in():
         equal(SEED in done.err, False, "the seed in an error")
 
 
+def token(secret, **claims):
+    """A JSON Web Token by HS256."""
+    def part(data):
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    signed = b".".join(part(json.dumps(piece).encode()) for piece in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return (signed + b"." + part(hmac.new(secret, signed, hashlib.sha256).digest())).decode()
+
+
+def tokens_of_files_let_in():
+    if ORACLE:
+        raise Skip("nats-server has JWTs of its own")
+    secret = b"a secret of more than thirty-two bytes"
+    with Place() as place:
+        key = place.write("key", secret.decode())
+        options = [f"jwt.secret_file={key}", "jwt.issuer=us", "jwt.audience=broker", "jwt.user=guest", "user.guest.token=t"]
+        with Daemon(*options) as daemon, Cli(daemon) as cli:
+            claims = {"iss": "us", "aud": "broker", "sub": "ann", "exp": int(time.time()) + 600}
+            good = place.write("good.creds", token(secret, **claims))
+            late = place.write("late.creds", token(secret, **{**claims, "exp": 1000}))
+            cli.run(*PUBLISH, "--creds", good).check(out="")
+            cli.run(*PUBLISH, env={"POSTHORN_CREDS": good}).check(out="")
+            done = cli.run(*PUBLISH, "--creds", late).check(REFUSED, out="", err="the server refused the credentials")
+            equal("eyJ" in done.err, False, "the token in an error")
+            cli.run(*PUBLISH, "--creds", key).check(USAGE, out="", err="no JWT is in it")
+
+
 def a_context_keeps_where_the_files_are():
     with Place() as place, Daemon(*place.options(user__ann__nkey=NKEY)) as daemon, Cli() as cli:
         seed = place.write("ann.nk", SEED)
@@ -280,5 +312,5 @@ if __name__ == "__main__":
     main(tls_is_spoken_where_it_is_asked_for_or_demanded, plain_text_is_never_fallen_back_to, unix_sockets_stay_plain,
          a_certificate_that_is_refused_is_told_why, a_certificate_of_ours_is_shown_where_it_is_wanted, files_that_are_none_are_told,
          a_server_may_begin_with_tls, tls_is_not_older_than_1_2, messages_arrive_byte_for_byte,
-         a_connection_that_comes_back_resumes_its_session, certificates_are_renewed_under_a_client_that_runs, nkeys_let_in,
+         a_connection_that_comes_back_resumes_its_session, certificates_are_renewed_under_a_client_that_runs, nkeys_let_in, tokens_of_files_let_in,
          a_context_keeps_where_the_files_are, top_speaks_https, a_sidecar_reaches_its_broker_by_tls_and_nkey)
