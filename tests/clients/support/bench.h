@@ -4,6 +4,9 @@
  *   PROGRAM --list          names the tests, one a line
  *   PROGRAM URL TEST        runs it; exit status 0: as expected, 1: not (a line on stderr says what), 2: usage
  *
+ * The environment says how to enter: BENCH_CA, a file with the CA of a daemon that speaks TLS; BENCH_NKEY and
+ * BENCH_SEED, a public key and the file of its seed.
+ *
  * A test that needs the daemon ended and started again writes a word to stdout and waits for a line on stdin
  * (bench_ask): whoever started it owns the daemon. libnats.js does.
  */

@@ -45,18 +45,21 @@ const PROGRAMS = {
 /*
  * options: { token, users: { name: password }, payloadMax, workers, http: { option: value }, recent: { option: value },
  * streams: { name: { option: value } }, webhooks: { option: value }, hooks: { name: { option: value } },
- * durable: true where it is to keep streams in a directory of its own }
+ * durable: true where it is to keep streams in a directory of its own, nkeys: { name: public key },
+ * tls: { certificate, key, ca, verify, handshake_first }: TLS is required then, and verify says whether a certificate is }
  */
 function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1, dataDir, ...options }, httpPort) {
     const lines = ["[server]", `workers = ${workers}`];
     if (dataDir) lines.push(`data_dir = ${dataDir}`);
     lines.push("[line]", `listen = ${HOST}:${port}`);
     if (payloadMax) lines.push(`payload_size_max = ${payloadMax}`);
+    if (options.tls) lines.push("tls = required", "[tls]", ...rows(options.tls));
     lines.push("[http]", `listen = ${HOST}:${httpPort}`, ...rows(options.http), "[recent]", ...rows(options.recent));
     for (const [name, section] of Object.entries(options.streams || {})) lines.push(`[stream ${name}]`, ...rows(section));
     lines.push("[webhooks]", ...rows(options.webhooks));
     for (const [name, section] of Object.entries(options.hooks || {})) lines.push(`[webhook ${name}]`, ...rows(section));
     for (const [name, password] of Object.entries(users)) lines.push(`[user ${name}]`, `password = ${password}`);
+    for (const [name, key] of Object.entries(options.nkeys || {})) lines.push(`[user ${name}]`, `nkey = ${key}`);
     if (token) lines.push("[user holder]", `token = ${token}`);
     return lines.join("\n") + "\n";
 }
@@ -70,11 +73,13 @@ function sidecarConfig(port, { broker }, httpPort) {
 
 const rows = (section = {}) => Object.entries(section).map(([name, value]) => `${name} = ${value}`);
 
-function natsConfig(port, { token, users, payloadMax, dataDir }) {
+function natsConfig(port, { token, users, payloadMax, dataDir, tls, nkeys }) {
     const lines = [`listen: "${HOST}:${port || -1}"`];
     if (dataDir) lines.push(`jetstream { store_dir: "${dataDir}" }`);
     if (payloadMax) lines.push(`max_payload: ${payloadMax}`);
     if (token) lines.push(`authorization { token: "${token}" }`);
+    if (tls) lines.push(`tls { cert_file: "${tls.certificate}", key_file: "${tls.key}", ca_file: "${tls.ca}", verify: ${tls.verify === "required"} }`);
+    if (nkeys) lines.push(`authorization { users: [ ${Object.values(nkeys).map((key) => `{ nkey: ${key} }`).join(", ")} ] }`);
     if (users) {
         const list = Object.entries(users).map(([user, password]) => `{ user: "${user}", password: "${password}" }`);
         lines.push(`authorization { users: [ ${list.join(", ")} ] }`);

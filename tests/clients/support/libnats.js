@@ -18,9 +18,9 @@ const WISHES = { restart: (daemon) => daemon.restart(), crash: (daemon) => daemo
 
 const programOf = (name) => path.resolve(process.env.builddir || ".", "tests/clients", name);
 
-async function run(program, name, options) {
+async function run(program, name, { env, ...options } = {}) {
     const daemon = await Daemon.start(options);
-    const child = spawn(program, [daemon.url, name], { stdio: ["pipe", "pipe", "pipe"], timeout: 2 * DEADLINE_MS });
+    const child = spawn(program, [daemon.url, name], { stdio: ["pipe", "pipe", "pipe"], timeout: 2 * DEADLINE_MS, env: { ...process.env, ...env } });
     let errors = "";
     child.stderr.on("data", (text) => { errors += text; });
     readline.createInterface({ input: child.stdout }).on("line", async (line) => {
@@ -36,6 +36,7 @@ async function run(program, name, options) {
     }
 }
 
+/* options: of the daemon, and env: of the program, see bench.h. */
 function libnatsSuite(title, name, options) {
     const program = programOf(name);
     const built = fs.existsSync(program);
