@@ -65,10 +65,10 @@ void ph_shut(struct ph_conn *conn, int error)
         ph_out_write(conn);
     conn->state = PH_STATE_CLOSED;
     conn->closed_with = error;
-    conn->phase = PH_PHASE_IDLE;
     conn->drain = PH_DRAIN_NONE;
     ph_link_drop_socket(conn);
     ph_dial_finish(&conn->dial);
+    conn->phase = PH_PHASE_IDLE;
     conn->processing = true;
     fail_flushes(conn);
     ph_requests_fail(conn, PH_E_CLOSED);
@@ -158,11 +158,6 @@ void ph_emit(struct ph_conn *conn, enum ph_event_kind kind, int error, const cha
 int ph_fd(const struct ph_conn *conn)
 {
     return conn->phase == PH_PHASE_LOOKUP ? ph_lookup_fd(conn->dial.lookup) : conn->fd;
-}
-
-unsigned ph_fd_serial(const struct ph_conn *conn)
-{
-    return conn->link;
 }
 
 short ph_events(const struct ph_conn *conn)

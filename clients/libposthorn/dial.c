@@ -37,9 +37,7 @@ int ph_dial_begin(struct ph_dial *dial, const struct ph_url *url, const char **r
 
 int ph_dial_take(struct ph_dial *dial, const char **ret_why)
 {
-    int code;
-    if (!ph_lookup_take(dial->lookup, &code, &dial->list))
-        return PH_OK;
+    int code = ph_lookup_take(dial->lookup, &dial->list);
     ph_lookup_leave(dial->lookup);
     dial->lookup = NULL;
     return take(dial, code, ret_why);

@@ -21,7 +21,7 @@ struct ph_dial {
  * PH_E_MEMORY or PH_E_SYSTEM with *ret_why, a static sentence. */
 int ph_dial_begin(struct ph_dial *dial, const struct ph_url *url, const char **ret_why);
 
-/* The name has been looked up. PH_OK, also where it has not; or an error as above. */
+/* The name has been looked up (ph_lookup_is_done). PH_OK, or an error as above. */
 int ph_dial_take(struct ph_dial *dial, const char **ret_why);
 
 /* Opens a socket and begins to connect it to the next address: the socket, -1 where that failed at once (errno). */

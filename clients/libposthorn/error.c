@@ -47,6 +47,7 @@ static const char *const event_names[] = {
     [PH_EVENT_RECONNECTED] = "reconnected", [PH_EVENT_CLOSED] = "closed",
     [PH_EVENT_LAME_DUCK] = "lame duck",     [PH_EVENT_ERROR] = "error",
     [PH_EVENT_DROPPED] = "dropped",         [PH_EVENT_ENDED] = "ended",
+    [PH_EVENT_FD_CLOSES] = "descriptor closes",
 };
 
 const char *ph_event_name(enum ph_event_kind kind)

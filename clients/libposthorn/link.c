@@ -8,6 +8,7 @@
 #include "conn.h"
 #include "creds.h"
 #include "json.h"
+#include "lookup.h"
 
 int ph_link_start(struct ph_conn *conn)
 {
@@ -103,20 +104,26 @@ static void dial_on(struct ph_conn *conn)
             fail_attempt(conn, error, why);
         } else if (conn->dial.lookup) {
             conn->phase = PH_PHASE_LOOKUP;
-            conn->link++;
             conn->attempt_deadline_ms = ph_now_ms() + conn->options.connect_timeout_ms;
             return;
         }
     }
 }
 
+/* Of the look-up, or of the socket. */
+static void tell_fd_closes(struct ph_conn *conn)
+{
+    if (ph_fd(conn) >= 0)
+        ph_emit(conn, PH_EVENT_FD_CLOSES, PH_OK, "", NULL);
+}
+
 void ph_link_looked_up(struct ph_conn *conn)
 {
     const char *why = "";
-    int error = ph_dial_take(&conn->dial, &why);
-    if (conn->dial.lookup)
+    if (!ph_lookup_is_done(conn->dial.lookup))
         return;
-    conn->link++;
+    tell_fd_closes(conn);
+    int error = ph_dial_take(&conn->dial, &why);
     if (error)
         fail_attempt(conn, error, why);
     dial_on(conn);
@@ -326,6 +333,7 @@ void ph_link_establish(struct ph_conn *conn)
 
 void ph_link_drop_socket(struct ph_conn *conn)
 {
+    tell_fd_closes(conn);
     ph_tls_destroy(conn->tls);
     conn->tls = NULL;
     if (conn->fd >= 0)

@@ -111,14 +111,16 @@ int ph_lookup_fd(const struct ph_lookup *lookup)
     return lookup->fd;
 }
 
-bool ph_lookup_take(struct ph_lookup *lookup, int *ret_code, struct addrinfo **ret_list)
+bool ph_lookup_is_done(const struct ph_lookup *lookup)
 {
-    if (!atomic_load(&lookup->done))
-        return false;
-    *ret_code = lookup->code;
+    return atomic_load(&lookup->done);
+}
+
+int ph_lookup_take(struct ph_lookup *lookup, struct addrinfo **ret_list)
+{
     *ret_list = lookup->list;
     lookup->list = NULL;
-    return true;
+    return lookup->code;
 }
 
 void ph_lookup_leave(struct ph_lookup *lookup)

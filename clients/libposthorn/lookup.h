@@ -16,8 +16,10 @@ int ph_lookup_start(const char *host, const char *port, struct ph_lookup **ret_l
 /* Readable when it is done. */
 int ph_lookup_fd(const struct ph_lookup *lookup);
 
-/* True when it is done: 0 and a list for freeaddrinfo, or the code of getaddrinfo. It is still to be left then. */
-bool ph_lookup_take(struct ph_lookup *lookup, int *ret_code, struct addrinfo **ret_list);
+bool ph_lookup_is_done(const struct ph_lookup *lookup);
+
+/* When it is done: 0 and a list for freeaddrinfo, or the code of getaddrinfo. It is still to be left then. */
+int ph_lookup_take(struct ph_lookup *lookup, struct addrinfo **ret_list);
 
 /* Takes NULL. */
 void ph_lookup_leave(struct ph_lookup *lookup);

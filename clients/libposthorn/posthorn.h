@@ -97,6 +97,8 @@ enum ph_event_kind {
     PH_EVENT_ERROR,        /* what no call can return: an -ERR of the server, a round of attempts that failed */
     PH_EVENT_DROPPED,      /* sub: a pull subscription is full and drops; told once each time that it fills */
     PH_EVENT_ENDED,        /* sub: its max was reached or its drain is done; no callback follows for it */
+    PH_EVENT_FD_CLOSES,    /* the descriptor of ph_fd is closed next: a loop that watches it is to forget it now, for
+                              its number may be another's, in any thread, at once */
 };
 
 struct ph_event {
@@ -477,13 +479,9 @@ void ph_interrupt(struct ph_conn *conn);
 
 /*
  * The descriptor to watch, level-triggered; -1: none at present. It changes: ask for all three anew after every call on
- * the connection, or at least once in each turn of your loop.
+ * the connection, or at least once in each turn of your loop; and forget it at PH_EVENT_FD_CLOSES.
  */
 int ph_fd(const struct ph_conn *conn);
-
-/* A number that changes whenever the descriptor is another one, be its number the same: for loops that remember what
- * they watch, as epoll does. */
-unsigned ph_fd_serial(const struct ph_conn *conn);
 
 /* What to watch it for: POLLIN and POLLOUT of <poll.h>, or 0. POLLOUT is asked for while output waits. */
 short ph_events(const struct ph_conn *conn);

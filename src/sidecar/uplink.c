@@ -23,7 +23,6 @@ struct uplink {
     struct list watchers;
     struct event *event; /* of the connection's socket */
     int watched_fd;      /* for which event is made; -1: none */
-    unsigned watched_serial;
     short watched;         /* POLLIN and POLLOUT, as the connection asked */
     struct timer timer;    /* for what the connection does as time passes, and for a stall */
     uint64_t stall_end_ms; /* nothing is read until then: somebody here does not keep up; 0: it is */
@@ -147,6 +146,15 @@ static void fail(struct uplink *uplink, const char *why)
     uplink->has_failed = true;
 }
 
+static void stop_watching(struct uplink *uplink)
+{
+    if (uplink->event)
+        event_free(uplink->event);
+    uplink->event = NULL;
+    uplink->watched_fd = -1;
+    uplink->watched = 0;
+}
+
 static void on_event(struct ph_conn *conn, const struct ph_event *event, void *arg)
 {
     struct uplink *uplink = arg;
@@ -165,6 +173,9 @@ static void on_event(struct ph_conn *conn, const struct ph_event *event, void *a
     case PH_EVENT_LAME_DUCK:
         log_info("uplink_lame_duck", "address=%s", event->text);
         break;
+    case PH_EVENT_FD_CLOSES:
+        stop_watching(uplink);
+        break;
     default:
         break;
     }
@@ -172,30 +183,12 @@ static void on_event(struct ph_conn *conn, const struct ph_event *event, void *a
 
 /* In the loop. */
 
-static void stop_watching(struct uplink *uplink)
-{
-    if (uplink->event)
-        event_free(uplink->event);
-    uplink->event = NULL;
-    uplink->watched_fd = -1;
-    uplink->watched = 0;
-}
-
-/* A socket that the connection has closed is forgotten at once: the next to be opened by anybody may have its number,
- * and the loop would take it for one that it watches already. */
-static void process(struct uplink *uplink, short what)
-{
-    ph_process(uplink->conn, what);
-    if (ph_fd(uplink->conn) != uplink->watched_fd || ph_fd_serial(uplink->conn) != uplink->watched_serial)
-        stop_watching(uplink);
-}
-
 static void on_socket(evutil_socket_t fd, short what, void *arg)
 {
     struct uplink *uplink = arg;
     (void)fd;
     uplink->loop->event_count++;
-    process(uplink, (short)((what & EV_READ ? POLLIN : 0) | (what & EV_WRITE ? POLLOUT : 0)));
+    ph_process(uplink->conn, (short)((what & EV_READ ? POLLIN : 0) | (what & EV_WRITE ? POLLOUT : 0)));
 }
 
 static void on_timer(struct timer *timer, uint64_t now_ms)
@@ -203,7 +196,7 @@ static void on_timer(struct timer *timer, uint64_t now_ms)
     struct uplink *uplink = LIST_OWNER(timer, struct uplink, timer);
     if (uplink->stall_end_ms && now_ms >= uplink->stall_end_ms)
         uplink->stall_end_ms = 0;
-    process(uplink, 0);
+    ph_process(uplink->conn, 0);
 }
 
 /* Whoever publishes here waits for those who do not keep up. What comes by the uplink was published far away: it is not
@@ -222,8 +215,7 @@ static void watch_socket(struct uplink *uplink)
     short wanted = ph_events(uplink->conn);
     if (uplink->stall_end_ms)
         wanted &= ~POLLIN;
-    unsigned serial = ph_fd_serial(uplink->conn);
-    if (fd == uplink->watched_fd && wanted == uplink->watched && serial == uplink->watched_serial)
+    if (fd == uplink->watched_fd && wanted == uplink->watched)
         return;
     stop_watching(uplink);
     if (fd < 0 || !wanted)
@@ -236,7 +228,6 @@ static void watch_socket(struct uplink *uplink)
         return;
     }
     uplink->watched_fd = fd;
-    uplink->watched_serial = serial;
     uplink->watched = wanted;
 }
 

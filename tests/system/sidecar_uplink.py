@@ -226,10 +226,10 @@ def it_takes_next_to_nothing_while_nothing_happens():
             time.sleep(2)  # nothing is awaited: that nothing happens is what is measured
             runs = _runs(sidecar) - before
             note = f"ready in {took_ms:.0f} ms, {resident / 1024 / 1024:.1f} MiB, {runs} times awake in 2 s"
+            if re.search(r"lib[atl]san", sidecar._proc("maps")):
+                return note  # it has a thread of its own, which looks around
             if runs > 20:  # one a second is meant to be
                 raise AssertionError(note)
-            if re.search(r"lib[atl]san", sidecar._proc("maps")):
-                return note
             if resident > 8 << 20:
                 raise AssertionError(f"{note}, more than 8")
             if took_ms > 50 * 10 * PATIENCE:
