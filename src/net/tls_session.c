@@ -29,9 +29,9 @@ struct tls_session {
 };
 
 /*
- * The socket, as OpenSSL reaches it. To write never blocks: what the socket does not take is kept, for with a record cut
- * off OpenSSL can neither answer its peer's questions nor send other bytes. To read stops where a whole record could be
- * left without room. And nobody raises SIGPIPE. errno is that of the system call.
+ * The socket, as OpenSSL reaches it. To write never blocks: what the socket does not take is kept, for with a record
+ * cut off OpenSSL can neither answer its peer's questions nor send other bytes. To read stops where a whole record
+ * could be left without room. And nobody raises SIGPIPE. errno is that of the system call.
  */
 
 static bool is_transient(int error)
