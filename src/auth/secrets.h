@@ -43,6 +43,22 @@ bool digest_equal(const unsigned char a[DIGEST_SIZE], const unsigned char b[DIGE
  * begun is to be freed in any case. */
 int secrets_fill(struct secrets *secrets, const struct config_user *from, char sentence[USERS_SENTENCE_SIZE]);
 
+/* By what a user is found again, in another configuration as well: for the time that he is away. */
+struct standing {
+    char *name;
+    char *jwt;                       /* NULL: he is of the configuration, and his secrets have this mark: */
+    unsigned char mark[DIGEST_SIZE];
+};
+
+/* NULL: out of memory. */
+struct standing *standing_of(const struct user *user);
+
+/* Wipes it. Takes NULL. */
+void standing_free(struct standing *standing);
+
+/* The user, held; NULL: there is none like that any more. */
+const struct user *users_recall(const struct users *users, const struct standing *standing, uint64_t wall_ms);
+
 /* Wipes and frees what they hold. */
 void secrets_finish(struct secrets *secrets);
 

@@ -1,6 +1,7 @@
 #include "auth/users.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -336,17 +337,48 @@ static bool is_guest(const struct user *user)
     return user->secrets->jwt != NULL;
 }
 
+struct standing *standing_of(const struct user *user)
+{
+    struct standing *standing = calloc(1, sizeof *standing);
+    if (!standing)
+        return NULL;
+    standing->name = strdup(user->name);
+    standing->jwt = is_guest(user) ? strdup(user->secrets->jwt) : NULL;
+    memcpy(standing->mark, user->secrets->mark, sizeof standing->mark);
+    if (standing->name && (standing->jwt || !is_guest(user)))
+        return standing;
+    standing_free(standing);
+    return NULL;
+}
+
+void standing_free(struct standing *standing)
+{
+    if (!standing)
+        return;
+    if (standing->jwt)
+        OPENSSL_cleanse(standing->jwt, strlen(standing->jwt));
+    free(standing->jwt);
+    free(standing->name);
+    OPENSSL_cleanse(standing, sizeof *standing);
+    free(standing);
+}
+
 /* A token is looked at anew: its key may be gone, and its host's rights others. */
+const struct user *users_recall(const struct users *users, const struct standing *standing, uint64_t wall_ms)
+{
+    if (standing->jwt)
+        return user_of_token(users, slice_of(standing->jwt), wall_ms);
+    const struct user *user = find_name(users, slice_of(standing->name));
+    return user && digest_equal(user->secrets->mark, standing->mark) ? user : NULL;
+}
+
 const struct user *users_again(const struct users *users, const struct user *user, uint64_t wall_ms)
 {
-    const struct user *other;
-    if (is_guest(user)) {
-        other = user_of_token(users, slice_of(user->secrets->jwt), wall_ms);
-        user_release(user);
-        return other;
-    }
-    other = find_name(users, slice_of(user->name));
-    return other && digest_equal(other->secrets->mark, user->secrets->mark) ? other : NULL;
+    struct standing standing = { .name = (char *)user->name, .jwt = user->secrets->jwt };
+    memcpy(standing.mark, user->secrets->mark, sizeof standing.mark);
+    const struct user *other = users_recall(users, &standing, wall_ms);
+    user_release(user);
+    return other;
 }
 
 /* The counts are the owner's thread's, so they may change in what is constant for all others. */

@@ -110,8 +110,7 @@ static int refuse(struct session *session, struct slice name, int error)
     return error;
 }
 
-/* Takes a user that is held, or lets go of him. 0, -EDQUOT or -ENOMEM. */
-static int enter_as(struct session *session, const struct user *user)
+int session_enter_as(struct session *session, const struct user *user)
 {
     int error = open_account(session, user);
     if (error) {
@@ -132,7 +131,7 @@ static void on_told(void *owner, const struct user *user, struct slice name)
 {
     struct session *session = owner;
     session->proof = NULL;
-    session->ops->identified(session, user ? enter_as(session, user) : refuse(session, name, -EACCES));
+    session->ops->identified(session, user ? session_enter_as(session, user) : refuse(session, name, -EACCES));
 }
 
 int session_identify(struct session *session, const struct credentials *credentials)
@@ -145,7 +144,7 @@ int session_identify(struct session *session, const struct credentials *credenti
     session_forget_user(session);
     int error = gate_try(&broker->gate, &attempt, &user, &session->proof);
     if (!error)
-        return enter_as(session, user);
+        return session_enter_as(session, user);
     return error == -EINPROGRESS ? error : refuse(session, credentials->name, error);
 }
 
@@ -156,7 +155,7 @@ void session_recognise(struct session *session, const struct credentials *creden
     const char *hash;
     if (!session->user && !credentials_are_said(credentials) &&
         users_identify(broker->users, credentials, broker_wall_ms(broker), &user, &hash) == IDENTITY_PROVEN)
-        enter_as(session, user);
+        session_enter_as(session, user);
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

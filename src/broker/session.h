@@ -77,6 +77,9 @@ int session_identify(struct session *session, const struct credentials *credenti
  * nobody. Nothing is counted. */
 void session_recognise(struct session *session, const struct credentials *credentials);
 
+/* Enters as a user who has proven elsewhere who he is; takes him, who is held. 0, -EDQUOT or -ENOMEM. */
+int session_enter_as(struct session *session, const struct user *user);
+
 /* It is nobody again, and what it was about to prove is dropped. */
 void session_forget_user(struct session *session);
 

@@ -99,6 +99,8 @@ struct config_http {
     unsigned credentials;                    /* 0 or 1 */
     struct config_list hosts;                /* further names of this server, without ports */
     uint64_t responder_lease_ms;             /* that an HTTP worker is counted on after its last GET */
+    uint64_t ticket_lifetime_ms;
+    uint64_t session_lifetime_ms;            /* of a cookie */
     unsigned responder_queue_max;            /* requests that wait for one group of HTTP workers */
 };
 

@@ -332,6 +332,12 @@ const struct option config_options[] = {
         .help = "Names under which this server may be asked by way of this machine's own addresses, besides localhost "
                 "and the name of the server: where a proxy passes the name on, say.",
         .check = check_host, .expected = "a host name or an address, without a port" },
+    { "http",   "ticket_lifetime",            AT(http, ticket_lifetime_ms),            OPTION_DURATION_MS,
+        "30s",         "1s",     "10m",     RELOAD,
+        .help = "How long a ticket of POST /v1/tickets is good, for one use." },
+    { "http",   "session_lifetime",           AT(http, session_lifetime_ms),           OPTION_DURATION_MS,
+        "12h",         "1m",     "90d",     RELOAD,
+        .help = "How long a browser that has logged in at the dashboard is known by its cookie." },
     { "http",   "responder_lease",            AT(http, responder_lease_ms),            OPTION_DURATION_MS,
         "30s",         "1ms",    "1h",      RELOAD,
         .help = "How long a worker that took requests by GET /v1/requests is still counted on when it asks no more." },

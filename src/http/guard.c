@@ -5,8 +5,10 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 
+#include "auth/passes.h"
 #include "config/config.h"
 #include "http/calls.h"
+#include "http/cookie.h"
 #include "http/routes.h"
 #include "net/secure.h"
 #include "net/tls.h"
@@ -183,31 +185,80 @@ static bool read_authorization(struct slice value, char room[SECRET_SIZE_MAX], s
     return true;
 }
 
-/* 0, or an error as of session_identify. */
-static int identify(struct exchange *exchange)
+/* Whom a ticket or a cookie stands for. 0, -EACCES or as session_enter_as. */
+static int enter_by_pass(struct exchange *exchange, enum pass_kind kind, struct slice text)
 {
-    struct http_client *client = client_of_exchange(exchange);
-    struct credentials credentials = presence(exchange);
+    const struct http *http = exchange->http;
+    const struct user *user = passes_show(http->identity->passes, kind, text, exchange->session->broker->users,
+                                          loop_wall_ms(http->loop));
+    return user ? session_enter_as(exchange->session, user) : -EACCES;
+}
+
+/* Browsers send a cookie whoever makes them ask. So it counts for pages of this server alone, or those that may send
+ * credentials; and where something changes, the browser has to say whose page it is, or the page to send a header that
+ * no form can. */
+static bool cookie_counts(const struct exchange *exchange)
+{
+    const struct http_request *request = exchange->request;
     struct slice value;
+    if (exchange->origin && !exchange->http->config->http.credentials)
+        return false;
+    return request->method == HTTP_GET || request->method == HTTP_HEAD || http_header(request, "Origin", &value) ||
+           (http_header(request, "Sec-Fetch-Site", &value) && slice_is(value, "same-origin")) ||
+           http_header(request, "Posthorn-Session", &value);
+}
+
+static int identify_by_header(struct exchange *exchange, struct slice value)
+{
+    struct credentials credentials = presence(exchange);
     char room[SECRET_SIZE_MAX];
-    if (client->is_told) {
-        client->is_told = false;
-        return client->told_error;
-    }
-    if (http_header(exchange->request, "Authorization", &value)) {
-        int error = read_authorization(value, room, &credentials)
-                        ? session_identify(exchange->session, &credentials)
-                        : -EACCES;
-        OPENSSL_cleanse(room, sizeof room);
-        return error;
-    }
+    int error = read_authorization(value, room, &credentials) ? session_identify(exchange->session, &credentials)
+                                                              : -EACCES;
+    OPENSSL_cleanse(room, sizeof room);
+    return error;
+}
+
+static int identify_by_presence(struct exchange *exchange)
+{
+    const struct credentials credentials = presence(exchange);
     session_recognise(exchange->session, &credentials);
     return session_needs_user(exchange->session) ? -EACCES : 0;
 }
 
+/* By the first of these that is shown. 0, -EPERM: a cookie does not count here, or as of session_identify. */
+static int identify(struct exchange *exchange)
+{
+    struct http_client *client = client_of_exchange(exchange);
+    const struct http_request *request = exchange->request;
+    struct slice value;
+    if (client->is_told) {
+        client->is_told = false;
+        return client->told_error;
+    }
+    if (http_header(request, "Authorization", &value))
+        return identify_by_header(exchange, value);
+    if (http_query(request->query, "ticket", &value))
+        return enter_by_pass(exchange, PASS_TICKET, value);
+    if (cookie_read(request, &value))
+        return cookie_counts(exchange) ? enter_by_pass(exchange, PASS_SESSION, value) : -EPERM;
+    return identify_by_presence(exchange);
+}
+
+/* A page asks its own way for a password: to it the browser is not to show a window of its own. */
+static const char *challenge(const struct http_request *request)
+{
+    struct slice mode;
+    bool is_page = http_header(request, "Sec-Fetch-Mode", &mode) && !slice_is(mode, "navigate");
+    return is_page ? "WWW-Authenticate: Bearer realm=\"posthorn\"\r\n"
+                   : "WWW-Authenticate: Basic realm=\"posthorn\", charset=\"UTF-8\"\r\n";
+}
+
 static void refuse_user(struct exchange *exchange, int error)
 {
-    if (error == -EAGAIN)
+    if (error == -EPERM)
+        answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL,
+                       "By cookie, what changes something needs an Origin of this server, or Posthorn-Session.");
+    else if (error == -EAGAIN)
         answer_problem(exchange, PROBLEM_TOO_OFTEN, "Retry-After: 5\r\n",
                        "Too many from here prove, or fail to prove, who they are.");
     else if (error == -EDQUOT)
@@ -216,8 +267,7 @@ static void refuse_user(struct exchange *exchange, int error)
     else if (error == -ENOMEM)
         calls_short_of_memory(exchange);
     else
-        answer_problem(exchange, PROBLEM_UNAUTHORIZED,
-                       "WWW-Authenticate: Basic realm=\"posthorn\", charset=\"UTF-8\"\r\n",
+        answer_problem(exchange, PROBLEM_UNAUTHORIZED, challenge(exchange->request),
                        "Give the name and password of a user, or a token as Bearer.");
 }
 

@@ -22,6 +22,7 @@ struct config;
 struct config_http;
 struct feed;
 struct meta;
+struct passes;
 struct queues;
 struct route_table;
 struct stream_engine;
@@ -39,6 +40,7 @@ struct http_identity {
     unsigned worker_count;
     unsigned char reply_key[32];     /* signs what those get who take requests and messages, to answer with; the same
                                         for all workers, and for as long as there are streams on disk */
+    struct passes *passes;           /* tickets and sessions; shared by all workers */
     struct queues *queues;           /* requests for HTTP workers; shared by all workers */
     struct stream_registry *registry; /* streams with settings, and what is behind them; NULL in tests */
     struct stream_engine *engine;

@@ -15,6 +15,7 @@ struct document;
 /* What a user needs; issue by issue this becomes finer. Looked at before the handler runs. */
 enum right {
     RIGHT_NONE,      /* anybody, not even identified: health */
+    RIGHT_MEMBER,    /* to be somebody, where there are users */
     RIGHT_PUBLISH,
     RIGHT_SUBSCRIBE,
     RIGHT_REQUEST,
@@ -97,6 +98,10 @@ void webhooks_recover(struct exchange *exchange);    /*             POST .../rec
 void webhooks_resend(struct exchange *exchange);     /*             POST .../resend */
 void webhooks_dead(struct exchange *exchange);       /*             GET .../dead */
 void webhooks_replay(struct exchange *exchange);     /*             POST .../replay */
+void tickets_issue(struct exchange *exchange);       /* tickets.c   POST /v1/tickets */
+void login_show(struct exchange *exchange);          /* login.c     GET /v1/session */
+void login_begin(struct exchange *exchange);         /*             POST */
+void login_end(struct exchange *exchange);           /*             DELETE */
 void health_alive(struct exchange *exchange);        /* health.c    GET /healthz */
 void health_ready(struct exchange *exchange);        /* health.c    GET /readyz */
 void monitor_metrics(struct exchange *exchange);     /* metrics.c   GET /metrics */

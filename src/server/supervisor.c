@@ -13,6 +13,7 @@
 
 #include "auth/accounts.h"
 #include "auth/gate.h"
+#include "auth/passes.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "push/deliverer.h"
@@ -433,9 +434,10 @@ static int make_workers(struct supervisor *supervisor)
 {
     supervisor->post = post_create(supervisor->worker_count + 1);
     supervisor->identity.http.queues = queues_create();
+    supervisor->identity.http.passes = passes_create();
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
     supervisor->accounts = accounts_create();
-    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->accounts || !supervisor->workers)
+    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->identity.http.passes || !supervisor->accounts || !supervisor->workers)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
@@ -614,6 +616,7 @@ static void supervisor_finish(struct supervisor *supervisor)
     storage_close(&supervisor->storage);
     health_finish(&supervisor->health);
     queues_destroy(supervisor->identity.http.queues);
+    passes_destroy(supervisor->identity.http.passes);
     admission_destroy(supervisor->admission);
     loop_finish(&supervisor->loop);
     reload_finish(&supervisor->reload);

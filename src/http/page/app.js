@@ -6,10 +6,12 @@
  *   tables     topics, connections                     poller     asks slowly, and not when hidden
  *   watch      a pattern, live                         sparkline, payload, format, dom: what they draw with
  *   send       publish, request                        keys, theme: the person's choices
+ *   login      who asks
  *   webhooks   where messages are sent, and how it goes
  */
 import { by_id, memory } from "./dom.js";
 import { start_keys } from "./keys.js";
+import { start_login } from "./login.js";
 import { start_overview } from "./overview.js";
 import { open_send, start_send } from "./send.js";
 import { start_streams } from "./streams.js";
@@ -25,6 +27,7 @@ function change_theme() {
     memory.set("theme", root.dataset.theme);
 }
 
+start_login();
 start_streams();
 start_watch();
 start_send();

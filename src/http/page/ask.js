@@ -24,6 +24,7 @@ export async function ask(path, options) {
     } catch (error) {
         throw problem_of_fetch(error);
     }
+    if (response.status === 401) dispatchEvent(new Event("unauthorized"));
     if (!response.ok) throw await problem_of_answer(response);
     return response;
 }
