@@ -231,12 +231,16 @@ void audit_note_request(struct session *session, struct slice topic)
     }
 }
 
+/* A sidecar's affairs are not its broker's. */
 static void publish(struct broker *broker, const struct audit_note *note)
 {
     char topic[64];
     struct message message = { .body = note->text, .body_size = (uint32_t)note->size };
     int size = snprintf(topic, sizeof topic, "$POSTHORN.audit.%s", event_names[note->event]);
-    broker_publish_one(broker, slice_make(topic, (size_t)size), &message, NULL);
+    if (broker->outlet.publish)
+        broker_send(broker, slice_make(topic, (size_t)size), &message, 1);
+    else
+        broker_publish_one(broker, slice_make(topic, (size_t)size), &message, NULL);
 }
 
 void audit_turn(struct broker *broker)

@@ -256,6 +256,15 @@ static void request_deadline(struct call *call)
 
 static const struct call_ops request_ops = { .deliver = request_deliver, .deadline = request_deadline };
 
+void requests_fail(struct calls *calls)
+{
+    const struct inbox *inbox = &calls->inbox;
+    for (uint32_t i = 0; i < inbox->slot_count; i++)
+        if (inbox->slots[i]->ops == &request_ops)
+            answer_problem(call_end(inbox->slots[i]), PROBLEM_BAD_GATEWAY, NULL,
+                           "The connection to the broker broke; somebody may have heard the request.");
+}
+
 /* The exchange is held before the request goes out: a reply may be there before call_publish returns. */
 void request_topic(struct exchange *exchange)
 {

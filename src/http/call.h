@@ -57,6 +57,9 @@ struct call *call_find(const struct calls *calls, uint64_t number);
 /* Calls ops->again in the next turn, at once. */
 void call_again(struct call *call);
 
+/* The way to those who answer has gone, with their replies: whoever waits for one (POST /v1/request) is told: 502. */
+void requests_fail(struct calls *calls);
+
 void inbox_init(struct inbox *inbox);
 
 /* Lets those go on who asked for it. */

@@ -22,6 +22,7 @@
 enum {
     PAUSE_MIN_MS = 25, /* before the first retry; twice as long before each further one, up to the bound */
     PAUSE_MAX_MS = 1000,
+    AWAY_PAUSE_MS = 50, /* before a retry looks whether the broker is back */
 };
 
 struct caller {
@@ -191,6 +192,8 @@ static const struct failure {
     { PH_E_PAYLOAD_SIZE, PROBLEM_TOO_LARGE, "The broker does not take so large a message.", false },
     { PH_E_FULL, PROBLEM_UNAVAILABLE, "Too much waits for the broker.", false },
     { PH_E_CLOSED, PROBLEM_UNAVAILABLE, "The sidecar stops.", true },
+    { PH_E_DISCONNECTED, PROBLEM_BAD_GATEWAY, "The connection to the broker broke; the service may have been asked.",
+      true },
     { PH_E_MEMORY, PROBLEM_UNAVAILABLE, "The sidecar is short of memory.", false },
 };
 
@@ -201,6 +204,12 @@ static const struct failure *failure_of(int error)
         if (failures[i].error == error)
             return &failures[i];
     return &other;
+}
+
+/* What may go better the next time. */
+static bool is_worth_a_retry(int error)
+{
+    return error == PH_E_NO_RESPONDERS || error == PH_E_TIMEOUT || error == PH_E_DISCONNECTED;
 }
 
 /* What the service, or its absence, is to blame for. */
@@ -224,7 +233,7 @@ static void note(struct outcall *outcall, bool failed)
 static void fail(struct outcall *outcall, int error)
 {
     const struct failure *failure = failure_of(error);
-    if (!blames_service(error) || !try_again(outcall, failure->had))
+    if (!is_worth_a_retry(error) || !try_again(outcall, failure->had))
         refuse(outcall, failure->kind, failure->detail);
 }
 
@@ -267,11 +276,21 @@ static void send(struct outcall *outcall, uint64_t now_ms)
     fail(outcall, error);
 }
 
+/* Whoever has been asked already waits for the broker to come back, as long as his time lasts. */
+static bool waits_for_broker(struct outcall *outcall, uint64_t now_ms)
+{
+    uint64_t due_ms = now_ms + AWAY_PAUSE_MS;
+    return outcall->attempt_count && due_ms < outcall->due_ms &&
+           timer_set(&outcall->caller->loop->timers, &outcall->timer, due_ms) == 0;
+}
+
 static void attempt(struct outcall *outcall)
 {
     struct caller *caller = outcall->caller;
     uint64_t now_ms = loop_now_ms(caller->loop);
     if (!uplink_is_up(caller->uplink)) {
+        if (waits_for_broker(outcall, now_ms))
+            return;
         refuse(outcall, PROBLEM_BROKER_AWAY, "The sidecar has no connection to the broker.");
     } else if (!service_admits(&caller->services, outcall->service, now_ms)) {
         refuse_open(outcall, service_pause_ms(outcall->service, now_ms));

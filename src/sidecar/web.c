@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "http/call.h"
 #include "http/document.h"
 #include "http/routes.h"
 #include "http/state.h"
@@ -17,10 +18,12 @@
 #include "sidecar/spool.h"
 #include "sidecar/tail.h"
 #include "sidecar/uplink.h"
+#include "util/list.h"
 
 struct web {
     struct http *http;
     struct uplink *uplink;
+    struct uplink_watcher watcher;
     struct spool *spool;
     const struct duties *duties;
     const struct tails *tails;
@@ -259,6 +262,14 @@ static const struct route_table sidecar_routes = {
 
 /* Life. */
 
+/* Replies to what was asked by the connection that has gone do not come any more. */
+static void on_uplink(struct uplink_watcher *watcher, bool is_up)
+{
+    const struct web *web = LIST_OWNER(watcher, struct web, watcher);
+    if (!is_up)
+        requests_fail(web->http->state->calls);
+}
+
 int web_create(const struct web_setup *setup, struct web **ret_web)
 {
     struct web *web = calloc(1, sizeof *web);
@@ -280,6 +291,8 @@ int web_create(const struct web_setup *setup, struct web **ret_web)
         return -ENOMEM;
     }
     http_set_routes(setup->http, &sidecar_routes, web);
+    web->watcher.changed = on_uplink;
+    uplink_watch(setup->uplink, &web->watcher); /* which forgets it when it goes, before this does */
     *ret_web = web;
     return 0;
 }

@@ -10,6 +10,7 @@ import threading
 import time
 
 from harness import DEADLINE_S, PATIENCE, Daemon, equal, main, pump, until
+from jet import Store
 from sidecar import Sidecar, same_place
 from web import Events, Http, Lines, publish
 
@@ -337,6 +338,32 @@ def what_was_not_answered_is_tried_again_where_that_is_harmless():
         sidecar.wait_log(r" call .* status=200 attempts=3 ")
 
 
+def what_is_under_way_when_the_connection_breaks_fails_at_once_or_is_asked_again():
+    with Store() as store:
+        broker = store.daemon()
+        options = ("call.timeout=60s", "call.try_timeout=50s", "http.request_timeout=50s")
+        with Sidecar(broker, *options) as sidecar, Http(sidecar) as get, Http(sidecar) as post, Http(sidecar) as request:
+            mute = Service(broker, ">", lambda message: None)
+            get.ask("GET", "/svc/users/1", None, ())
+            post.ask("POST", "/svc/users/2", b"once", ())
+            request.ask("POST", "/v1/request/other", b"once", ())
+            heard = lambda: {m.topic for m in mute.seen} >= {"svc.users.GET", "svc.users.POST", "other"}
+            pump([mute.client, get, post, request], heard, "the requests")
+            place = same_place(broker.line[0])
+            broker.kill()
+            begin = time.monotonic()
+            for http in (post, request):
+                pump([http], lambda http=http: http.answers, "the answer")
+                http.answers.popleft().check(502, "bad-gateway")
+            if time.monotonic() - begin > 10 * PATIENCE:
+                raise AssertionError("they have waited")
+            with store.daemon(listen=place) as broker:
+                users = Service(broker, "svc.>", lambda message: (200, b"", b"second time"))
+                pump([get, users.client], lambda: get.answers, "the answer")
+                equal(get.answers.popleft().check(200).body, b"second time")
+                sidecar.wait_log(r" call .* method=GET .* status=200 attempts=[2-3] ")
+
+
 def what_may_have_been_done_is_not_asked_twice():
     with Daemon() as broker, Sidecar(broker, "call.try_timeout=50ms", "call.timeout=400ms") as sidecar, Http(sidecar) as http:
         mute = Service(broker, "svc.>", lambda message: None)
@@ -516,7 +543,8 @@ if __name__ == "__main__":
          without_the_brokers_http_it_says_what_is_missing, a_call_becomes_a_request_and_its_reply_the_answer,
          every_method_and_status_passes, head_is_told_the_length_and_gets_no_body, a_trace_that_is_none_is_made_anew,
          what_a_service_says_is_not_the_sidecars_word, a_service_that_nobody_offers_is_503_after_retries,
-         what_was_not_answered_is_tried_again_where_that_is_harmless, what_may_have_been_done_is_not_asked_twice,
+         what_was_not_answered_is_tried_again_where_that_is_harmless,
+         what_is_under_way_when_the_connection_breaks_fails_at_once_or_is_asked_again, what_may_have_been_done_is_not_asked_twice,
          a_gateway_failure_is_tried_again_and_then_told, retries_are_a_share_of_the_calls,
          a_service_that_fails_is_left_alone_for_a_while, a_caller_that_leaves_is_forgotten,
          a_body_that_the_broker_does_not_take_is_413, the_prefix_and_the_topic_can_be_others_or_none,
