@@ -4,6 +4,7 @@
 #include "http/item.h"
 #include "http/publish.h"
 #include "http/routes.h"
+#include "http/upstream.h"
 #include "util/json.h"
 #include "util/utf8.h"
 #include "wire/format.h"
@@ -73,19 +74,32 @@ static bool append_result(struct buffer *results, struct slice topic, const stru
     return out != NULL;
 }
 
+/* False: there is something wrong with it. The topic is borrowed until the next item. */
+static bool publish_item(struct exchange *exchange, struct slice text, struct slice *ret_topic,
+                         struct receipt *ret_receipt, struct fault *ret_fault)
+{
+    struct item item;
+    struct message message;
+    *ret_fault = (struct fault){ PROBLEM_BAD_BODY, "An item is a JSON object in UTF-8." };
+    if (!item_read(text, &item) ||
+        !item_read_message(calls_of(exchange), &item, text.size, ret_topic, &message, ret_fault))
+        return false;
+    if (publish_check(exchange, *ret_topic, &message, ret_receipt))
+        publish_message(exchange, *ret_topic, &message, ret_receipt);
+    return true;
+}
+
 /* Publishes an item and appends its result, or its problem. False where the results have run out of memory. */
-static bool publish_item(struct exchange *exchange, struct slice text, struct buffer *results)
+static bool take_item(struct exchange *exchange, struct slice text, enum upstream_ack ack, struct buffer *results)
 {
     struct calls *calls = calls_of(exchange);
-    struct item item;
     struct slice topic;
-    struct message message;
     struct receipt receipt;
-    struct fault fault = { PROBLEM_BAD_BODY, "An item is a JSON object in UTF-8." };
-    if (!item_read(text, &item) || !item_read_message(calls, &item, text.size, &topic, &message, &fault))
+    struct fault fault;
+    if (!publish_item(exchange, text, &topic, &receipt, &fault))
         return append_problem(results, &fault);
-    if (publish_check(exchange, topic, &message, &receipt))
-        publish_message(exchange, topic, &message, &receipt);
+    if (ack == ACK_BUFFERED)
+        receipt.durable = false; /* not yet */
     return append_result(results, topic, &receipt) &&
            (!publish_awaits_commit(&receipt) || commit_note(&calls->commits, &receipt));
 }
@@ -100,13 +114,33 @@ static bool append_text(struct buffer *results, const char *text)
     return out != NULL;
 }
 
-static bool publish_items(struct exchange *exchange, struct items items, struct buffer *results)
+static bool publish_items(struct exchange *exchange, struct items items, enum upstream_ack ack, struct buffer *results)
 {
     struct slice text;
     bool good = append_text(results, "{\"results\":[");
     for (bool first = true; good && next_item(&items, &text); first = false)
-        good = (first || append_text(results, ",")) && publish_item(exchange, text, results);
+        good = (first || append_text(results, ",")) && take_item(exchange, text, ack, results);
     return good && append_text(results, "]}");
+}
+
+/* The results are what the broker says, of which this is the sidecar. */
+static void publish_upstream(struct exchange *exchange, struct items items)
+{
+    struct slice text, topic;
+    struct receipt receipt;
+    struct fault fault;
+    struct upstream_batch *batch = upstream_batch_begin(exchange);
+    bool good = batch;
+    while (good && next_item(&items, &text))
+        good = publish_item(exchange, text, &topic, &receipt, &fault)
+                   ? upstream_batch_add(batch, topic, &receipt)
+                   : upstream_batch_add_problem(batch, fault.kind, fault.detail);
+    if (good) {
+        upstream_batch_end(batch);
+        return;
+    }
+    upstream_batch_drop(batch);
+    calls_short_of_memory(exchange);
 }
 
 /* Looking at the whole before anything of it is published. */
@@ -162,19 +196,29 @@ static bool read_type(struct exchange *exchange, struct items *items)
     return false;
 }
 
-void publish_batch(struct exchange *exchange)
+static void publish_here(struct exchange *exchange, struct items items, enum upstream_ack ack)
 {
     struct calls *calls = calls_of(exchange);
     struct buffer *results = &calls->text;
-    struct items items = { .body = exchange->body };
-    if (!read_type(exchange, &items) || (items.is_array && !check_array(exchange, items)) ||
-        !check_size(exchange, items))
-        return;
     results->size = calls->commits.count = 0;
-    calls->item_size_max = calls_payload_size_max(exchange);
-    if (!publish_items(exchange, items, results))
+    if (!publish_items(exchange, items, ack, results))
         calls_short_of_memory(exchange);
     else if (!commit_wait(exchange, &calls->commits, slice_make(results->data, results->size), true))
         answer(exchange, 200, "application/json", slice_make(results->data, results->size), NULL);
+}
+
+void publish_batch(struct exchange *exchange)
+{
+    struct calls *calls = calls_of(exchange);
+    struct items items = { .body = exchange->body };
+    enum upstream_ack ack;
+    if (!upstream_read(exchange, &ack) || !read_type(exchange, &items) ||
+        (items.is_array && !check_array(exchange, items)) || !check_size(exchange, items))
+        return;
+    calls->item_size_max = calls_payload_size_max(exchange);
+    if (ack == ACK_UPSTREAM && exchange->http->broker->outlet.wait)
+        publish_upstream(exchange, items);
+    else
+        publish_here(exchange, items, ack);
     calls_let_go(calls);
 }

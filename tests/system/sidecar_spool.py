@@ -143,6 +143,28 @@ def whoever_publishes_over_http_chooses_what_he_waits_for():
         equal(Http(broker).post("/v1/topics/s.a?ack=upstream", b"x").check(200).json()["seq"], 5)
 
 
+def whoever_publishes_a_batch_chooses_for_all_of_it():
+    with Store() as here, Daemon() as broker, Sidecar(broker, f"server.data_dir={here.path}") as sidecar, Http(sidecar) as web:
+        keep(broker, max_msg_size=100)
+        lines = b"".join(b'{"topic":"s.a","data":"%d"}\n' % number for number in range(3))
+        types = [("Content-Type", "application/x-ndjson")]
+        for query, stream, durable in (("?ack=buffered", "spool", False), ("", "spool", True), ("?ack=upstream", "S", True)):
+            told = web.post(f"/v1/publish{query}", lines, types).check(200).json()["results"]
+            equal([(r["stream"], r["durable"]) for r in told], [(stream, durable)] * 3, query)
+        equal([r["seq"] for r in told], [7, 8, 9], "at the broker")
+        lines = b'{"topic":"s.a","data":"x"}\nno item\n{"topic":"s.a","data":"%s"}\n{"topic":"nobody","data":"y"}\n' % (b"x" * 200)
+        told = web.post("/v1/publish", lines, types + [("Posthorn-Ack", "upstream")]).check(200).json()["results"]
+        equal([r.get("seq") or r.get("status") for r in told], [10, 400, 413, None], "in order")
+        equal(told[3], {"topic": "nobody", "durable": False})
+        web.post("/v1/publish?ack=maybe", lines, types).check(400, "bad-parameter")
+        equal(web.post("/v1/publish?ack=upstream", b"[]", [("Content-Type", "application/json")]).check(200).json(), {"results": []})
+    with Store() as here, Sidecar("127.0.0.1:1", f"server.data_dir={here.path}", up=False) as sidecar:
+        with Http(sidecar) as web:  # who leaves is not waited with
+            web.ask("POST", "/v1/publish?ack=upstream", b'{"topic":"s.a","data":"x"}', types)
+            until(lambda: waiting(sidecar) == 1, "the message")
+        equal(waiting(sidecar), 1)
+
+
 def a_full_spool_refuses_and_says_so():
     with Store() as here, \
             Sidecar("127.0.0.1:1", f"server.data_dir={here.path}", "spool.bytes_max=64KiB", up=False) as sidecar:
@@ -250,6 +272,7 @@ def what_the_broker_will_never_take_holds_up_nothing():
 if __name__ == "__main__":
     main(what_is_published_comes_to_the_stream_with_an_id, who_asks_is_answered_when_he_wants,
          the_configuration_says_whose_messages_are_acknowledged, what_is_published_while_the_broker_is_away_comes_in_order,
-         what_waits_outlives_the_sidecar, whoever_publishes_over_http_chooses_what_he_waits_for, a_full_spool_refuses_and_says_so, what_the_broker_refuses_for_good_is_kept_beside,
+         what_waits_outlives_the_sidecar, whoever_publishes_over_http_chooses_what_he_waits_for,
+         whoever_publishes_a_batch_chooses_for_all_of_it, a_full_spool_refuses_and_says_so, what_the_broker_refuses_for_good_is_kept_beside,
          what_the_broker_cannot_take_now_is_tried_again, nothing_overtakes_what_the_broker_cannot_take_now,
          what_the_broker_will_never_take_holds_up_nothing)
