@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 
-from harness import Skip, until
+from harness import DEADLINE_S, Skip, until
 
 NOBODY = "02:00:00:00:00:99"  # a hardware address that no interface here has
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -63,9 +63,11 @@ class Space:
         self.run("ip", "link", "set", "lo", "up")
 
     def _is_another(self):
-        if self.holder.poll() is not None:
-            return True
-        return os.readlink(self.path) != os.readlink("/proc/self/ns/net")
+        """The process is in its namespace, or has ended without one."""
+        try:
+            return os.readlink(self.path) != os.readlink("/proc/self/ns/net")
+        except FileNotFoundError:
+            return self.holder.wait(DEADLINE_S) is not None
 
     def run(self, *command):
         _run("nsenter", f"--net={self.path}", *command)
