@@ -159,7 +159,7 @@ def _is_told(sidecar):
     with Http(sidecar) as http:
         answer = http.post("/v1/topics/s.http", bytes(200_000)).check(507)
         http.get("/healthz").check(200)
-        http.get("/readyz").check(200)
+        http.get("/readyz").check(503)
     sidecar.wait_log(r"spool_refuses .*Spool Disk Full")
     return answer.json()["title"]
 
