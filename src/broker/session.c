@@ -67,17 +67,23 @@ static int open_account(struct session *session, const struct user *user)
     return error;
 }
 
+void session_rest(struct session *session)
+{
+    if (!session->account)
+        return;
+    account_move_subscriptions(session->account, -(int)session->subscription_count);
+    accounts_leave(session->broker->accounts, session->account);
+    session->account = NULL;
+    session_take_limits(session);
+}
+
 void session_forget_user(struct session *session)
 {
-    if (session->account) {
-        account_move_subscriptions(session->account, -(int)session->subscription_count);
-        accounts_leave(session->broker->accounts, session->account);
-    }
+    session_rest(session);
     if (session->proof)
         proof_cancel(session->proof);
     user_release(session->user);
     session->proof = NULL;
-    session->account = NULL;
     session->user = NULL;
     session_take_limits(session);
 }

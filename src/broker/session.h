@@ -80,6 +80,9 @@ void session_recognise(struct session *session, const struct credentials *creden
 /* Enters as a user who has proven elsewhere who he is; takes him, who is held. 0, -EDQUOT or -ENOMEM. */
 int session_enter_as(struct session *session, const struct user *user);
 
+/* It counts as no connection of its user until it says again who it is: its request is over. */
+void session_rest(struct session *session);
+
 /* It is nobody again, and what it was about to prove is dropped. */
 void session_forget_user(struct session *session);
 

@@ -119,6 +119,7 @@ static void finish(struct exchange *exchange)
     struct http_client *client = client_of_exchange(exchange);
     bool held = exchange->state == EXCHANGE_HELD || exchange->state == EXCHANGE_STREAM;
     exchange->state = EXCHANGE_DONE;
+    session_rest(exchange->session);
     client->continued = false;
     client_enter(client, PHASE_IDLE, loop_now_ms(client->conn.loop) + exchange->http->state->idle_timeout_ms);
     if (!exchange->keep_alive)
