@@ -7,6 +7,7 @@
 
 #include "auth/jwt.h"
 #include "auth/limits.h"
+#include "auth/rights.h"
 #include "auth/secrets.h"
 #include "config/config.h"
 #include "util/base64.h"
@@ -43,7 +44,7 @@ static int fill(struct users *users, size_t index, const struct config_user *fro
     };
     users->count = index + 1;
     int error = secrets_fill(secrets, from, sentence);
-    if (!users->list[index].name)
+    if (!users->list[index].name || rights_of_config(from, &users->list[index].rights) != 0)
         return -ENOMEM;
     users->has_nkeys |= secrets->has_nkey;
     users->decoy = users->decoy ? users->decoy : secrets->hash;
@@ -105,6 +106,7 @@ void users_destroy(struct users *users)
     for (size_t i = 0; i < users->count; i++) {
         free((char *)users->list[i].name);
         secrets_finish(&users->secrets[i]);
+        rights_unref(users->list[i].rights);
     }
     jwt_trust_destroy(users->trust);
     free(users->list);

@@ -11,6 +11,7 @@
 #include "util/slice.h"
 
 struct config;
+struct rights;
 struct secrets;
 struct user_limits;
 struct users;
@@ -20,6 +21,7 @@ struct user {
     const char *name;
     uint64_t expires_ms;           /* wall clock: until when he is who he is; UINT64_MAX: no end */
     const struct user_limits *limits; /* never NULL; owned by users */
+    const struct rights *rights;   /* a reference; NULL: everything */
     const struct secrets *secrets; /* the room's */
 };
 

@@ -15,6 +15,7 @@ int broker_init(struct broker *broker, struct counters *counters, const struct u
     random_bytes(&seed, sizeof seed);
     *broker = (struct broker){ .counters = counters, .users = users, .limits = *limits, .expires_ms = UINT64_MAX };
     audit_init(&broker->audit);
+    random_bytes(&broker->grants_seed, sizeof broker->grants_seed);
     broker->router = router_create(seed, &limits->topic);
     broker->receipts = calloc(BATCH_MESSAGES_MAX, sizeof *broker->receipts);
     broker->unasked = calloc(BATCH_MESSAGES_MAX, sizeof *broker->unasked);
@@ -44,10 +45,23 @@ static bool still_welcome(struct session *session, bool was_open)
 {
     const struct users *users = session->broker->users;
     if (!session->user)
-        return !was_open || users_open(users);
+        return session->is_own || !was_open || users_open(users);
     session->user = users_again(users, session->user, broker_wall_ms(session->broker));
     session->is_paced &= session->user != NULL;
     return session->user != NULL;
+}
+
+static void review(struct session *session, bool was_open)
+{
+    bool welcome = still_welcome(session, was_open);
+    const struct rights *rights = !welcome ? rights_none() : session->user ? session->user->rights : NULL;
+    bool changed = session_set_rights(session, rights);
+    if (welcome)
+        session_take_limits(session);
+    if (!welcome)
+        session->ops->notice(session, NOTICE_REVOKED);
+    else if (changed)
+        session->ops->notice(session, NOTICE_RIGHTS);
 }
 
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits)
@@ -57,10 +71,7 @@ void broker_reconfigure(struct broker *broker, const struct users *users, const 
     broker->limits = *limits;
     router_set_limits(broker->router, &limits->topic);
     for (struct session *session = broker->sessions; session; session = session->next)
-        if (still_welcome(session, was_open))
-            session_take_limits(session);
-        else
-            session->ops->notice(session, NOTICE_REVOKED);
+        review(session, was_open);
 }
 
 void broker_expire(struct broker *broker, uint64_t wall_ms)

@@ -20,6 +20,7 @@ struct broker;
 struct feeds;
 struct jetstream;
 struct keepers;
+struct rights;
 struct session;
 struct user;
 struct users;
@@ -79,6 +80,14 @@ struct broker_outlet {
     void (*unwait)(void *arg, struct outlet_waiter *waiter);
 };
 
+/* Whoever serves an API that is asked by messages. */
+struct broker_judge {
+    void *arg;
+    /* Whether who has these rights, which are not NULL, may ask what this topic asks. What depends on more than the topic
+     * is looked at when it is done. */
+    bool (*may_ask)(void *arg, const struct rights *rights, struct slice topic);
+};
+
 struct broker_limits {
     struct topic_limits topic;
     unsigned subscriptions_max; /* of one session; 0: no limit */
@@ -92,6 +101,8 @@ struct broker {
     struct broker_limits limits;
     struct broker_hooks hooks;
     struct broker_outlet outlet;
+    struct broker_judge judge;
+    uint64_t grants_seed;
     struct session *sessions;
     struct keepers *keepers;     /* of the streams with settings; NULL: there are none, as in tests */
     struct jetstream *jetstream; /* consumers and the JetStream API, for surveys; NULL as above */
@@ -113,8 +124,9 @@ struct broker {
 /* What all sessions are told; see struct session_ops. */
 enum broker_notice {
     NOTICE_OPTIONS,   /* options have changed */
-    NOTICE_REVOKED,   /* this session's rights are gone */
+    NOTICE_REVOKED,   /* this session's user is gone */
     NOTICE_EXPIRED,   /* the time of its token is over */
+    NOTICE_RIGHTS,    /* this session's rights have changed: what it may not do any more ends now */
     NOTICE_LAME_DUCK, /* the server will stop; clients had better go elsewhere */
     NOTICE_QUIESCE,   /* the server is about to stop: take nothing more in */
     NOTICE_SHUTDOWN,  /* the server stops: close when what waits has been written */

@@ -5,12 +5,13 @@
 
 #include "auth/accounts.h"
 #include "auth/limits.h"
+#include "broker/grants.h"
 #include "broker/keeper.h"
 #include "util/clock.h"
 
 enum { WAIT_MAX_MS = 3600000 };
 
-void session_open(struct session *session, struct broker *broker, const struct session_ops *ops)
+void session_open_own(struct session *session, struct broker *broker, const struct session_ops *ops)
 {
     *session = (struct session){
         .broker = broker,
@@ -18,10 +19,26 @@ void session_open(struct session *session, struct broker *broker, const struct s
         .next = broker->sessions,
         .link = &broker->sessions,
         .payload_size_max = UINT32_MAX,
+        .is_own = true,
     };
     if (session->next)
         session->next->link = &session->next;
     broker->sessions = session;
+}
+
+/* Nobody in particular may do everything where nobody is asked who he is, and else nothing. */
+static const struct rights *rights_of(const struct session *session)
+{
+    if (session->user)
+        return session->user->rights;
+    return session->is_own || users_open(session->broker->users) ? NULL : rights_none();
+}
+
+void session_open(struct session *session, struct broker *broker, const struct session_ops *ops)
+{
+    session_open_own(session, broker, ops);
+    session->is_own = false;
+    session->rights = rights_of(session);
 }
 
 void session_close(struct session *session)
@@ -30,11 +47,28 @@ void session_close(struct session *session)
     *session->link = session->next;
     if (session->next)
         session->next->link = session->link;
+    grants_destroy(session->grants);
+    rights_unref(session->rights);
+    session->grants = NULL;
+    session->rights = NULL;
 }
+
+/* Who one is. */
 
 bool session_needs_user(const struct session *session)
 {
     return !session->user && !users_open(session->broker->users);
+}
+
+bool session_set_rights(struct session *session, const struct rights *rights)
+{
+    const struct rights *old = session->rights, *new = rights_are_whole(rights) ? NULL : rights_ref(rights);
+    bool same = rights_equal(old, new);
+    session->rights = new;
+    rights_unref(old);
+    if (!same && session->grants)
+        grants_forget(session->grants);
+    return !same;
 }
 
 /* Limits of a user. */
@@ -86,6 +120,7 @@ void session_forget_user(struct session *session)
     session->proof = NULL;
     session->user = NULL;
     session_take_limits(session);
+    session_set_rights(session, rights_of(session));
 }
 
 /* Over HTTP every request says who asks, so only what is refused is told. */
@@ -128,6 +163,9 @@ int session_enter_as(struct session *session, const struct user *user)
     if (user->expires_ms < session->broker->expires_ms)
         session->broker->expires_ms = user->expires_ms;
     session_take_limits(session);
+    session_set_rights(session, user->rights);
+    if (session->subscription_count)
+        session->ops->notice(session, NOTICE_RIGHTS); /* it was somebody else, or nobody, before */
     tell_accepted(session);
     return 0;
 }
@@ -199,8 +237,76 @@ static void charge(struct session *session, const struct batch *batch)
     session->broker->counters->rate_limits += wait_ms != 0;
 }
 
+/* What one may. */
+
+/* NULL: out of memory, and then each topic is looked at anew. */
+static struct grants *grants_of(struct session *session)
+{
+    if (!session->grants)
+        session->grants = grants_create(session->broker->grants_seed);
+    return session->grants;
+}
+
+/* By the rights: looked at once, then known. What asks is looked at each time: consumers come and go. */
+static bool is_allowed(struct session *session, enum grant grant, struct slice topic,
+                       bool (*may)(const struct rights *rights, struct slice topic))
+{
+    struct grants *grants = grants_of(session);
+    if (grants && grants_recall(grants, grant, topic))
+        return true;
+    if (!may(session->rights, topic))
+        return false;
+    if (grants)
+        grants_learn(grants, grant, topic);
+    return true;
+}
+
+/* Of an API: who serves it says whether it may be asked. Where it is served elsewhere, it has to be named. */
+static bool may_ask(struct session *session, struct slice topic)
+{
+    const struct broker_judge *judge = &session->broker->judge;
+    if (!rights_may_publish(session->rights, topic))
+        return false;
+    if (judge->may_ask && !session->broker->outlet.publish)
+        return judge->may_ask(judge->arg, session->rights, topic);
+    return rights_name(session->rights, topic);
+}
+
+static uint64_t now_ms(const struct session *session)
+{
+    return broker_wall_ms(session->broker);
+}
+
+static bool may_publish(struct session *session, struct slice topic)
+{
+    if (rights_publish_freely(session->rights, topic))
+        return true;
+    if (topic_asks(topic) ? may_ask(session, topic)
+                          : is_allowed(session, GRANT_PUBLISH, topic, rights_may_publish))
+        return true;
+    return session->grants && grants_take_reply(session->grants, topic, now_ms(session));
+}
+
+bool session_may_publish(struct session *session, struct slice topic)
+{
+    if (!session->rights || may_publish(session, topic))
+        return true;
+    session->broker->counters->permission_errors++;
+    return false;
+}
+
+bool session_may_read(struct session *session, struct slice topic)
+{
+    return !session->rights || rights_read_freely(session->rights, topic) ||
+           is_allowed(session, GRANT_READ, topic, rights_may_read);
+}
+
+/* Publishing. */
+
 int session_route(struct session *session, struct slice topic, const struct match **ret_match)
 {
+    if (session->rights && !session_may_publish(session, topic))
+        return -EACCES;
     const struct match *match = router_match(session->broker->router, topic);
     if (match->verdict == TOPIC_TOO_LONG) {
         session->broker->counters->limit_errors++;
@@ -232,6 +338,8 @@ unsigned session_publish(struct session *session, const struct match *match, str
     return broker_publish(session->broker, match, batch);
 }
 
+/* Subscribing. */
+
 /* The other workers are told of the pattern, and the broker of which this is the sidecar. */
 static void announce(struct broker *broker, struct slice pattern, struct slice group, int delta)
 {
@@ -247,11 +355,17 @@ int session_subscribe(struct session *session, struct sink *sink, struct slice p
     unsigned max = broker->limits.subscriptions_max;
     if (!pattern_valid(pattern, &broker->limits.topic))
         return -EINVAL;
+    enum reach reach = rights_reach(session->rights, pattern, group);
+    if (reach == REACH_NOTHING) {
+        broker->counters->permission_errors++;
+        return -EACCES;
+    }
     if ((max && session->subscription_count >= max) ||
         (session->account && !account_subscribe(session->account, limits_of(session)))) {
         broker->counters->limit_errors++;
         return -EDQUOT;
     }
+    sink->is_limited = reach == REACH_PART;
     int error = router_add(broker->router, sink, pattern, group);
     if (error) {
         if (session->account)
@@ -282,4 +396,80 @@ void session_unsubscribe(struct session *session, struct sink *sink)
         account_unsubscribe(session->account);
     session->subscription_count--;
     broker->counters->subscriptions_closed++;
+}
+
+bool session_may_keep(struct session *session, struct sink *sink)
+{
+    char pattern[UINT16_MAX];
+    size_t size = router_pattern(sink, pattern, sizeof pattern);
+    enum reach reach = rights_reach(session->rights, slice_make(pattern, size), router_group(sink));
+    sink->is_limited = reach == REACH_PART;
+    return reach != REACH_NOTHING;
+}
+
+/* Being delivered. */
+
+static void note_replies(struct session *session, const struct batch *batch)
+{
+    unsigned count = rights_responses_max(session->rights);
+    struct grants *grants = count ? grants_of(session) : NULL;
+    uint64_t due_ms = now_ms(session) + rights_responses_ms(session->rights);
+    for (unsigned i = 0; grants && i < batch->count; i++) {
+        const struct message *message = &batch->messages[i];
+        if (message->reply_size)
+            grants_note_reply(grants, slice_make(message->reply, message->reply_size), count, due_ms);
+    }
+}
+
+void session_grant_reply(struct session *session, struct slice topic)
+{
+    const struct message message = { .reply = topic.data, .reply_size = (uint32_t)topic.size };
+    const struct batch batch = { .messages = &message, .count = 1 };
+    if (rights_responses_max(session->rights))
+        note_replies(session, &batch);
+}
+
+/* What comes from a stream stands under its own topic, whatever the one by which it is delivered. */
+static bool may_be_shown(struct session *session, const struct message *message)
+{
+    return !message->topic || session_may_read(session, slice_make(message->topic, message->topic_size));
+}
+
+static unsigned copy_readable(struct session *session, const struct batch *batch, struct message *messages)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < batch->count; i++)
+        if (may_be_shown(session, &batch->messages[i]))
+            messages[count++] = batch->messages[i];
+    return count;
+}
+
+static bool any_has_topic(const struct batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++)
+        if (batch->messages[i].topic)
+            return true;
+    return false;
+}
+
+const struct batch *session_sift(struct session *session, const struct sink *sink, const struct batch *batch,
+                                 struct batch *ret_left, struct message *messages)
+{
+    if (sink->is_limited && !session_may_read(session, batch->topic))
+        return NULL;
+    if (any_has_topic(batch)) {
+        unsigned count = copy_readable(session, batch, messages);
+        if (!count)
+            return NULL;
+        if (count < batch->count) {
+            *ret_left = *batch;
+            ret_left->messages = messages;
+            ret_left->count = count;
+            ret_left->serial = 0; /* no longer the same messages as others are delivered */
+            batch = ret_left;
+        }
+    }
+    if (rights_responses_max(session->rights))
+        note_replies(session, batch);
+    return batch;
 }

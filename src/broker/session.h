@@ -7,11 +7,13 @@
 #ifndef BROKER_SESSION_H
 #define BROKER_SESSION_H
 
+#include "auth/rights.h"
 #include "auth/users.h"
 #include "broker/broker.h"
 
 struct account;
 struct address;
+struct grants;
 
 /* What the monitor tells of a session beyond what stands in it. Texts are borrowed from the client; NULL: not known. */
 struct session_facts {
@@ -46,6 +48,8 @@ struct session {
     const struct user *user; /* held; NULL: nobody in particular */
     struct proof *proof;     /* of who it is, under way; NULL: none */
     uint64_t connection;     /* its number among the daemon's; 0: none is told. The front end's to fill in */
+    const struct rights *rights; /* a reference; NULL: it may everything */
+    struct grants *grants;   /* what it has been seen to be allowed; NULL: nothing yet */
     struct session *next, **link;
     uint64_t messages_in, messages_out; /* published; delivered, where the front end counts them */
     struct account *account;   /* of the user; NULL: of nobody, or nothing is counted */
@@ -55,10 +59,14 @@ struct session {
     bool is_audited;           /* what it asks for now is told of by its front end */
     bool is_paced;             /* the user may publish so much a second */
     bool dismissed;            /* told to go by a lame duck */
+    bool is_own;               /* the server's, which has all rights and stays */
 };
 
-/* Enters as nobody in particular. */
+/* Enters as nobody in particular, who may do nothing where there are users. */
 void session_open(struct session *session, struct broker *broker, const struct session_ops *ops);
+
+/* The same for the server itself, which may do everything: its front ends look at the rights of those they serve. */
+void session_open_own(struct session *session, struct broker *broker, const struct session_ops *ops);
 
 /* Leaves. Every sink of the session has been unsubscribed. */
 void session_close(struct session *session);
@@ -106,9 +114,13 @@ uint64_t session_owes_ms(const struct session *session);
 /* Output that may wait for one connection of the user; size_max: for that of anybody. */
 uint64_t session_pending_size_max(const struct session *session, uint64_t size_max);
 
+/* Whether it may publish to the topic: by its rights, or, once, because it was delivered a message that wants an answer
+ * there. What is asked of an API is looked at once more where it is done. */
+bool session_may_publish(struct session *session, struct slice topic);
+
 /*
- * Who wants a topic, for session_publish. 0, or -ENAMETOOLONG where the topic is over a limit. A malformed topic is
- * wanted by nobody. The answer is borrowed until the next call at this door.
+ * Who wants a topic, for session_publish. 0; -EACCES: the session may not publish there; -ENAMETOOLONG where the topic
+ * is over a limit. A malformed topic is wanted by nobody. The answer is borrowed until the next call at this door.
  */
 int session_route(struct session *session, struct slice topic, const struct match **ret_match);
 
@@ -128,10 +140,31 @@ unsigned session_publish(struct session *session, const struct match *match, str
 
 /*
  * Puts a sink of the session under a pattern; group empty: plain. Borrows the slices for the call and the sink until
- * session_unsubscribe. 0, -EINVAL: no valid pattern, -EDQUOT: too many subscriptions, of the session or of its user,
- * -ENOMEM.
+ * session_unsubscribe. 0, -EINVAL: no valid pattern, -EACCES: it may not read that, -EDQUOT: too many subscriptions, of
+ * the session or of its user, -ENOMEM. Where it may not read all that the pattern names, sink->is_limited is set, and
+ * each delivery is sifted.
  */
 int session_subscribe(struct session *session, struct sink *sink, struct slice pattern, struct slice group);
 void session_unsubscribe(struct session *session, struct sink *sink);
+
+/* After NOTICE_RIGHTS: looks again at a sink that stands under a pattern. False: it is to be unsubscribed. */
+bool session_may_keep(struct session *session, struct sink *sink);
+
+/* Whether it may be shown messages of this topic. */
+bool session_may_read(struct session *session, struct slice topic);
+
+/*
+ * What the session may be shown of a batch that a sink of its own is delivered: the batch itself, or what is left of
+ * it, laid out at *ret_left and in messages (room for BATCH_MESSAGES_MAX); NULL: nothing. Notes the replies that it may
+ * give. Only for sessions with rights that are not NULL.
+ */
+const struct batch *session_sift(struct session *session, const struct sink *sink, const struct batch *batch,
+                                 struct batch *ret_left, struct message *messages);
+
+/* It has been shown, elsewhere, a message that wants an answer under this topic. */
+void session_grant_reply(struct session *session, struct slice topic);
+
+/* Other rights from now on, as users have changed. True where they differ. */
+bool session_set_rights(struct session *session, const struct rights *rights);
 
 #endif

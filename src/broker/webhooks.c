@@ -9,6 +9,7 @@ static const struct {
     [WEBHOOK_GOOD] = { 200, "it is done" },
     [WEBHOOK_MADE] = { 201, "it is made" },
     [WEBHOOK_BAD] = { 400, "this cannot be asked for" },
+    [WEBHOOK_FORBIDDEN] = { 403, "the user has no right to subscribe to all that this webhook is to send" },
     [WEBHOOK_MISSING] = { 404, "there is no webhook of that name" },
     [WEBHOOK_NO_MESSAGE] = { 404, "it has no message of that id" },
     [WEBHOOK_TAKEN] = { 409, "there is a webhook of that name" },
@@ -17,6 +18,20 @@ static const struct {
     [WEBHOOK_SHORT] = { 503, "out of memory" },
     [WEBHOOK_STOPPING] = { 503, "the daemon is about to stop" },
 };
+
+static const enum right rights_asked[WEBHOOK_ASK_COUNT] = {
+    [WEBHOOK_LIST] = RIGHT_MONITOR,   [WEBHOOK_GET] = RIGHT_MONITOR,      [WEBHOOK_ATTEMPTS] = RIGHT_MONITOR,
+    [WEBHOOK_CREATE] = RIGHT_MANAGE,  [WEBHOOK_CHANGE] = RIGHT_MANAGE,    [WEBHOOK_REMOVE] = RIGHT_MANAGE,
+    [WEBHOOK_ENABLE] = RIGHT_MANAGE,  [WEBHOOK_DISABLE] = RIGHT_MANAGE,   [WEBHOOK_ROTATE] = RIGHT_MANAGE,
+    [WEBHOOK_RECOVER] = RIGHT_MANAGE, [WEBHOOK_RESEND] = RIGHT_MANAGE,    [WEBHOOK_EXAMPLE] = RIGHT_MANAGE,
+    [WEBHOOK_DEAD] = RIGHT_MANAGE,    [WEBHOOK_REPLAY] = RIGHT_MANAGE,    [WEBHOOK_SECRETS] = RIGHT_MANAGE,
+    [WEBHOOK_VERIFY] = RIGHT_MANAGE,
+};
+
+enum right webhook_right(enum webhook_ask ask)
+{
+    return rights_asked[ask];
+}
 
 unsigned webhook_verdict_code(enum webhook_verdict verdict)
 {

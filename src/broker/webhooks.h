@@ -10,7 +10,7 @@
 #ifndef BROKER_WEBHOOKS_H
 #define BROKER_WEBHOOKS_H
 
-#include "util/slice.h"
+#include "auth/rights.h"
 
 enum webhook_ask {
     WEBHOOK_LIST,                    /* {"offset":N,"limit":N}, both may be left out: {"webhooks":[...],"total":N} */
@@ -38,6 +38,7 @@ enum webhook_verdict {
     WEBHOOK_GOOD,
     WEBHOOK_MADE,
     WEBHOOK_BAD,                     /* a sentence says why */
+    WEBHOOK_FORBIDDEN,               /* who asks may not read what it sends */
     WEBHOOK_MISSING,                 /* there is none of that name */
     WEBHOOK_NO_MESSAGE,              /* it has no message of that id */
     WEBHOOK_TAKEN,                   /* there is one of that name */
@@ -57,6 +58,7 @@ struct webhook_call {
     enum webhook_ask ask;
     struct slice name;               /* borrowed until it is done, as is the body; empty: the document says it */
     struct slice body;               /* JSON; empty: none */
+    const struct rights *rights;     /* of who asks; borrowed likewise */
     enum webhook_verdict verdict;
     char *text;                      /* the answer; to be freed by webhook_text_free: it may hold a secret */
 };
@@ -128,6 +130,10 @@ void webhook_desk_turn(struct webhook_desk *desk);
 /* A verdict as HTTP numbers it, and what it says where the office has not said more: a constant, never NULL. */
 unsigned webhook_verdict_code(enum webhook_verdict verdict);
 const char *webhook_verdict_sentence(enum webhook_verdict verdict);
+
+/* The right that asking takes; who makes a webhook, or has it send, is to be allowed to read what it sends as well, which
+ * the office looks at. */
+enum right webhook_right(enum webhook_ask ask);
 
 /* Wipes a text that may hold a secret, and frees it. Takes NULL. */
 void webhook_text_free(char *text);

@@ -27,6 +27,53 @@ bool check_pattern(const char *text)
     return pattern_valid(slice_of(text), &widest) && topic_is_writable(slice_of(text));
 }
 
+bool check_pattern_and_group(const char *text)
+{
+    char pattern[CHECK_ROOM_SIZE];
+    size_t size = strcspn(text, " \t"), blanks = strspn(text + size, " \t");
+    if (!blanks)
+        return check_pattern(text);
+    if (size >= sizeof pattern)
+        return false;
+    memcpy(pattern, text, size);
+    pattern[size] = '\0';
+    return check_pattern(pattern) && check_pattern(text + size + blanks);
+}
+
+static bool read_response_time(const char *text, uint64_t *ret_ms)
+{
+    uint64_t ns;
+    bool good = units_parse_duration(text, &ns) && ns >= 1000000;
+    *ret_ms = good ? ns / 1000000 : *ret_ms;
+    return good;
+}
+
+bool config_read_responses(const char *text, unsigned *ret_max, uint64_t *ret_ms)
+{
+    char number[UNITS_TEXT_SIZE];
+    uint64_t max;
+    size_t size = strcspn(text, ",");
+    *ret_max = strcmp(text, "yes") == 0;
+    *ret_ms = 120000;
+    if (*ret_max || strcmp(text, "no") == 0)
+        return true;
+    if (size >= sizeof number)
+        return false;
+    memcpy(number, text, size);
+    number[size] = '\0';
+    if (!units_parse_count(number, &max) || max > UINT16_MAX)
+        return false;
+    *ret_max = (unsigned)max;
+    return !text[size] || read_response_time(text + size + 1 + strspn(text + size + 1, " \t"), ret_ms);
+}
+
+bool check_responses(const char *text)
+{
+    unsigned max;
+    uint64_t ms;
+    return config_read_responses(text, &max, &ms);
+}
+
 /* Room for the path of a unix socket, NUL included: that of sockaddr_un, which a room without sockets does not see. */
 #define UNIX_PATH_SIZE 108
 

@@ -17,6 +17,12 @@ bool check_data_dir(const char *text);
 /* A pattern of topics; blanks are none of its letters. */
 bool check_pattern(const char *text);
 
+/* A pattern, or a pattern and a group, which may be a pattern as well. */
+bool check_pattern_and_group(const char *text);
+
+/* What config_read_responses reads. */
+bool check_responses(const char *text);
+
 /* The form of an address; whether the host exists is for who listens there. */
 bool check_address(const char *text);
 

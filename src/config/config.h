@@ -215,6 +215,10 @@ struct config_user {
     uint64_t publish_bytes_rate;             /* bytes a second */
     uint64_t payload_size_max;
     uint64_t pending_size_max;
+    struct config_list publish, publish_deny;     /* patterns */
+    struct config_list subscribe, subscribe_deny; /* patterns, each perhaps with a blank and a group behind it */
+    char *allow_responses;                   /* as config_read_responses reads it */
+    unsigned manage, monitor;                /* 0 or 1 */
 };
 
 /* Whose JSON Web Tokens let somebody in. Without jwks_file and secret_file nobody's do. */
@@ -369,6 +373,9 @@ void config_destroy(struct config *config);
 
 /* Whether nobody has to say who he is. */
 bool config_anybody_may_enter(const struct config *config);
+
+/* allow_responses of a user: "no", "yes", "N" or "N, DURATION"; how often, and for how long. False: none of these. */
+bool config_read_responses(const char *text, unsigned *ret_max, uint64_t *ret_ms);
 
 /*
  * The first address at which other machines can come in though anybody may enter and server.open does not ask for

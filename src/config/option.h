@@ -30,6 +30,7 @@ enum { CHECK_ROOM_SIZE = 256 };
 enum option_flags {
     OPTION_RELOAD = 1, /* SIGHUP changes it */
     OPTION_SECRET = 2, /* never printed, in errors neither */
+    OPTION_WORDS = 4,  /* items of a list may have blanks within */
 };
 
 struct option {

@@ -1009,6 +1009,42 @@ const struct option config_options[] = {
         .help = "Output that may wait for one connection of the user over the line protocol, which is closed where "
                 "more piles up; line.pending_size_max bounds it besides.",
         .zero = "unlimited" },
+    { "user",   "publish",                    AT(user, publish),                       OPTION_LIST,
+        ">",           "0",      "1024",    RELOAD,
+        .help = "Topics that the user may publish to, and ask. Empty: none. What is asked of the JetStream API and of "
+                "webhooks by messages is judged by what it asks for.",
+        .check = check_pattern, .expected = "a pattern such as orders.>" },
+    { "user",   "publish_deny",               AT(user, publish_deny),                  OPTION_LIST,
+        "",            "0",      "1024",    RELOAD,
+        .help = "Topics that the user may not publish to, though publish names them.",
+        .check = check_pattern, .expected = "a pattern such as orders.secret.>" },
+    { "user",   "subscribe",                  AT(user, subscribe),                     OPTION_LIST,
+        ">",           "0",      "1024",    RELOAD | OPTION_WORDS,
+        .help = "Topics that the user may read: live, and what streams keep of them. Empty: none. A group behind a "
+                "pattern, as in \"orders.> workers\", allows it to those alone who join such a group. Clients of the "
+                "line protocol that ask for replies need their inbox, _INBOX.> unless they are told another.",
+        .check = check_pattern_and_group, .expected = "a pattern such as orders.>, perhaps with a group behind it" },
+    { "user",   "subscribe_deny",             AT(user, subscribe_deny),                OPTION_LIST,
+        "",            "0",      "1024",    RELOAD | OPTION_WORDS,
+        .help = "Topics that the user may not read, though subscribe names them. Where a pattern that is subscribed to "
+                "names more, what is denied is left out.",
+        .check = check_pattern_and_group, .expected = "a pattern such as orders.secret.>, perhaps with a group behind "
+                                                      "it" },
+    { "user",   "allow_responses",            AT(user, allow_responses),               OPTION_TEXT,
+        "no",          "1",      "64",      RELOAD,
+        .help = "Whether the user may publish to the reply topics of messages that it was delivered, though publish "
+                "does not name them: no, yes, which is once and within two minutes, or how often, and perhaps within "
+                "which time: 5, 30s.",
+        .check = check_responses, .expected = "no, yes, a number, or a number and a duration such as 5, 30s" },
+    { "user",   "manage",                     AT(user, manage),                        OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether the user may make, change, empty and remove streams, webhooks and what they keep, and use "
+                "topics of the server's own.",
+        .choices = no_or_yes },
+    { "user",   "monitor",                    AT(user, monitor),                       OPTION_CHOICE,
+        "no",          NULL,     NULL,      RELOAD,
+        .help = "Whether the user may see the dashboard, metrics, connections, and all streams, consumers and webhooks.",
+        .choices = no_or_yes },
 };
 const size_t config_option_count = sizeof config_options / sizeof *config_options;
 

@@ -231,7 +231,8 @@ static int list_append(const struct option *option, struct config_list *list, st
     if (!copy)
         return -ENOMEM;
     list->items[list->item_count++] = copy;
-    if (item.size == 0 || strpbrk(copy, " \t") || (option->check && !option->check(copy)))
+    if (item.size == 0 || (!(option->flags & OPTION_WORDS) && strpbrk(copy, " \t")) ||
+        (option->check && !option->check(copy)))
         return -EINVAL;
     return 0;
 }

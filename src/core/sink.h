@@ -129,6 +129,7 @@ struct sink {
     struct sink *target; /* plain sinks with one target are delivered to once, through it; members of a group with a
                             target stand for members elsewhere. NULL: this sink is its own */
     uint8_t keeper;      /* enum sink_keeping */
+    bool is_limited;     /* not all that its pattern names is for it: who put it there looks at each topic */
     uint32_t weight;     /* members behind it, when a group picks; 1 for a subscriber. May change at any time. */
     /* The index's own. */
     struct sink *next, **link;

@@ -94,10 +94,13 @@ bool patterns_match(struct slice patterns, struct slice topic)
 {
     size_t cursor = 0;
     struct slice pattern;
+    bool named = false;
     while (patterns_next(patterns, &cursor, &pattern))
-        if (pattern_matches(pattern, topic))
-            return true;
-    return false;
+        if (!pattern_takes_out(pattern))
+            named = named || pattern_matches(pattern, topic);
+        else if (pattern_matches(slice_make(pattern.data + 1, pattern.size - 1), topic))
+            return false;
+    return named;
 }
 
 bool topic_is_writable(struct slice topic)

@@ -80,6 +80,9 @@ static inline bool patterns_contend(struct slice a, struct slice b)
 /* True where each topic that the inner pattern names is named by the outer. Both are valid. */
 bool pattern_covers(struct slice outer, struct slice inner);
 
+/* In a list, a pattern behind this letter takes out what it names; no pattern that may be listed begins with it. */
+#define PATTERN_NOT '\x01'
+
 /* Walks patterns joined by commas: starts with *cursor = 0; false behind the last. */
 static inline bool patterns_next(struct slice patterns, size_t *cursor, struct slice *ret_pattern)
 {
@@ -104,7 +107,12 @@ static inline unsigned patterns_count(struct slice patterns)
     return count;
 }
 
-/* True where one of the patterns names the topic. */
+static inline bool pattern_takes_out(struct slice pattern)
+{
+    return pattern.size && *pattern.data == PATTERN_NOT;
+}
+
+/* True where one of the patterns names the topic, and none takes it out. */
 bool patterns_match(struct slice patterns, struct slice topic);
 
 #endif

@@ -74,9 +74,9 @@ static void table_remove(struct channel *channel)
 
 /* Life. */
 
-static void unlist(struct channel *channel, unsigned count)
+static void unlist(struct channel *channel)
 {
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < channel->pattern_count; i++)
         router_remove(channel->feed->index, &channel->patterns[i].sink);
 }
 
@@ -85,13 +85,17 @@ static bool list_patterns(struct channel *channel)
 {
     size_t at = 0;
     struct slice pattern;
-    for (unsigned i = 0; patterns_next(channel->text, &at, &pattern); i++) {
-        channel->patterns[i].channel = channel;
-        channel->patterns[i].sink.weight = 1;
-        if (router_add(channel->feed->index, &channel->patterns[i].sink, pattern, slice_make(NULL, 0)) != 0) {
-            unlist(channel, i);
+    while (patterns_next(channel->text, &at, &pattern)) {
+        struct channel_pattern *listed = &channel->patterns[channel->pattern_count];
+        channel->is_limited |= pattern_takes_out(pattern);
+        if (pattern_takes_out(pattern))
+            continue;
+        *listed = (struct channel_pattern){ .sink = { .weight = 1 }, .channel = channel };
+        if (router_add(channel->feed->index, &listed->sink, pattern, slice_make(NULL, 0)) != 0) {
+            unlist(channel);
             return false;
         }
+        channel->pattern_count++;
     }
     return true;
 }
@@ -111,7 +115,6 @@ static struct channel *channel_create(struct feed *feed, uint64_t hash, struct s
     channel->is_formatted = is_formatted;
     channel->format = format;
     channel->text = slice_make(text, patterns.size);
-    channel->pattern_count = count;
     channel->matched_sequence = feed->tail_sequence;
     list_init(&channel->busy);
     list_init(&channel->empty);
@@ -132,7 +135,7 @@ void channel_destroy(struct channel *channel)
     struct feed *feed = channel->feed;
     list_remove(&channel->busy);
     list_remove(&channel->empty);
-    unlist(channel, channel->pattern_count);
+    unlist(channel);
     table_remove(channel);
     feed->frames_size -= frames_size(&channel->frames);
     frames_clear(&channel->frames);
@@ -240,7 +243,8 @@ static void take_for_readers(struct channel *channel, const struct stream_messag
 
 void channel_take(struct channel *channel, const struct stream_message *message)
 {
-    if (message->sequence <= channel->matched_sequence)
+    if (message->sequence <= channel->matched_sequence ||
+        (channel->is_limited && !patterns_match(channel->text, message->topic)))
         return;
     channel->matched_sequence = message->sequence;
     list_splice(&channel->feed->ready, &channel->waiters);

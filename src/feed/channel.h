@@ -27,6 +27,7 @@ struct channel {
     struct channel *next;          /* in its place of the table */
     uint64_t hash;
     bool is_formatted;             /* false: for waiters, who need no bytes */
+    bool is_limited;               /* some of its patterns take out what others name */
     struct feed_format format;
     struct list busy;              /* in feed->busy while somebody is behind */
     struct list empty;             /* in feed->empty while nobody is here */
@@ -38,7 +39,7 @@ struct channel {
     uint64_t matched_sequence;     /* the last message that was looked at: two patterns may name the same one */
     uint64_t empty_since_ms;       /* wall clock */
     struct slice text;             /* the patterns, joined by commas; behind the array */
-    unsigned pattern_count;
+    unsigned pattern_count;        /* of those in the array: that take nothing out */
     struct channel_pattern patterns[];
 };
 

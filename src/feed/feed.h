@@ -86,7 +86,8 @@ struct feed_reader {
 };
 
 /*
- * Begins to serve a reader that wants messages of any of the patterns ("a.b,c.*": valid, joined by commas) behind a
+ * Begins to serve a reader that wants messages of any of the patterns ("a.b,c.*": valid, joined by commas; those that
+ * take out behind the others: readers with other rights have other patterns, and share nothing) behind a
  * cursor. Where the cursor is of another epoch, or what follows it is gone, ops->gap comes first. ops is called from
  * feed_run, not from here. 0 or -ENOMEM.
  */

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 
+#include "http/access.h"
 #include "http/api.h"
 #include "http/call.h"
 #include "http/calls.h"
@@ -129,6 +130,14 @@ static bool say_to_all(struct call *call, struct message *word)
     return taken;
 }
 
+/* All are of the same consumer. */
+static struct slice first_topic(const struct buffer *topics)
+{
+    uint32_t size;
+    memcpy(&size, topics->data, sizeof size);
+    return slice_make(topics->data + sizeof size, size);
+}
+
 /* word: with CR LF behind it. */
 static void say(struct exchange *exchange, struct slice object, struct slice word)
 {
@@ -140,6 +149,8 @@ static void say(struct exchange *exchange, struct slice object, struct slice wor
         answer(exchange, 200, "application/json", slice_of("{\"messages\":0}"), NULL);
         return;
     }
+    if (!access_publish(exchange, first_topic(&calls->name)))
+        return;
     struct acking *acking = malloc(sizeof *acking);
     if (!acking) {
         calls_short_of_memory(exchange);

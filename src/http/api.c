@@ -42,6 +42,7 @@ static const struct {
     enum problem_kind kind;
     const char *detail; /* NULL: what the API says */
 } errors[] = {
+    { 10403, PROBLEM_FORBIDDEN, NULL },
     { 10014, PROBLEM_NO_CONSUMER, "The stream has no such consumer." },
     { 10149, PROBLEM_NO_CONSUMER, "The stream has no such consumer." },
     { 10059, PROBLEM_NO_STREAM, "There is no such stream." },

@@ -74,6 +74,8 @@ static bool append_result(struct buffer *results, struct slice topic, const stru
     return out != NULL;
 }
 
+static const struct fault forbidden = { PROBLEM_FORBIDDEN, "The user has no right to publish to this topic." };
+
 /* False: there is something wrong with it. The topic is borrowed until the next item. */
 static bool publish_item(struct exchange *exchange, struct slice text, struct slice *ret_topic,
                          struct receipt *ret_receipt, struct fault *ret_fault)
@@ -84,6 +86,10 @@ static bool publish_item(struct exchange *exchange, struct slice text, struct sl
     if (!item_read(text, &item) ||
         !item_read_message(calls_of(exchange), &item, text.size, ret_topic, &message, ret_fault))
         return false;
+    if (!session_may_publish(exchange->session, *ret_topic)) {
+        *ret_fault = forbidden;
+        return false;
+    }
     if (publish_check(exchange, *ret_topic, &message, ret_receipt))
         publish_message(exchange, *ret_topic, &message, ret_receipt);
     return true;

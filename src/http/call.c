@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "http/access.h"
 #include "http/answers.h"
 #include "http/calls.h"
 #include "http/publish.h"
@@ -273,7 +274,7 @@ void request_topic(struct exchange *exchange)
     struct slice topic = exchange->parameter;
     uint64_t timeout_ms;
     struct message message;
-    if (!calls_read_topic(exchange) ||
+    if (!calls_read_topic(exchange) || !access_publish(exchange, topic) ||
         !calls_read_duration(exchange, "timeout", config->request_timeout_ms, config->request_timeout_max_ms,
                              &timeout_ms) ||
         !calls_read_message(exchange, &message))

@@ -97,7 +97,7 @@ static const struct session_ops session_ops = { .notice = on_notice, .describe =
 struct session *calls_session(struct calls *calls)
 {
     if (!calls->session_open)
-        session_open(&calls->session, calls->http->broker, &session_ops);
+        session_open_own(&calls->session, calls->http->broker, &session_ops);
     calls->session_open = true;
     return &calls->session;
 }

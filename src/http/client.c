@@ -486,6 +486,20 @@ static void shut_down(struct http_client *client)
     }
 }
 
+/* The rights of its user have changed: what was begun with the old ones ends now, and he may ask again. */
+static void end_held(struct http_client *client)
+{
+    struct exchange *exchange = &client->exchange;
+    const struct hold_ops *ops = exchange->ops;
+    if (client->phase != PHASE_HELD)
+        return;
+    if (exchange->state == EXCHANGE_STREAM)
+        exchange_end(exchange);
+    else
+        answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 0\r\n", "The rights of the user have changed.");
+    ops->abandoned(exchange->arg);
+}
+
 static void client_notice(struct session *session, enum broker_notice notice)
 {
     struct http_client *client = client_of_session(session);
@@ -497,6 +511,9 @@ static void client_notice(struct session *session, enum broker_notice notice)
     case NOTICE_REVOKED:
     case NOTICE_EXPIRED:
         conn_finish(&client->conn, CONN_AUTH_FAILED);
+        break;
+    case NOTICE_RIGHTS:
+        end_held(client);
         break;
     case NOTICE_LAME_DUCK:
         state->lame_duck = true;

@@ -7,6 +7,7 @@
 
 #include "auth/passes.h"
 #include "config/config.h"
+#include "http/access.h"
 #include "http/calls.h"
 #include "http/cookie.h"
 #include "http/routes.h"
@@ -285,7 +286,7 @@ static bool check_user(struct exchange *exchange)
 static bool check_pace(struct exchange *exchange)
 {
     char header[64];
-    bool publishes = exchange->route->right == RIGHT_PUBLISH || exchange->route->right == RIGHT_REQUEST;
+    bool publishes = exchange->route->right == RIGHT_PUBLISH;
     uint64_t wait_ms = publishes ? session_owes_ms(exchange->session) : 0;
     if (!wait_ms)
         return true;
@@ -305,6 +306,16 @@ static bool check_coding(struct exchange *exchange)
         return true;
     answer_problem(exchange, PROBLEM_BAD_CODING, "Accept-Encoding: identity\r\n",
                    "Send the body as it is, without Content-Encoding.");
+    return false;
+}
+
+/* What has to do with topics is looked at where they are known. */
+static bool check_right(struct exchange *exchange)
+{
+    enum right right = exchange->route->right;
+    if (right == RIGHT_ANYBODY || rights_give(exchange->session->rights, right))
+        return true;
+    access_refuse(exchange, right);
     return false;
 }
 
@@ -348,6 +359,6 @@ static bool check_page(struct exchange *exchange)
 
 bool guard_admit(struct exchange *exchange)
 {
-    return check_host(exchange) && check_page(exchange) && check_user(exchange) && check_pace(exchange) &&
-           check_coding(exchange);
+    return check_host(exchange) && check_page(exchange) && check_user(exchange) && check_right(exchange) &&
+           check_pace(exchange) && check_coding(exchange);
 }

@@ -39,9 +39,13 @@ static unsigned live_deliver(struct sink *sink, const struct batch *batch)
     struct broker *broker = live->session->broker;
     if (batch->serial && batch->serial == live->last_serial)
         return batch->count;
+    if (sink->is_limited && !session_may_read(live->session, batch->topic))
+        return 0;
     live->last_serial = batch->serial;
     for (unsigned i = 0; i < batch->count; i++) {
         const struct message *message = &batch->messages[i];
+        if (!session_may_read(live->session, message_topic(message, batch->topic)))
+            continue;
         const struct stream_message as_kept = {
             .time_ms = broker->hooks.wall_ms(broker->hooks.arg),
             .topic = message_topic(message, batch->topic),

@@ -1,5 +1,6 @@
 #include "http/publish.h"
 
+#include "http/access.h"
 #include "http/calls.h"
 #include "http/commit.h"
 #include "http/headers.h"
@@ -165,7 +166,8 @@ void publish_topic(struct exchange *exchange)
     struct receipt receipt;
     enum upstream_ack ack;
     unsigned status;
-    if (!upstream_read(exchange, &ack) || !calls_read_topic(exchange) || !calls_read_message(exchange, &message))
+    if (!upstream_read(exchange, &ack) || !calls_read_topic(exchange) || !access_publish(exchange, topic) ||
+        !calls_read_message(exchange, &message))
         return;
     if (publish_check(exchange, topic, &message, &receipt))
         publish_message(exchange, topic, &message, &receipt);

@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "feed/format.h"
+#include "http/access.h"
 #include "http/api.h"
 #include "http/call.h"
 #include "http/calls.h"
@@ -175,6 +176,8 @@ static void take_message(struct pull *pull, const struct batch *batch, const str
         .payload = slice_make(message->body + message->head_size, message->body_size - message->head_size),
     };
     pull->asked -= pull->asked > 0;
+    if (pull->call->exchange && !session_may_read(pull->call->exchange->session, as_kept.topic))
+        return; /* the settings of the stream or the consumer have changed meanwhile */
     if (!pull->call->exchange || !append_message(pull, &as_kept, ack_topic, &delivery))
         give_back(pull->calls, ack_topic);
 }
@@ -447,6 +450,10 @@ void consumers_pull(struct exchange *exchange)
     struct pull *pull = pull_create(exchange);
     if (!pull) {
         calls_short_of_memory(exchange);
+        return;
+    }
+    if (!access_publish(exchange, write_topic(pull, &calls_of(exchange)->name))) {
+        pull_free(pull);
         return;
     }
     uint64_t now_ms = loop_now_ms(exchange->http->loop);

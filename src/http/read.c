@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/access.h"
 #include "broker/keeper.h"
 #include "config/config.h"
 #include "core/topic.h"
+#include "http/access.h"
 #include "http/feeds.h"
 #include "http/http.h"
 #include "http/names.h"
@@ -126,13 +128,22 @@ static void sort_patterns(const struct http *http, struct slice patterns, char *
     size_t cursor = 0;
     struct slice pattern;
     bool is_recent = http->feed && reading->stream == feed_stream(http->feed);
-    char *live_room = room + patterns.size + 1;
+    char *live_room = room + reading->kept_room;
     reading->kept = slice_make(room, 0);
     reading->live = slice_make(live_room, 0);
     while (patterns_next(patterns, &cursor, &pattern)) {
         bool is_kept = reading->stream && !(is_recent && topic_is_private(pattern));
         list_pattern(is_kept ? &reading->kept : &reading->live, is_kept ? room : live_room, pattern);
     }
+}
+
+/* What the user may not read is taken out of what the stream keeps; live, the door looks at each message. */
+static void limit_patterns(const struct exchange *exchange, char *room, struct reading *reading)
+{
+    if (!reading->kept.size)
+        return;
+    char *end = rights_write_limits(exchange->session->rights, reading->kept, room + reading->kept.size);
+    reading->kept = slice_make(room, (size_t)(end - room));
 }
 
 /* The stream. */
@@ -152,15 +163,23 @@ static bool can_hold(const struct http *http, struct stream *stream, struct slic
     return can;
 }
 
-/* The stream that the client names. False: answered. */
+/* `recent` is no secret. */
+static bool may_look(const struct exchange *exchange, struct stream *stream)
+{
+    const struct feed *recent = exchange->http->feed;
+    return (recent && stream == feed_stream(recent)) || access_may_look(exchange->session->rights, stream);
+}
+
+/* The stream that the client names; one that he may not look at is none to him. False: answered. */
 static bool read_stream_name(struct exchange *exchange, const char *name, struct slice patterns,
                              struct reading *reading)
 {
     size_t cursor = 0;
     struct slice pattern;
     reading->has_stream = true;
-    reading->stream = feeds_named_stream(exchange->http->state->feeds, slice_of(name));
-    if (!reading->stream) {
+    struct stream *stream = feeds_named_stream(exchange->http->state->feeds, slice_of(name));
+    reading->stream = stream;
+    if (!stream || !may_look(exchange, stream)) {
         answer_problem(exchange, PROBLEM_NO_STREAM, NULL, "There is no stream of the name that the query gives.");
         return false;
     }
@@ -393,9 +412,10 @@ static bool read_reading(struct exchange *exchange, struct slice patterns, char 
 {
     struct http *http = exchange->http;
     if (!read_wait(exchange, reading) || !read_limit(exchange, reading) || !check_patterns(exchange, patterns) ||
-        !read_stream(exchange, patterns, reading))
+        !access_read(exchange, patterns) || !read_stream(exchange, patterns, reading))
         return false;
     sort_patterns(http, patterns, room, reading);
+    limit_patterns(exchange, room, reading);
     if (!check_kept(exchange, reading) || !read_since(exchange, reading))
         return false;
     reading->feed = reading->stream ? feeds_get(http->state->feeds, reading->stream) : NULL;
@@ -409,7 +429,8 @@ void read_topics(struct exchange *exchange)
     struct slice patterns = exchange->parameter;
     struct reading reading = { .wait_ms = 0 };
     const struct form *form = form_of_path(exchange, &patterns);
-    char *room = malloc(2 * (patterns.size + 1));
+    reading.kept_room = patterns.size + 1 + rights_limits_size_max(exchange->session->rights);
+    char *room = malloc(reading.kept_room + patterns.size + 1);
     if (!room) {
         answer_problem(exchange, PROBLEM_UNAVAILABLE, "Retry-After: 1\r\n", "The server is short of memory.");
         return;

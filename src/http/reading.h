@@ -16,6 +16,7 @@ enum { READ_URL_MAX = 8 << 10 };
 /* Borrows all slices until the handler returns. */
 struct reading {
     struct slice kept, live;     /* patterns, joined by commas: of what the stream keeps, and of what it never does */
+    size_t kept_room;            /* that the first may take, with what is taken out of them */
     struct stream *stream;       /* a reference; NULL: nobody keeps anything */
     struct feed *feed;           /* of the stream */
     struct feed_format format;

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "http/access.h"
 #include "http/calls.h"
 #include "http/publish.h"
 #include "http/routes.h"
@@ -59,11 +60,23 @@ static bool read_id(struct exchange *exchange, struct slice *ret_topic)
     return true;
 }
 
+/* That it has the id says that it was asked. */
+static bool may_reply(struct exchange *exchange, struct slice topic)
+{
+    struct session *session = exchange->session;
+    if (!rights_responses_max(session->rights))
+        return access_publish(exchange, topic);
+    session_grant_reply(session, topic);
+    return true;
+}
+
 void responder_reply(struct exchange *exchange)
 {
     struct slice topic;
     struct message message;
     if (!read_id(exchange, &topic) || !calls_read_message(exchange, &message))
+        return;
+    if (!may_reply(exchange, topic))
         return;
     if (publish_message(exchange, topic, &message, NULL))
         answer(exchange, 202, "application/json", slice_of("{\"accepted\":true}"), NULL);

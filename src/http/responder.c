@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "http/access.h"
 #include "http/answers.h"
 #include "http/calls.h"
 #include "http/names.h"
@@ -380,6 +381,8 @@ void responder_take(struct exchange *exchange)
                        "A pattern is a topic in which * stands for a token and > at the end for the rest.");
         return;
     }
+    if (!access_read_all(exchange, exchange->parameter, group))
+        return;
     struct lease *lease = lease_get(calls, exchange->parameter, group);
     if (lease)
         take(exchange, lease, wait_ms);

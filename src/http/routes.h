@@ -12,17 +12,6 @@
 
 struct document;
 
-/* What a user needs; issue by issue this becomes finer. Looked at before the handler runs. */
-enum right {
-    RIGHT_NONE,      /* anybody, not even identified: health */
-    RIGHT_MEMBER,    /* to be somebody, where there are users */
-    RIGHT_PUBLISH,
-    RIGHT_SUBSCRIBE,
-    RIGHT_REQUEST,
-    RIGHT_MONITOR,
-    RIGHT_MANAGE,    /* streams, consumers and webhooks; and reading the secrets of these */
-};
-
 enum route_flags {
     ROUTE_SAFE = 1, /* changes nothing, and is looked at: links from pages of any origin may lead to it */
     ROUTE_BATCH = 2, /* its body may have http.batch_size_max bytes, not line.payload_size_max */
@@ -35,7 +24,8 @@ struct route {
     enum http_method method;
     const char *path;
     void (*handle)(struct exchange *exchange);
-    enum right right;
+    enum right right;          /* of auth/rights.h; looked at before the handler runs, and what is a matter of topics by
+                                  the handler and at the door */
     unsigned flags;
 };
 

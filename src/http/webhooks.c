@@ -40,6 +40,7 @@ static const struct {
     const char *detail;
 } faults[] = {
     [WEBHOOK_BAD] = { PROBLEM_BAD_BODY, "The body is not what this call takes." },
+    [WEBHOOK_FORBIDDEN] = { PROBLEM_FORBIDDEN, "The user has no right to subscribe to all that the webhook sends." },
     [WEBHOOK_MISSING] = { PROBLEM_NO_WEBHOOK, "There is no such webhook." },
     [WEBHOOK_NO_MESSAGE] = { PROBLEM_NO_MESSAGE, "The webhook has no such message." },
     [WEBHOOK_TAKEN] = { PROBLEM_WEBHOOK_EXISTS, "The name is taken: use PATCH to change it." },
@@ -79,6 +80,7 @@ static void answer_fault(struct exchange *exchange, const struct webhook_call *c
 static void question_free(struct question *question)
 {
     webhook_text_free(question->call.text);
+    rights_unref(question->call.rights);
     explicit_bzero(question->texts, question->size);
     free(question);
 }
@@ -136,6 +138,7 @@ static struct question *question_make(struct exchange *exchange, enum webhook_as
     question->exchange = exchange;
     question->size = name.size + body.size;
     question->call = (struct webhook_call){ .finished = on_finished, .ask = ask };
+    question->call.rights = rights_ref(exchange->session->rights);
     question->call.name = copy(&at, name);
     question->call.body = copy(&at, body);
     return question;

@@ -15,6 +15,7 @@ struct stream;
  * are those of nats-server, which clients compare. */
 #define API_ERRORS(X) \
     X(BAD_REQUEST, 400, 10003, "bad request") \
+    X(FORBIDDEN, 403, 10403, "permissions violation") \
     X(CONSUMER_CREATE, 500, 10012, "the consumer cannot be made") \
     X(CONSUMER_NAME_EXIST, 400, 10013, "consumer name already in use") \
     X(CONSUMER_NOT_FOUND, 404, 10014, "consumer not found") \

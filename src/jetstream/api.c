@@ -25,6 +25,7 @@ enum payload {
 struct endpoint {
     const char *path;
     endpoint_fn *run;
+    enum right right;          /* SUBSCRIBE: the function looks at what is read */
     enum payload payload;
     const char *type;          /* of the answer; NULL: it is no JSON */
     const char *error_members; /* that clients look for beside the error; NULL: none */
@@ -33,29 +34,29 @@ struct endpoint {
 static const char empty_page[] = ",\"total\":0,\"offset\":0,\"limit\":0";
 
 static const struct endpoint endpoints[] = {
-    { "DIRECT.GET.*", direct_get_api, AS_IT_IS, NULL, NULL },
-    { "DIRECT.GET.*.>", direct_get_last_api, AS_IT_IS, NULL, NULL },
-    { "INFO", api_info, AS_IT_IS, TYPE("account_info"), NULL },
-    { "STREAM.CREATE.*", stream_create_api, NEEDS_JSON, TYPE("stream_create"), NULL },
-    { "STREAM.UPDATE.*", stream_update_api, NEEDS_JSON, TYPE("stream_update"), NULL },
-    { "STREAM.INFO.*", stream_info_api, MAY_HAVE_JSON, TYPE("stream_info"), empty_page },
-    { "STREAM.DELETE.*", stream_delete_api, NEEDS_NOTHING, TYPE("stream_delete"), NULL },
-    { "STREAM.PURGE.*", stream_purge_api, MAY_HAVE_JSON, TYPE("stream_purge"), ",\"purged\":0" },
-    { "STREAM.NAMES", stream_names_api, MAY_HAVE_JSON, TYPE("stream_names"),
+    { "DIRECT.GET.*", direct_get_api, RIGHT_SUBSCRIBE, AS_IT_IS, NULL, NULL },
+    { "DIRECT.GET.*.>", direct_get_last_api, RIGHT_SUBSCRIBE, AS_IT_IS, NULL, NULL },
+    { "INFO", api_info, RIGHT_MEMBER, AS_IT_IS, TYPE("account_info"), NULL },
+    { "STREAM.CREATE.*", stream_create_api, RIGHT_MANAGE, NEEDS_JSON, TYPE("stream_create"), NULL },
+    { "STREAM.UPDATE.*", stream_update_api, RIGHT_MANAGE, NEEDS_JSON, TYPE("stream_update"), NULL },
+    { "STREAM.INFO.*", stream_info_api, RIGHT_LOOK, MAY_HAVE_JSON, TYPE("stream_info"), empty_page },
+    { "STREAM.DELETE.*", stream_delete_api, RIGHT_MANAGE, NEEDS_NOTHING, TYPE("stream_delete"), NULL },
+    { "STREAM.PURGE.*", stream_purge_api, RIGHT_MANAGE, MAY_HAVE_JSON, TYPE("stream_purge"), ",\"purged\":0" },
+    { "STREAM.NAMES", stream_names_api, RIGHT_LOOK, MAY_HAVE_JSON, TYPE("stream_names"),
       ",\"total\":0,\"offset\":0,\"limit\":0,\"streams\":null" },
-    { "STREAM.LIST", stream_list_api, MAY_HAVE_JSON, TYPE("stream_list"),
+    { "STREAM.LIST", stream_list_api, RIGHT_LOOK, MAY_HAVE_JSON, TYPE("stream_list"),
       ",\"total\":0,\"offset\":0,\"limit\":0,\"streams\":[]" },
-    { "STREAM.MSG.GET.*", message_get_api, MAY_HAVE_JSON, TYPE("stream_msg_get"), NULL },
-    { "STREAM.MSG.DELETE.*", message_delete_api, MAY_HAVE_JSON, TYPE("stream_msg_delete"), NULL },
-    { "CONSUMER.CREATE.*", consumer_create_api, NEEDS_JSON, TYPE("consumer_create"), NULL },
-    { "CONSUMER.CREATE.*.*", consumer_create_api, NEEDS_JSON, TYPE("consumer_create"), NULL },
-    { "CONSUMER.CREATE.*.*.>", consumer_create_api, NEEDS_JSON, TYPE("consumer_create"), NULL },
-    { "CONSUMER.DURABLE.CREATE.*.*", consumer_durable_create_api, NEEDS_JSON, TYPE("consumer_create"), NULL },
-    { "CONSUMER.INFO.*.*", consumer_info_api, NEEDS_NOTHING, TYPE("consumer_info"), NULL },
-    { "CONSUMER.DELETE.*.*", consumer_delete_api, NEEDS_NOTHING, TYPE("consumer_delete"), NULL },
-    { "CONSUMER.NAMES.*", consumer_names_api, MAY_HAVE_JSON, TYPE("consumer_names"),
+    { "STREAM.MSG.GET.*", message_get_api, RIGHT_SUBSCRIBE, MAY_HAVE_JSON, TYPE("stream_msg_get"), NULL },
+    { "STREAM.MSG.DELETE.*", message_delete_api, RIGHT_MANAGE, MAY_HAVE_JSON, TYPE("stream_msg_delete"), NULL },
+    { "CONSUMER.CREATE.*", consumer_create_api, RIGHT_SUBSCRIBE, NEEDS_JSON, TYPE("consumer_create"), NULL },
+    { "CONSUMER.CREATE.*.*", consumer_create_api, RIGHT_SUBSCRIBE, NEEDS_JSON, TYPE("consumer_create"), NULL },
+    { "CONSUMER.CREATE.*.*.>", consumer_create_api, RIGHT_SUBSCRIBE, NEEDS_JSON, TYPE("consumer_create"), NULL },
+    { "CONSUMER.DURABLE.CREATE.*.*", consumer_durable_create_api, RIGHT_SUBSCRIBE, NEEDS_JSON, TYPE("consumer_create"), NULL },
+    { "CONSUMER.INFO.*.*", consumer_info_api, RIGHT_LOOK, NEEDS_NOTHING, TYPE("consumer_info"), NULL },
+    { "CONSUMER.DELETE.*.*", consumer_delete_api, RIGHT_SUBSCRIBE, NEEDS_NOTHING, TYPE("consumer_delete"), NULL },
+    { "CONSUMER.NAMES.*", consumer_names_api, RIGHT_LOOK, MAY_HAVE_JSON, TYPE("consumer_names"),
       ",\"total\":0,\"offset\":0,\"limit\":0,\"consumers\":[]" },
-    { "CONSUMER.LIST.*", consumer_list_api, MAY_HAVE_JSON, TYPE("consumer_list"),
+    { "CONSUMER.LIST.*", consumer_list_api, RIGHT_LOOK, MAY_HAVE_JSON, TYPE("consumer_list"),
       ",\"total\":0,\"offset\":0,\"limit\":0,\"consumers\":[]" },
 };
 
@@ -103,6 +104,13 @@ static const struct endpoint *find_endpoint(struct slice topic, struct slice nam
     return NULL;
 }
 
+const char *api_endpoint(unsigned place, enum right *ret_right)
+{
+    bool is_there = place < sizeof endpoints / sizeof *endpoints;
+    *ret_right = is_there ? endpoints[place].right : RIGHT_UNSAID;
+    return is_there ? endpoints[place].path : NULL;
+}
+
 bool api_knows(struct slice topic)
 {
     struct slice names[TOKENS_MAX], rest;
@@ -128,6 +136,7 @@ static struct request *request_create(struct jetstream *jetstream, const struct 
         return NULL;
     list_init(&request->place);
     request->jetstream = jetstream;
+    request->rights = rights_ref(letter->rights);
     char *at = append(request->text, letter->topic, &topic);
     at = append(at, letter->reply, &request->reply);
     append(at, letter->payload, &request->payload);
@@ -149,6 +158,7 @@ void request_end(struct request *request)
     free(request->value);
     cJSON_Delete(request->found);
     cJSON_Delete(request->json);
+    rights_unref(request->rights);
     free(request);
 }
 
@@ -182,7 +192,8 @@ void request_fail(struct request *request, int number, const char *sentence)
     const char *members = endpoint->error_members ? endpoint->error_members : "";
     request->jetstream->broker->counters->api_errors++;
     if (!endpoint->type) {
-        request_answer_status(request, "NATS/1.0 408 Bad Request");
+        request_answer_status(request, number == API_FORBIDDEN ? "NATS/1.0 403 Permissions Violation"
+                                                               : "NATS/1.0 408 Bad Request");
         return;
     }
     cJSON *error = answer_error(number, sentence);
@@ -331,6 +342,29 @@ struct stream *request_stream(struct request *request)
     return stream;
 }
 
+/* What is said is the same where there is no such stream. */
+static const char *const sentences[RIGHT_COUNT] = {
+    [RIGHT_SUBSCRIBE] = "permissions violation: there is no such stream with topics that the user has a right to",
+    [RIGHT_LOOK] = "permissions violation: there is no such stream with topics that the user has a right to, and it "
+                   "takes the right to monitor to look at others",
+    [RIGHT_MANAGE] = "permissions violation: this takes the right to manage",
+};
+
+static bool check_right(struct request *request)
+{
+    enum right right = request->endpoint->right;
+    if (!request->rights)
+        return true;
+    struct stream *stream = stream_registry_find(request->jetstream->registry, request->names[0]);
+    bool may = request_may(request, stream, right);
+    stream_destroy(stream);
+    if (!may) {
+        request->jetstream->broker->counters->permission_errors++;
+        request_fail(request, API_FORBIDDEN, sentences[right]);
+    }
+    return may;
+}
+
 void request_begin(struct jetstream *jetstream, const struct letter_text *letter)
 {
     struct request *request = request_create(jetstream, letter);
@@ -343,7 +377,7 @@ void request_begin(struct jetstream *jetstream, const struct letter_text *letter
     jetstream->broker->counters->api_requests++;
     if (jetstream->outside_count + jetstream->away_count >= WAITING_MAX)
         request_fail(request, API_TOO_MANY_REQUESTS, NULL);
-    else if (read_payload(request))
+    else if (check_right(request) && read_payload(request))
         request->go(request);
 }
 

@@ -21,6 +21,7 @@ struct request {
     struct list place;               /* in jetstream->away or ->again */
     struct jetstream *jetstream;
     const struct endpoint *endpoint;
+    const struct rights *rights;     /* of who asks; a reference */
     struct slice reply, payload;
     struct slice names[TOKENS_MAX];  /* the stream, the consumer; empty: not in the topic */
     struct slice rest;               /* what the topic has behind them */
@@ -118,6 +119,23 @@ bool request_flag(struct request *request, const char *name, bool *ret_flag);
 
 /* The stream that the topic names, with a reference; NULL: there is none, and then the request has failed. */
 struct stream *request_stream(struct request *request);
+
+/* judge.c */
+
+/* For struct broker_judge; arg is the jetstream. */
+bool jetstream_may_ask(void *arg, const struct rights *rights, struct slice topic);
+
+/* Whether who asks has the right of the endpoint, as far as it is no matter of what is read; stream: the one that is
+ * named, NULL: there is none. */
+bool request_may(const struct request *request, struct stream *stream, enum right right);
+
+/* Whether he may read what a consumer of these settings does, and have it delivered where they say. Any thread. */
+bool request_may_consume(const struct request *request, struct stream *stream,
+                         const struct consumer_settings *settings);
+bool request_may_deliver(const struct request *request, const struct consumer_settings *settings);
+
+/* The right of an endpoint by its place in the table, for tests: NULL and RIGHT_UNSAID behind the last. */
+const char *api_endpoint(unsigned place, enum right *ret_right);
 
 /* The endpoints. */
 typedef void endpoint_fn(struct request *request);

@@ -20,6 +20,8 @@ enum action {
     UPDATE,
 };
 
+static const char may_not_read[] = "permissions violation: the user has no right to read all that the consumer does";
+
 static void set_fault(struct request *request, int fault, const char *sentence)
 {
     request->fault = fault;
@@ -195,6 +197,10 @@ static void meet_present(struct request *request, const struct home *home, struc
     const struct consumer_settings *present = consumer_get_settings(seat->consumer);
     struct consumer_settings *settings = request->consumer_settings;
     settings->created_ms = present->created_ms;
+    if (!request_may_consume(request, home->stream, present)) {
+        set_fault(request, API_FORBIDDEN, may_not_read);
+        return;
+    }
     if (consumer_settings_equal(present, settings)) {
         tell_consumer(request, home, seat);
         return;
@@ -272,6 +278,19 @@ static void visit_create(struct request *request, struct jetstream *here)
         make(request, home);
 }
 
+/* Where there is no such stream that is told by others. */
+static bool may_make(struct request *request)
+{
+    struct stream *stream = stream_registry_find(request->jetstream->registry, request->names[0]);
+    bool reads = !stream || request_may_consume(request, stream, request->consumer_settings);
+    bool delivers = request_may_deliver(request, request->consumer_settings);
+    stream_destroy(stream);
+    if (!reads || !delivers)
+        snprintf(request->sentence, sizeof request->sentence, "%s",
+                 !reads ? may_not_read : "permissions violation: the user has no right to publish to the deliver topic");
+    return reads && delivers;
+}
+
 static void create(struct request *request, bool durable_alone)
 {
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(request->json, "config");
@@ -282,6 +301,8 @@ static void create(struct request *request, bool durable_alone)
     if (!fault)
         fault = read_settings(request, config);
     request->count = action;
+    if (!fault && !may_make(request))
+        fault = API_FORBIDDEN;
     if (fault)
         request_fail(request, fault, *request->sentence ? request->sentence : NULL);
     else
@@ -327,6 +348,11 @@ static void visit_delete(struct request *request, struct jetstream *here)
     struct seat *seat = seat_asked_for(request, here);
     if (!seat)
         return;
+    if (!request_may_consume(request, seat->home->stream, consumer_get_settings(seat->consumer)) &&
+        !rights_give(request->rights, RIGHT_MANAGE)) {
+        set_fault(request, API_FORBIDDEN, may_not_read);
+        return;
+    }
     bool stored = seat->home->keeps_settings;
     request->key = stored ? seat_key(seat->home->name, seat->name.data) : NULL;
     seat_destroy(seat, true);

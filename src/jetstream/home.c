@@ -17,7 +17,7 @@ static unsigned take_letters(struct sink *sink, const struct batch *batch)
 {
     struct home_sink *at = (struct home_sink *)sink;
     unsigned count = 0;
-    while (count < batch->count && letters_add(&at->jetstream->letters, batch->topic, &batch->messages[count]))
+    while (count < batch->count && letters_add(&at->jetstream->letters, batch->topic, &batch->messages[count], NULL))
         count++;
     loop_again(at->jetstream->loop);
     return count;

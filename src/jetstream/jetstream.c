@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broker/session.h"
 #include "jetstream/api.h"
 #include "jetstream/home.h"
 #include "util/log.h"
@@ -85,7 +86,9 @@ static unsigned take_requests(struct sink *sink, const struct batch *batch)
     unsigned count = 0;
     if (batch->hops || jetstream->is_quiet || !api_knows(batch->topic))
         return 0;
-    while (count < batch->count && letters_add(&jetstream->letters, batch->topic, &batch->messages[count]))
+    const struct session *session = batch->origin;
+    const struct rights *rights = session ? session->rights : NULL;
+    while (count < batch->count && letters_add(&jetstream->letters, batch->topic, &batch->messages[count], rights))
         count++;
     loop_again(jetstream->loop);
     return count;
@@ -198,6 +201,7 @@ static int open(struct jetstream *jetstream)
         return -ENOMEM;
     broker->keepers = jetstream->keepers;
     broker->jetstream = jetstream;
+    broker->judge = (struct broker_judge){ jetstream, jetstream_may_ask };
     keepers_set_hooks(jetstream->keepers, &hooks);
     jetstream->api = (struct sink){ .ops = &api_sink_ops, .weight = 1 };
     int error = router_add(broker->router, &jetstream->api, slice_of("$JS.API.>"), slice_make(NULL, 0));
@@ -218,6 +222,7 @@ int jetstream_create(const struct jetstream_setup *setup, struct jetstream **ret
         .registry = setup->registry,
         .meta = setup->meta,
         .clerk = setup->clerk,
+        .roll = setup->roll,
         .desk = { .wake = wake, .arg = jetstream },
         .stored = setup->stored,
         .save_due_ms = UINT64_MAX,
@@ -284,6 +289,7 @@ void jetstream_destroy(struct jetstream *jetstream)
         router_remove(jetstream->broker->router, &jetstream->api);
     jetstream->broker->keepers = NULL;
     jetstream->broker->jetstream = NULL;
+    jetstream->broker->judge = (struct broker_judge){ 0 };
     timer_clear(&jetstream->loop->timers, &jetstream->timer);
     letters_finish(&jetstream->letters);
     free(jetstream->bytes);

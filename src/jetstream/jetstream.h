@@ -6,6 +6,7 @@
  *   api         the table of what can be asked for; requests, their waiting and their answers
  *   answer      the words of answers, and of errors
  *   streams, messages, consumers    the endpoints
+ *   judge       who may ask what; roll: what each consumer reads, for all workers
  *   clerk       a thread for what touches the disk: making and removing streams
  *   home        what a stream has on the worker on which its consumers live
  *   seat        one consumer there: its work, its position, its end
@@ -25,6 +26,7 @@
 
 struct broker;
 struct clerk;
+struct roll;
 struct jetstream;
 struct jetstream_stored;
 struct loop;
@@ -38,6 +40,7 @@ struct jetstream_setup {
     struct stream_registry *registry;
     struct meta *meta;               /* NULL: nothing outlives the daemon */
     struct clerk *clerk;
+    struct roll *roll;               /* NULL: nobody's rights are limited */
     const struct jetstream_stored *stored; /* NULL: nothing is stored */
 };
 

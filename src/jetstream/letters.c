@@ -35,9 +35,11 @@ static char *append(char *at, const char *data, size_t size)
     return at + size;
 }
 
-bool letters_add(struct letters *letters, struct slice topic, const struct message *message)
+bool letters_add(struct letters *letters, struct slice topic, const struct message *message,
+                 const struct rights *rights)
 {
     const struct letter letter = {
+        .rights = rights,
         .topic_size = (uint32_t)topic.size,
         .reply_size = message->reply_size,
         .head_size = message->head_size,
@@ -50,6 +52,7 @@ bool letters_add(struct letters *letters, struct slice topic, const struct messa
     at = append(at, topic.data, topic.size);
     at = append(at, message->reply, message->reply_size);
     append(at, message->body, message->body_size);
+    letters->has_rights |= rights_ref(rights) != NULL;
     letters->size += size_of(&letter);
     return true;
 }
@@ -62,6 +65,7 @@ bool letters_next(const struct letters *letters, size_t *cursor, struct letter_t
     const char *topic = (const char *)(letter + 1), *reply = topic + letter->topic_size;
     const char *head = reply + letter->reply_size;
     *ret_text = (struct letter_text){
+        .rights = letter->rights,
         .topic = slice_make(topic, letter->topic_size),
         .reply = slice_make(reply, letter->reply_size),
         .head = slice_make(head, letter->head_size),
@@ -71,8 +75,18 @@ bool letters_next(const struct letters *letters, size_t *cursor, struct letter_t
     return true;
 }
 
+static void let_go_of_rights(struct letters *letters)
+{
+    struct letter_text letter;
+    size_t cursor = 0;
+    while (letters->has_rights && letters_next(letters, &cursor, &letter))
+        rights_unref(letter.rights);
+    letters->has_rights = false;
+}
+
 void letters_clear(struct letters *letters)
 {
+    let_go_of_rights(letters);
     letters->size = 0;
     if (letters->room > ROOM_KEPT)
         letters_finish(letters);
@@ -80,6 +94,7 @@ void letters_clear(struct letters *letters)
 
 void letters_finish(struct letters *letters)
 {
+    let_go_of_rights(letters);
     free(letters->bytes);
     *letters = (struct letters){ 0 };
 }

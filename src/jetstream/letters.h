@@ -6,10 +6,12 @@
 #ifndef JETSTREAM_LETTERS_H
 #define JETSTREAM_LETTERS_H
 
+#include "auth/rights.h"
 #include "core/sink.h"
 
 /* One of them; topic, reply and body (headers, then payload) stand behind it. */
 struct letter {
+    const struct rights *rights; /* of who sent it, a reference; NULL: everything */
     uint32_t topic_size, reply_size, head_size, body_size;
 };
 
@@ -17,13 +19,16 @@ struct letter {
 struct letters {
     char *bytes;
     size_t size, room;
+    bool has_rights; /* of some sender */
 };
 
-/* Copies a message. False: out of memory. */
-bool letters_add(struct letters *letters, struct slice topic, const struct message *message);
+/* Copies a message, and refers to the rights of who sent it. False: out of memory. */
+bool letters_add(struct letters *letters, struct slice topic, const struct message *message,
+                 const struct rights *rights);
 
 /* Walks what is there: starts with *cursor = 0; false behind the last. Slices are borrowed until one is added. */
 struct letter_text {
+    const struct rights *rights;
     struct slice topic, reply, head, payload;
 };
 bool letters_next(const struct letters *letters, size_t *cursor, struct letter_text *ret_text);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "core/topic.h"
 #include "jetstream/api.h"
 #include "util/base64.h"
@@ -111,7 +112,8 @@ static enum outcome find_next(struct request *request, struct stream *stream, st
             return outcome_of(found);
         while (stream_run_next(ret_run, ret_message)) {
             request->sequence = ret_message->sequence + 1;
-            if (pattern_matches(pattern, ret_message->topic))
+            if (pattern_matches(pattern, ret_message->topic) &&
+                rights_may_read(request->rights, ret_message->topic))
                 return OUTCOME_FOUND;
             if (!--budget)
                 break;
@@ -155,9 +157,23 @@ static enum outcome find(struct request *request, struct stream *stream, const s
             request->sequence = wanted->sequence ? wanted->sequence : 1;
         return find_next(request, stream, wanted->next_of, ret_run, ret_message);
     }
-    return wanted->last_of.size ? find_last(stream, wanted->last_of, ret_run, ret_message)
-                                : find_by_sequence(stream, wanted->sequence, ret_run, ret_message);
+    enum outcome outcome = wanted->last_of.size ? find_last(stream, wanted->last_of, ret_run, ret_message)
+                                                : find_by_sequence(stream, wanted->sequence, ret_run, ret_message);
+    if (outcome != OUTCOME_FOUND || rights_may_read(request->rights, ret_message->topic))
+        return outcome;
+    stream_release(ret_run);
+    return OUTCOME_NONE; /* who may not read it does not learn that it is there */
 }
+
+/* By a pattern: of which he may read something. */
+static bool may_search(const struct request *request, struct stream *stream, const struct wanted *wanted)
+{
+    struct slice pattern = wanted->last_of.size ? wanted->last_of : wanted->next_of;
+    return !pattern.size || access_may_search(request->rights, stream, pattern);
+}
+
+static const char may_not_read[] = "permissions violation: the user has no right to subscribe to these topics";
+
 
 /* STREAM.MSG.GET */
 
@@ -197,6 +213,11 @@ void message_get_api(struct request *request)
     }
     if (!(stream = request_stream(request)))
         return;
+    if (!may_search(request, stream, &wanted)) {
+        request_fail(request, API_FORBIDDEN, may_not_read);
+        stream_destroy(stream);
+        return;
+    }
     enum outcome outcome = find(request, stream, &wanted, &run, &message);
     if (outcome == OUTCOME_AWAY) {
         request_await(request, stream);
@@ -310,6 +331,11 @@ static void get_directly(struct request *request, const struct wanted *wanted)
     struct stream *stream = stream_registry_find(request->jetstream->registry, request->names[0]);
     if (!stream || !stream_allows_direct(stream)) {
         request_answer_status(request, "NATS/1.0 503"); /* as where nobody listens */
+        stream_destroy(stream);
+        return;
+    }
+    if (!may_search(request, stream, wanted)) {
+        request_fail(request, API_FORBIDDEN, may_not_read);
         stream_destroy(stream);
         return;
     }

@@ -79,6 +79,13 @@ static int seat_name(struct seat *seat)
     return seat->key ? 0 : -ENOMEM;
 }
 
+/* So that other workers know what it reads. */
+static int list_seat(const struct seat *seat, const struct consumer_settings *settings)
+{
+    const char *const *filters = (const char *const *)settings->filters;
+    return roll_put(seat->home->jetstream->roll, seat->key, filters, settings->filter_count);
+}
+
 static int seat_fill(struct seat *seat, const struct consumer_settings *settings, struct slice state)
 {
     struct home *home = seat->home;
@@ -89,7 +96,11 @@ static int seat_fill(struct seat *seat, const struct consumer_settings *settings
         log_error("position_lost", "stream=%s consumer=%s action=\"it begins anew\"", home->name, settings->name);
     if (!error)
         error = seat_name(seat);
-    return error ? error : home_add_seat(home, seat);
+    if (!error)
+        error = list_seat(seat, settings);
+    if (!error && (error = home_add_seat(home, seat)))
+        roll_remove(home->jetstream->roll, seat->key);
+    return error;
 }
 
 static void place_push(struct seat *seat)
@@ -126,9 +137,13 @@ int seat_create(struct home *home, const struct consumer_settings *settings, str
 
 int seat_change(struct seat *seat, const struct consumer_settings *settings)
 {
-    int error = consumer_set_settings(seat->consumer, settings, jetstream_time(seat->home->jetstream));
-    if (error)
+    int error = list_seat(seat, settings);
+    if (!error)
+        error = consumer_set_settings(seat->consumer, settings, jetstream_time(seat->home->jetstream));
+    if (error) {
+        roll_remove(seat->home->jetstream->roll, seat->key);
         return error;
+    }
     seat->name = slice_of(consumer_get_settings(seat->consumer)->name);
     place_push(seat);
     seat_is_ready(seat);
@@ -153,6 +168,7 @@ void seat_destroy(struct seat *seat, bool forget_it)
 {
     struct home *home = seat->home;
     home_remove_seat(home, seat);
+    roll_remove(home->jetstream->roll, seat->key);
     timer_clear(&home->jetstream->loop->timers, &seat->timer);
     list_remove(&seat->place);
     list_remove(&seat->unsaved);

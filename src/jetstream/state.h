@@ -6,6 +6,7 @@
 #include "broker/keeper.h"
 #include "consumer/consumer.h"
 #include "jetstream/clerk.h"
+#include "jetstream/roll.h"
 #include "jetstream/jetstream.h"
 #include "jetstream/letters.h"
 #include "meta/meta.h"
@@ -30,6 +31,7 @@ struct jetstream {
     struct meta *meta;                /* NULL: nothing outlives the daemon */
     struct meta_desk desk;
     struct clerk *clerk;
+    struct roll *roll;                /* NULL: as in struct jetstream_setup */
     struct clerk_desk clerk_desk;
     const struct jetstream_stored *stored; /* until the first turn has ended */
     uint64_t hash_seed;

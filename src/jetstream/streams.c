@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "core/topic.h"
 #include "jetstream/api.h"
 
@@ -58,7 +59,8 @@ static void answer_info(struct request *request)
     size_t count = 0;
     struct stream **streams = stream_registry_list(request->jetstream->registry, &count);
     for (size_t i = 0; streams && i < count; i++) {
-        count_stream(&account, streams[i]);
+        if (access_may_look(request->rights, streams[i]))
+            count_stream(&account, streams[i]);
         stream_destroy(streams[i]);
     }
     free(streams);
@@ -354,15 +356,24 @@ void stream_purge_api(struct request *request)
 /* INFO. */
 
 struct details {
+    const struct rights *rights;
     cJSON *topics;
     uint64_t offset, seen;
     bool full, failed;
 };
 
+/* That there is such a topic. */
+static bool may_know(const struct rights *rights, struct slice topic)
+{
+    return rights_give(rights, RIGHT_MONITOR) || rights_may_read(rights, topic) || rights_may_publish(rights, topic);
+}
+
 static bool add_topic(void *arg, const struct stream_topic *topic)
 {
     struct details *details = arg;
     char *name;
+    if (!may_know(details->rights, topic->topic))
+        return true;
     if (details->seen++ < details->offset || details->full)
         return true;
     name = strndup(topic->topic.data, topic->topic.size);
@@ -419,7 +430,7 @@ static cJSON *deleted_of(struct stream *stream)
 
 void stream_info_api(struct request *request)
 {
-    struct details details = { 0 };
+    struct details details = { .rights = request->rights };
     struct slice pattern;
     bool with_deleted;
     struct stream *stream;
@@ -458,11 +469,11 @@ static bool stream_serves(struct stream *stream, struct slice pattern)
 }
 
 /* Those that are asked for, first; the others are let go. */
-static size_t select_streams(struct stream **streams, size_t count, struct slice pattern)
+static size_t select_streams(const struct rights *rights, struct stream **streams, size_t count, struct slice pattern)
 {
     size_t selected = 0;
     for (size_t i = 0; i < count; i++)
-        if (stream_serves(streams[i], pattern))
+        if (stream_serves(streams[i], pattern) && access_may_look(rights, streams[i]))
             streams[selected++] = streams[i];
         else
             stream_destroy(streams[i]);
@@ -487,7 +498,7 @@ static void list_streams(struct request *request, cJSON *(*tell)(struct stream *
     if (!request_text(request, "subject", &pattern) || !request_offset(request, &offset))
         return;
     struct stream **streams = stream_registry_list(request->jetstream->registry, &count);
-    count = streams ? select_streams(streams, count, pattern) : 0;
+    count = streams ? select_streams(request->rights, streams, count, pattern) : 0;
     offset = offset < (double)count ? offset : (double)count;
     cJSON *json = answer_add_page(request_envelope(request), (double)count, offset, (double)limit);
     cJSON *array = count || tell == info_of_stream ? cJSON_CreateArray() : cJSON_CreateNull();

@@ -309,6 +309,9 @@ static void client_notice(struct session *session, enum broker_notice notice)
     case NOTICE_EXPIRED:
         client_fail(client, CONN_AUTH_FAILED, "User Authentication Expired");
         break;
+    case NOTICE_RIGHTS:
+        subscriptions_review(client);
+        break;
     case NOTICE_LAME_DUCK:
         if (client->knows_info)
             hello_send_info(client);

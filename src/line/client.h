@@ -61,6 +61,7 @@ struct line {
     struct message messages[BATCH_MESSAGES_MAX];
 
     struct subscription *spent; /* have had their last message */
+    struct message readable[BATCH_MESSAGES_MAX]; /* what a client may be shown of a batch */
     struct frame frame;
     char scratch[SCRATCH_SIZE];
 };

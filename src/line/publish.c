@@ -1,5 +1,7 @@
 #include "line/subscription.h"
 
+#include <errno.h>
+
 #include "core/topic.h"
 
 static void batch_deliver(struct client *client)
@@ -41,14 +43,27 @@ void publish_flush(struct client *client)
     client->session.wait_ms = 0;
 }
 
+/* Who asks the broker alone is told by his reply. */
+static void refuse_topic(struct client *client, const struct wire_op *op, int error)
+{
+    enum receipt_verdict verdict = error == -EACCES ? RECEIPT_NO_RIGHT : RECEIPT_LONG_TOPIC;
+    if (session_refuse(&client->session, op->reply, verdict))
+        return;
+    if (error == -EACCES)
+        client_error(client, "Permissions Violation for Publish to \"%.*s\"", SLICE_ARGS(op->topic));
+    else
+        client_error(client, "Invalid Publish Subject");
+}
+
 /* Begins a batch for another topic. False where there will be none. */
 static bool batch_begin(struct client *client, const struct wire_op *op)
 {
     struct line *line = client->line;
     publish_flush(client);
-    if (session_route(&client->session, op->topic, &line->match) != 0) {
-        if (!session_refuse(&client->session, op->reply, RECEIPT_LONG_TOPIC))
-            client_error(client, "Invalid Publish Subject");
+    int error = session_route(&client->session, op->topic, &line->match);
+    if (error) {
+        refuse_topic(client, op, error);
+        line->match = NULL;
         return false;
     }
     line->batch.topic = op->topic;

@@ -255,6 +255,8 @@ static unsigned subscription_room(const struct sink *sink, const struct batch *b
     const struct client *client = subscription->client;
     if (!conn_is_open(&client->conn) || (batch->origin == &client->session && !client->echo))
         return 0;
+    if (sink->is_limited && !session_may_read(&subscription->client->session, batch->topic))
+        return 0;
     if (!subscription->max)
         return batch->count;
     uint64_t left = subscription->max - subscription->delivered;
@@ -282,13 +284,9 @@ static void deliver_no_responders(struct subscription *subscription, const struc
     write_single(subscription, batch);
 }
 
-static unsigned subscription_deliver(struct sink *sink, const struct batch *batch)
+static unsigned deliver(struct subscription *subscription, const struct batch *batch, unsigned count)
 {
-    struct subscription *subscription = (struct subscription *)sink;
     struct client *client = subscription->client;
-    unsigned count = subscription_room(sink, batch);
-    if (!count)
-        return 0;
     if (batch->no_responders) {
         deliver_no_responders(subscription, batch);
         return count;
@@ -301,6 +299,29 @@ static unsigned subscription_deliver(struct sink *sink, const struct batch *batc
     if (subscription->max && subscription->delivered == subscription->max)
         spend(subscription);
     return count;
+}
+
+/* What the client may not be shown counts as taken where something behind it is: the order stays. */
+static unsigned deliver_sifted(struct subscription *subscription, const struct batch *batch)
+{
+    struct client *client = subscription->client;
+    struct batch left;
+    const struct batch *shown =
+        session_sift(&client->session, &subscription->sink, batch, &left, client->line->readable);
+    unsigned count = shown ? subscription_room(&subscription->sink, shown) : 0;
+    unsigned taken = count ? deliver(subscription, shown, count) : 0;
+    return shown && taken == shown->count ? batch->count : taken;
+}
+
+static unsigned subscription_deliver(struct sink *sink, const struct batch *batch)
+{
+    struct subscription *subscription = (struct subscription *)sink;
+    unsigned count = subscription_room(sink, batch);
+    if (!count)
+        return 0;
+    if (subscription->client->session.rights)
+        return deliver_sifted(subscription, batch);
+    return deliver(subscription, batch, count);
 }
 
 static bool subscription_is_full(const struct sink *sink, struct slice topic)
@@ -378,6 +399,33 @@ void subscriptions_clear(struct client *client)
         }
     free(table->slots);
     *table = (struct sid_table){ 0 };
+}
+
+void subscription_refuse(struct client *client, struct slice pattern, struct slice group)
+{
+    if (group.size)
+        client_error(client, "Permissions Violation for Subscription to \"%.*s\" using queue \"%.*s\"",
+                     SLICE_ARGS(pattern), SLICE_ARGS(group));
+    else
+        client_error(client, "Permissions Violation for Subscription to \"%.*s\"", SLICE_ARGS(pattern));
+}
+
+/* One that goes may leave its place to another. */
+void subscriptions_review(struct client *client)
+{
+    struct sid_table *table = &client->sids;
+    char pattern[UINT16_MAX];
+    subscriptions_reap(client->line);
+    for (uint32_t i = 0; i < table->slot_count;) {
+        struct subscription *subscription = table->slots[i];
+        if (!subscription || session_may_keep(&client->session, &subscription->sink)) {
+            i++;
+            continue;
+        }
+        size_t size = router_pattern(&subscription->sink, pattern, sizeof pattern);
+        subscription_refuse(client, slice_make(pattern, size), router_group(&subscription->sink));
+        subscription_destroy(subscription);
+    }
 }
 
 void subscriptions_list(const struct client *client, session_visit *visit, void *arg)

@@ -18,6 +18,9 @@ static void run_sub(struct client *client, const struct wire_op *op)
     case -EINVAL:
         client_error(client, "Invalid Subject");
         break;
+    case -EACCES:
+        subscription_refuse(client, op->topic, op->group);
+        break;
     case -EDQUOT:
         client_error(client, "maximum subscriptions exceeded");
         break;

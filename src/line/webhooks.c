@@ -3,8 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/broker.h"
-#include "broker/webhooks.h"
+#include "broker/session.h"
 #include "core/topic.h"
 #include "net/loop.h"
 #include "util/json.h"
@@ -45,6 +44,7 @@ static const struct ask_row {
 /* What is refused before the office is asked, and what it answered cannot be sent. */
 enum fault {
     FAULT_NONE,
+    FAULT_MAY_NOT,
     FAULT_UNKNOWN,
     FAULT_NO_NAME,
     FAULT_NAME,
@@ -58,6 +58,7 @@ static const struct {
     unsigned code;
     const char *sentence;
 } faults[] = {
+    [FAULT_MAY_NOT] = { 403, "the user has not the right to ask this of webhooks: it takes manage, or monitor to look" },
     [FAULT_UNKNOWN] = { 404, "there is nothing of that name to ask of webhooks" },
     [FAULT_NO_NAME] = { 400, "the topic is to end with the name of a webhook" },
     [FAULT_NAME] = { 400, "the topic names more than what is asked for needs" },
@@ -94,6 +95,7 @@ struct request {
 static void request_free(struct request *request)
 {
     list_remove(&request->place);
+    rights_unref(request->call.rights);
     explicit_bzero(request->text, request->size);
     free(request);
 }
@@ -134,6 +136,7 @@ static unsigned take_requests(struct sink *sink, const struct batch *batch)
         request = request_create(webhooks, batch->topic, &batch->messages[count]);
         if (!request)
             break;
+        request->call.rights = batch->origin ? rights_ref(((const struct session *)batch->origin)->rights) : NULL;
         list_append(&webhooks->fresh, &request->place);
     }
     loop_again(webhooks->loop);
@@ -243,10 +246,18 @@ static enum fault read_topic(struct request *request)
     return FAULT_NONE;
 }
 
+static enum fault check_right(const struct request *request)
+{
+    const struct webhook_call *call = &request->call;
+    return rights_give(call->rights, webhook_right(call->ask)) ? FAULT_NONE : FAULT_MAY_NOT;
+}
+
 static void request_begin(struct request *request)
 {
     struct line_webhooks *webhooks = request->webhooks;
     enum fault fault = request->fault ? request->fault : read_topic(request);
+    if (!fault)
+        fault = check_right(request);
     if (!fault && webhooks->away_count >= REQUESTS_MAX)
         fault = FAULT_TOO_MANY;
     if (!fault && !webhook_ask(&webhooks->broker->webhooks, &request->call))

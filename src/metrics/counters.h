@@ -30,6 +30,7 @@
     COUNTER(protocol_errors, "Connections closed because of what they sent") \
     COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \
     COUNTER(rate_limits, "Times that a publisher was held back, or refused, for the rate of its user") \
+    COUNTER(permission_errors, "Messages and subscriptions refused because the user may not") \
     COUNTER(publish_stalls, "Times that a publisher was held back for slow subscribers") \
     COUNTER(mailbox_parks, "Times that a client was held back for a full mailbox") \
     COUNTER(messages_consumed, "Messages delivered by consumers, each as often as it was") \

@@ -226,6 +226,16 @@ static bool ask_list(struct errand *errand)
     return false;
 }
 
+/* Whoever asks is to be allowed to read what the webhook sends. False: answered. */
+static bool may_read(struct errand *errand, const struct webhook_settings *settings)
+{
+    const struct rights *rights = errand->asked->rights;
+    if (!settings->pattern || rights_reach(rights, slice_of(settings->pattern), slice_make(NULL, 0)) == REACH_WHOLE)
+        return true;
+    errand_answer(errand, WEBHOOK_FORBIDDEN, NULL);
+    return false;
+}
+
 /* Puts the settings, which it takes, and answers with the document; secret (may be NULL) is shown this once. */
 static bool put(struct errand *errand, struct webhook_settings *settings, enum webhook_verdict verdict,
                 const struct secret *secret)
@@ -234,7 +244,7 @@ static bool put(struct errand *errand, struct webhook_settings *settings, enum w
     struct hook *hook = NULL;
     int error = webhook_settings_complete(settings);
     const char *wrong = error ? NULL : webhook_settings_check(settings, room);
-    if (!errand_goes_on(errand, error ? error : wrong ? -EINVAL : 0, wrong))
+    if (!errand_goes_on(errand, error ? error : wrong ? -EINVAL : 0, wrong) || !may_read(errand, settings))
         return false;
     char *name = strdup(settings->name);
     error = name ? deliverer_put(errand->deliverer, settings) : -ENOMEM;
@@ -476,6 +486,16 @@ static bool (*const asks[WEBHOOK_ASK_COUNT])(struct errand *errand) = {
 
 /* The office. */
 
+/* Of one that is there. Whoever stops it need not be allowed to read what it sends. False: answered. */
+static bool may_ask(struct errand *errand)
+{
+    enum webhook_ask ask = errand->asked->ask;
+    struct slice name = errand->asked->name;
+    const struct hook *hook = name.size ? deliverer_find(errand->deliverer, name) : NULL;
+    bool stops = ask == WEBHOOK_REMOVE || ask == WEBHOOK_DISABLE;
+    return !hook || stops || webhook_right(ask) != RIGHT_MANAGE || may_read(errand, &hook->settings);
+}
+
 static void run(struct deliverer_call *call, struct deliverer *deliverer)
 {
     struct errand *errand = (struct errand *)call;
@@ -483,7 +503,7 @@ static void run(struct deliverer_call *call, struct deliverer *deliverer)
     (void)deliverer;
     if (!ask && errand_find(errand))
         errand_answer(errand, WEBHOOK_BAD, "this daemon cannot be asked for that");
-    if (!ask || !ask(errand))
+    if (!ask || !may_ask(errand) || !ask(errand))
         errand_finish(errand);
 }
 

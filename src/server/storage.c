@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "jetstream/clerk.h"
+#include "jetstream/roll.h"
 #include "jetstream/jetstream.h"
 #include "meta/meta.h"
 #include "push/api.h"
@@ -183,7 +184,7 @@ int storage_open(struct storage *storage, const struct config *config, char sent
     if (!code && config->program == PROGRAM_BROKER)
         code = open_webhooks(storage, config, sentence);
     if (!code && (stream_engine_start(storage->engine) != 0 || (storage->meta && meta_start(storage->meta) != 0) ||
-                  clerk_create(&storage->clerk) != 0))
+                  clerk_create(&storage->clerk) != 0 || roll_create(&storage->roll) != 0))
         code = refuse(sentence, EX_OSERR, "no thread can be started");
     return code;
 }
@@ -221,6 +222,7 @@ void storage_close(struct storage *storage)
     storage_settle(storage);
     deliverer_destroy(storage->deliverer);
     jetstream_stored_destroy(storage->consumers);
+    roll_destroy(storage->roll);
     stream_registry_destroy(storage->registry);
     stream_engine_destroy(storage->engine);
     free(storage->directory);

@@ -19,6 +19,7 @@ struct config;
 struct deliverer;
 struct jetstream_stored;
 struct meta;
+struct roll;
 struct stream_engine;
 
 struct storage {
@@ -31,6 +32,7 @@ struct storage {
     struct deliverer *deliverer;     /* sends webhooks; started by whoever has opened all else. NULL: a sidecar's */
     struct webhook_office webhooks;  /* how workers ask it */
     struct clerk *clerk;             /* makes and removes streams for the workers */
+    struct roll *roll;               /* what consumers read; until the workers are gone */
     struct jetstream_stored *consumers; /* that are stored, for the workers to take up; NULL: none */
 };
 

@@ -457,6 +457,7 @@ static int make_workers(struct supervisor *supervisor)
             .directory = supervisor->storage.directory,
             .meta = supervisor->storage.meta,
             .clerk = supervisor->storage.clerk,
+            .roll = supervisor->storage.roll,
             .stored = supervisor->storage.consumers,
             .webhooks = supervisor->storage.deliverer ? &supervisor->storage.webhooks : NULL,
             .guest = supervisor->guest,

@@ -508,6 +508,7 @@ static int open_jetstream(struct worker *worker, const struct worker_setup *setu
         .registry = setup->registry,
         .meta = setup->meta,
         .clerk = setup->clerk,
+        .roll = setup->roll,
         .stored = setup->stored,
     };
     return jetstream_create(&own, &worker->jetstream);

@@ -21,6 +21,7 @@ struct jetstream_stored;
 struct loop;
 struct meta;
 struct post;
+struct roll;
 struct stream;
 struct stream_registry;
 struct tls;
@@ -75,6 +76,7 @@ struct worker_setup {
     const char *directory; /* of what outlives the daemon, for the guest; NULL: nothing does */
     struct meta *meta;     /* NULL: nothing outlives the daemon. Closed between worker_join and worker_destroy */
     struct clerk *clerk;   /* ended before meta is closed */
+    struct roll *roll;     /* what consumers read */
     const struct jetstream_stored *stored; /* consumers; NULL: none. Until worker_start */
     const struct webhook_office *webhooks; /* NULL: there are none */
     const struct worker_guest *guest; /* NULL: none */

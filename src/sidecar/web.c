@@ -229,10 +229,10 @@ static const struct route rows[] = {
     { HTTP_POST, "/v1/topics/**",  publish_topic,   RIGHT_PUBLISH, 0 },
     { HTTP_PUT,  "/v1/topics/**",  publish_topic,   RIGHT_PUBLISH, 0 },
     { HTTP_POST, "/v1/publish",    publish_batch,   RIGHT_PUBLISH, ROUTE_BATCH },
-    { HTTP_POST, "/v1/request/**", request_topic,   RIGHT_REQUEST, 0 },
-    { HTTP_GET,  "/healthz",       tell_alive,      RIGHT_NONE,    ROUTE_SAFE },
-    { HTTP_GET,  "/readyz",        tell_ready,      RIGHT_NONE,    ROUTE_SAFE },
-    { HTTP_GET,  "/progress",      tell_progress,   RIGHT_NONE,    ROUTE_SAFE },
+    { HTTP_POST, "/v1/request/**", request_topic,   RIGHT_PUBLISH, 0 },
+    { HTTP_GET,  "/healthz",       tell_alive,      RIGHT_ANYBODY, ROUTE_SAFE },
+    { HTTP_GET,  "/readyz",        tell_ready,      RIGHT_ANYBODY, ROUTE_SAFE },
+    { HTTP_GET,  "/progress",      tell_progress,   RIGHT_ANYBODY, ROUTE_SAFE },
     { HTTP_GET,  "/metrics",       monitor_metrics, RIGHT_MONITOR, ROUTE_SAFE },
     { HTTP_GET,  "/varz",          monitor_varz,    RIGHT_MONITOR, ROUTE_SAFE },
     { HTTP_GET,  "/connz",         monitor_connz,   RIGHT_MONITOR, ROUTE_SAFE },
@@ -242,7 +242,7 @@ static const struct route rows[] = {
     { HTTP_GET,  "/openapi.json",  pass_on,         RIGHT_MONITOR, ROUTE_SAFE },
     { HTTP_GET,  "/asyncapi.json", pass_on,         RIGHT_MONITOR, ROUTE_SAFE },
 };
-static const struct route call_route =  { HTTP_POST, "/**", call,    RIGHT_REQUEST, ROUTE_PASSED };
+static const struct route call_route =  { HTTP_POST, "/**", call,    RIGHT_PUBLISH, ROUTE_PASSED };
 static const struct route other_route = { HTTP_POST, "/**", pass_on, RIGHT_MANAGE,  ROUTE_BATCH | ROUTE_PASSED };
 /* clang-format on */
 

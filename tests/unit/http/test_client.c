@@ -462,7 +462,7 @@ static void hold_it(struct exchange *exchange)
     exchange_hold(exchange, &relay_ops, NULL);
 }
 
-static const struct route beyond_route = { HTTP_POST, "/**", hold_it, RIGHT_REQUEST, 0 };
+static const struct route beyond_route = { HTTP_POST, "/**", hold_it, RIGHT_PUBLISH, 0 };
 
 static const struct route *look_beyond(const struct http *room, const struct http_request *request)
 {
@@ -470,7 +470,7 @@ static const struct route *look_beyond(const struct http *room, const struct htt
     return slice_is(request->path, "/nowhere") ? NULL : &beyond_route;
 }
 
-static const struct route other_rows[] = { { HTTP_GET, "/healthz", health_alive, RIGHT_NONE, 0 } };
+static const struct route other_rows[] = { { HTTP_GET, "/healthz", health_alive, RIGHT_ANYBODY, 0 } };
 static const struct route_table other_routes = { .rows = other_rows, .row_count = 1, .beyond = look_beyond };
 
 static void begin_other(void)

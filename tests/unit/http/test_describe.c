@@ -64,7 +64,7 @@ START_TEST(what_is_described_can_be_asked_for)
         cJSON_ArrayForEach(operation, path) {
             const struct route *route = route_of(path, operation);
             ck_assert_msg(route, "%s %s is described, and is not there", operation->string, path->string);
-            ck_assert_msg(is_open_to_all(operation) == (route->right == RIGHT_NONE),
+            ck_assert_msg(is_open_to_all(operation) == (route->right == RIGHT_ANYBODY),
                           "%s %s: who may ask is described otherwise", operation->string, path->string);
         }
 }
