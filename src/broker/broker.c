@@ -54,8 +54,7 @@ static bool still_welcome(struct session *session, bool was_open)
 static void review(struct session *session, bool was_open)
 {
     bool welcome = still_welcome(session, was_open);
-    const struct rights *rights = !welcome ? rights_none() : session->user ? session->user->rights : NULL;
-    bool changed = session_set_rights(session, rights);
+    bool changed = session_review_rights(session, welcome);
     if (welcome)
         session_take_limits(session);
     if (!welcome)

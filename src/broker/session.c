@@ -31,7 +31,8 @@ static const struct rights *rights_of(const struct session *session)
 {
     if (session->user)
         return session->user->rights;
-    return session->is_own || users_open(session->broker->users) ? NULL : rights_none();
+    const struct users *users = session->broker->users; /* NULL: as in tests */
+    return session->is_own || !users || users_open(users) ? NULL : rights_none();
 }
 
 void session_open(struct session *session, struct broker *broker, const struct session_ops *ops)
@@ -60,7 +61,7 @@ bool session_needs_user(const struct session *session)
     return !session->user && !users_open(session->broker->users);
 }
 
-bool session_set_rights(struct session *session, const struct rights *rights)
+static bool set_rights(struct session *session, const struct rights *rights)
 {
     const struct rights *old = session->rights, *new = rights_are_whole(rights) ? NULL : rights_ref(rights);
     bool same = rights_equal(old, new);
@@ -69,6 +70,11 @@ bool session_set_rights(struct session *session, const struct rights *rights)
     if (!same && session->grants)
         grants_forget(session->grants);
     return !same;
+}
+
+bool session_review_rights(struct session *session, bool welcome)
+{
+    return set_rights(session, welcome ? rights_of(session) : rights_none());
 }
 
 /* Limits of a user. */
@@ -120,7 +126,7 @@ void session_forget_user(struct session *session)
     session->proof = NULL;
     session->user = NULL;
     session_take_limits(session);
-    session_set_rights(session, rights_of(session));
+    set_rights(session, rights_of(session));
 }
 
 /* Over HTTP every request says who asks, so only what is refused is told. */
@@ -163,7 +169,7 @@ int session_enter_as(struct session *session, const struct user *user)
     if (user->expires_ms < session->broker->expires_ms)
         session->broker->expires_ms = user->expires_ms;
     session_take_limits(session);
-    session_set_rights(session, user->rights);
+    set_rights(session, rights_of(session));
     if (session->subscription_count)
         session->ops->notice(session, NOTICE_RIGHTS); /* it was somebody else, or nobody, before */
     tell_accepted(session);

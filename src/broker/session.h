@@ -164,7 +164,7 @@ const struct batch *session_sift(struct session *session, const struct sink *sin
 /* It has been shown, elsewhere, a message that wants an answer under this topic. */
 void session_grant_reply(struct session *session, struct slice topic);
 
-/* Other rights from now on, as users have changed. True where they differ. */
-bool session_set_rights(struct session *session, const struct rights *rights);
+/* The rights that it has from now on, as users have changed; welcome: it is to stay. True where they differ. */
+bool session_review_rights(struct session *session, bool welcome);
 
 #endif

@@ -274,7 +274,7 @@ static void refuse_user(struct exchange *exchange, int error)
 
 static bool check_user(struct exchange *exchange)
 {
-    if (exchange->route->right == RIGHT_NONE || !session_needs_user(exchange->session))
+    if (exchange->route->right == RIGHT_ANYBODY || !session_needs_user(exchange->session))
         return true;
     int error = identify(exchange);
     if (error && error != -EINPROGRESS)
