@@ -1,10 +1,10 @@
 /*
- * rights: what one may: which topics to publish to, which to read, and whether to manage and to monitor. Made of what a
- * [user NAME] or a JWT says, constant from then on, counted, shared by all threads.
+ * rights: what one may: which topics to publish to, which to read, and whether to manage and to monitor. Made of what
+ * a [user NAME] or a JWT says, constant from then on, counted, shared by all threads.
  *
  *   allow, without what is denied     a deny wins, wherever it stands
- *   system topics                     $JS, $SYS, $POSTHORN and $DEAD: who manages may; to others a wildcard at the start
- *                                     of an allowed pattern does not give them, they have to be named
+ *   system topics                     $JS, $SYS, $POSTHORN and $DEAD: who manages may; to others a wildcard at the
+ *                                     start of an allowed pattern does not give them, they have to be named
  *
  * NULL is everything: sessions where there are no users, and the server's own. Every function takes it.
  */

@@ -131,8 +131,8 @@ void webhook_desk_turn(struct webhook_desk *desk);
 unsigned webhook_verdict_code(enum webhook_verdict verdict);
 const char *webhook_verdict_sentence(enum webhook_verdict verdict);
 
-/* The right that asking takes; who makes a webhook, or has it send, is to be allowed to read what it sends as well, which
- * the office looks at. */
+/* The right that asking takes; who makes a webhook, or has it send, is to be allowed to read what it sends as well,
+ * which the office looks at. */
 enum right webhook_right(enum webhook_ask ask);
 
 /* Wipes a text that may hold a secret, and frees it. Takes NULL. */

@@ -1043,7 +1043,8 @@ const struct option config_options[] = {
         .choices = no_or_yes },
     { "user",   "monitor",                    AT(user, monitor),                       OPTION_CHOICE,
         "no",          NULL,     NULL,      RELOAD,
-        .help = "Whether the user may see the dashboard, metrics, connections, and all streams, consumers and webhooks.",
+        .help = "Whether the user may see the dashboard, metrics, connections, and all streams, consumers and "
+                "webhooks.",
         .choices = no_or_yes },
 };
 const size_t config_option_count = sizeof config_options / sizeof *config_options;

@@ -20,6 +20,7 @@ enum action {
     UPDATE,
 };
 
+static const char may_not_deliver[] = "permissions violation: the user has no right to publish to the deliver topic";
 static const char may_not_read[] = "permissions violation: the user has no right to read all that the consumer does";
 
 static void set_fault(struct request *request, int fault, const char *sentence)
@@ -287,7 +288,7 @@ static bool may_make(struct request *request)
     stream_destroy(stream);
     if (!reads || !delivers)
         snprintf(request->sentence, sizeof request->sentence, "%s",
-                 !reads ? may_not_read : "permissions violation: the user has no right to publish to the deliver topic");
+                 !reads ? may_not_read : may_not_deliver);
     return reads && delivers;
 }
 

@@ -22,8 +22,8 @@ int roll_put(struct roll *roll, const char *key, const char *const *patterns, si
 /* It is gone. */
 void roll_remove(struct roll *roll, const char *key);
 
-/* What judge says of its patterns, under the lock: it may not come here again. Of one that is not there it is asked with
- * count 0, as of one that reads all. */
+/* What judge says of its patterns, under the lock: it may not come here again. Of one that is not there it is asked
+ * with count 0, as of one that reads all. */
 typedef bool roll_judge(void *arg, const char *const *patterns, size_t count);
 bool roll_ask(struct roll *roll, struct slice key, roll_judge *judge, void *arg);
 

@@ -58,7 +58,7 @@ static const struct {
     unsigned code;
     const char *sentence;
 } faults[] = {
-    [FAULT_MAY_NOT] = { 403, "the user has not the right to ask this of webhooks: it takes manage, or monitor to look" },
+    [FAULT_MAY_NOT] = { 403, "the user may not ask this of webhooks: it takes the right to manage, or to monitor" },
     [FAULT_UNKNOWN] = { 404, "there is nothing of that name to ask of webhooks" },
     [FAULT_NO_NAME] = { 400, "the topic is to end with the name of a webhook" },
     [FAULT_NAME] = { 400, "the topic names more than what is asked for needs" },

@@ -280,7 +280,8 @@ START_TEST(same_words_are_the_same_rights)
 END_TEST
 
 static const struct lists bad[] = {
-    { .publish = "a..b" }, { .publish = ">.a" }, { .subscribe = "a b..c" }, { .publish_deny = "a.\x01" }, { .subscribe = "a," },
+    { .publish = "a..b" }, { .publish = ">.a" }, { .subscribe = "a b..c" }, { .publish_deny = "a.\x01" },
+    { .subscribe = "a," },
 };
 
 START_TEST(bad_pattern_is_refused)
