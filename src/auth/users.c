@@ -175,12 +175,35 @@ static bool read_signature(struct slice text, char out[NKEY_SIGNATURE_SIZE + 2])
 
 /* Users that tokens bring. */
 
-/* Takes the subject. NULL: out of memory. */
+/* What a token gives, or the rights of its host. NULL: out of memory, or a pattern is none. */
+static const struct rights *rights_of_claims(const struct jwt_claims *claims, const struct user *host)
+{
+    const struct config_list publish = { claims->publish.items, claims->publish.count };
+    const struct config_list publish_deny = { claims->publish_deny.items, claims->publish_deny.count };
+    const struct config_list subscribe = { claims->subscribe.items, claims->subscribe.count };
+    const struct config_list subscribe_deny = { claims->subscribe_deny.items, claims->subscribe_deny.count };
+    const struct rights_options options = {
+        .publish = &publish,
+        .publish_deny = &publish_deny,
+        .subscribe = &subscribe,
+        .subscribe_deny = &subscribe_deny,
+        .manage = claims->manage,
+        .monitor = claims->monitor,
+    };
+    const struct rights *rights = NULL;
+    if (!claims->has_rights)
+        return rights_ref(host->rights);
+    return rights_create(&options, &rights) == 0 ? rights : NULL;
+}
+
+/* Takes the subject. NULL: out of memory, or its rights are none. */
 static const struct user *make_guest(struct jwt_claims *claims, const struct user *host, struct slice token)
 {
     struct guest *guest = calloc(1, sizeof *guest);
-    char *copy = guest ? strndup(token.data, token.size) : NULL;
+    const struct rights *rights = guest ? rights_of_claims(claims, host) : NULL;
+    char *copy = rights ? strndup(token.data, token.size) : NULL;
     if (!copy) {
+        rights_unref(rights);
         free(guest);
         return NULL;
     }
@@ -191,6 +214,7 @@ static const struct user *make_guest(struct jwt_claims *claims, const struct use
     guest->user = (struct user){
         .name = claims->subject,
         .expires_ms = claims->expires_ms,
+        .rights = rights,
         .limits = &guest->limits,
         .secrets = &guest->secrets,
     };
@@ -397,6 +421,7 @@ void user_release(const struct user *user)
         return;
     struct guest *guest = (struct guest *)(void *)((char *)user - offsetof(struct guest, user));
     free((char *)user->name);
+    rights_unref(user->rights);
     secrets_finish(&guest->secrets);
     free(guest);
 }

@@ -21,7 +21,7 @@ struct user {
     const char *name;
     uint64_t expires_ms;           /* wall clock: until when he is who he is; UINT64_MAX: no end */
     const struct user_limits *limits; /* never NULL; owned by users */
-    const struct rights *rights;   /* a reference; NULL: everything */
+    const struct rights *rights;   /* a reference; never NULL */
     const struct secrets *secrets; /* the room's */
 };
 

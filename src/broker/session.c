@@ -30,7 +30,7 @@ void session_open_own(struct session *session, struct broker *broker, const stru
 static const struct rights *rights_of(const struct session *session)
 {
     if (session->user)
-        return session->user->rights;
+        return session->user->rights ? session->user->rights : rights_none();
     const struct users *users = session->broker->users; /* NULL: as in tests */
     return session->is_own || !users || users_open(users) ? NULL : rights_none();
 }

@@ -25,7 +25,8 @@ void audit_begin(struct exchange *exchange)
 {
     char room[NAME_MAX_SIZE];
     struct slice path = exchange->request->path;
-    if (exchange->route->right != RIGHT_MANAGE || (exchange->route->flags & ROUTE_PASSED))
+    bool changes = exchange->route->right == RIGHT_MANAGE || (exchange->route->flags & ROUTE_AUDITED);
+    if (!changes || (exchange->route->flags & ROUTE_PASSED))
         return;
     struct slice name = name_in_body(exchange, room);
     if (asprintf(&exchange->audited, "%.*s%s%.*s", SLICE_ARGS(path), name.size ? " " : "", SLICE_ARGS(name)) < 0)

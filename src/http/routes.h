@@ -16,6 +16,7 @@ enum route_flags {
     ROUTE_SAFE = 1, /* changes nothing, and is looked at: links from pages of any origin may lead to it */
     ROUTE_BATCH = 2, /* its body may have http.batch_size_max bytes, not line.payload_size_max */
     ROUTE_PASSED = 4, /* what is asked is passed on to another server, as it is: that one knows codings, and tells */
+    ROUTE_AUDITED = 8, /* changes something, though it takes no right to manage */
 };
 
 enum { ROUTE_PARAMETERS_MAX = 2 }; /* wildcards of a path */

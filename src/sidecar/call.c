@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "http/access.h"
 #include "http/calls.h"
 #include "http/exchange.h"
 #include "http/http.h"
@@ -418,6 +419,10 @@ void caller_call(struct caller *caller, struct exchange *exchange)
     struct outcall *outcall = outcall_create(caller, exchange, &called);
     if (!outcall) {
         calls_short_of_memory(exchange);
+        return;
+    }
+    if (!access_publish(exchange, slice_of(outcall->topic))) {
+        outcall_free(outcall);
         return;
     }
     outcall->exchange = exchange;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "http/access.h"
 #include "http/call.h"
 #include "http/document.h"
 #include "http/routes.h"
@@ -219,6 +220,27 @@ static void pass_on(struct exchange *exchange)
     proxy_pass(web_of(exchange)->proxy, exchange);
 }
 
+/* The form in which topics are read may be the end of the path. */
+static struct slice without_form(struct slice patterns)
+{
+    static const char *const forms[] = { "/sse", "/ndjson", "/json" };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct slice form = slice_of(forms[i]);
+        if (patterns.size > form.size &&
+            slice_equal(slice_make(patterns.data + patterns.size - form.size, form.size), form))
+            return slice_make(patterns.data, patterns.size - form.size);
+    }
+    return patterns;
+}
+
+/* The broker knows nothing of users here, and so cannot take out what they may not read: it is all of it or nothing. */
+static void read_on(struct exchange *exchange)
+{
+    struct slice patterns = exchange->parameter, none = slice_make(NULL, 0);
+    if (access_read_all(exchange, patterns, none) && access_read_all(exchange, without_form(patterns), none))
+        pass_on(exchange);
+}
+
 static void call(struct exchange *exchange)
 {
     caller_call(web_of(exchange)->caller, exchange);
@@ -228,6 +250,7 @@ static void call(struct exchange *exchange)
 static const struct route rows[] = {
     { HTTP_POST, "/v1/topics/**",  publish_topic,   RIGHT_PUBLISH, 0 },
     { HTTP_PUT,  "/v1/topics/**",  publish_topic,   RIGHT_PUBLISH, 0 },
+    { HTTP_GET,  "/v1/topics/**",  read_on,         RIGHT_SUBSCRIBE, ROUTE_PASSED },
     { HTTP_POST, "/v1/publish",    publish_batch,   RIGHT_PUBLISH, ROUTE_BATCH },
     { HTTP_POST, "/v1/request/**", request_topic,   RIGHT_PUBLISH, 0 },
     { HTTP_GET,  "/healthz",       tell_alive,      RIGHT_ANYBODY, ROUTE_SAFE },

@@ -204,7 +204,7 @@ suite("the dashboard", {}, (test) => {
     });
 
     test("works for whom the server knows, and for nobody else", async ({ open, start, topic }) => {
-        const daemon = await start({ users: { anna: "secret" } });
+        const daemon = await start({ users: { anna: { password: "secret", monitor: "yes" } } });
         for (const path of ["", "ui/app.js", "varz"]) assert.equal((await fetch(`${daemon.http}/${path}`)).status, 401, path);
         const page = await open(daemon.http, { httpCredentials: { username: "anna", password: "secret" } });
         await shows(page, "#pulse", /^live$/);

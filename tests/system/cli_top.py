@@ -82,7 +82,7 @@ def a_name_does_not_steer_the_terminal():
 
 
 def what_is_wrong_is_said():
-    with Daemon("user.alice.password=secret") as daemon, Cli() as cli:
+    with Daemon("user.alice.password=secret", "user.alice.monitor=yes") as daemon, Cli() as cli:
         top = lambda *options, env=None: cli.run("top", "-n", 1, "-i", "10ms", *options, env=env)
         top("--url", "http://127.0.0.1:1").check(CONNECT, "", "127.0.0.1:1: Connection refused")
         top("--url", f"http://{daemon.line[0]}").check(CONNECT, "", "does not speak HTTP")

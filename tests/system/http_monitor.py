@@ -180,7 +180,7 @@ def questions_in_a_pipeline_are_answered_in_order():
 
 
 def nobody_reads_without_a_right_and_no_secret_is_told():
-    with Daemon(f"user.alice.password={SECRET}", f"user.bob.token={SECRET}-token") as daemon:
+    with Daemon(f"user.alice.password={SECRET}", "user.alice.monitor=yes", f"user.bob.token={SECRET}-token") as daemon:
         basic = {"Authorization": "Basic " + base64.b64encode(f"alice:{SECRET}".encode()).decode()}
         with daemon.client(user="alice", **{"pass": SECRET}) as client, Http(daemon) as http:
             client.flush()

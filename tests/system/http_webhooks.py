@@ -185,7 +185,7 @@ def what_is_not_there_is_not_found():
 
 
 def strangers_learn_nothing():
-    with Daemon("user.a.password=secret", data=True) as daemon, Http(daemon) as http:
+    with Daemon("user.a.password=secret", "user.a.manage=yes", data=True) as daemon, Http(daemon) as http:
         for method, path in (("GET", ""), ("POST", ""), ("GET", "/w"), ("GET", "/w/secrets"), ("POST", "/w/example")):
             _call(http, method, path, {} if method == "POST" else None, 401, "unauthorized")
         http.post("/v1/webhooks", b"{}", {"Authorization": "Basic YTpzZWNyZXQ="}).check(400, "bad-settings")

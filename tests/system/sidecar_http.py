@@ -168,7 +168,7 @@ def requests_in_a_row_are_answered_in_order():
 
 
 def the_sidecar_enters_with_its_own_credentials():
-    users = {"user.app.token": "s3cret", "user.ann.password": "pw"}
+    users = {"user.app.token": "s3cret", "user.app.monitor": "yes", "user.ann.password": "pw"}
     with Daemon(*[f"{name}={value}" for name, value in users.items()]) as broker:
         with Sidecar(broker, "uplink.token=s3cret") as sidecar, Http(sidecar) as http:
             http.get("/v1/streams").check(200)
@@ -191,7 +191,7 @@ def clients_are_served_while_the_connection_comes_and_goes():
 
 
 def its_own_users_are_asked_who_they_are():
-    with Daemon() as broker, Sidecar(broker, "user.app.token=t0ken") as sidecar, Http(sidecar) as http:
+    with Daemon() as broker, Sidecar(broker, "user.app.token=t0ken", "user.app.manage=yes") as sidecar, Http(sidecar) as http:
         http.get("/v1/streams").check(401, "unauthorized")
         http.get("/svc/users/1").check(401, "unauthorized")
         http.get("/v1/streams", {"Authorization": "Bearer t0ken"}).check(200)

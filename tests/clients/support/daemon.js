@@ -43,7 +43,7 @@ const PROGRAMS = {
 };
 
 /*
- * options: { token, users: { name: password }, payloadMax, workers, http: { option: value }, recent: { option: value },
+ * options: { token, users: { name: password, or { option: value } }, payloadMax, workers, http: { option: value }, recent: { option: value },
  * streams: { name: { option: value } }, webhooks: { option: value }, hooks: { name: { option: value } },
  * durable: true where it is to keep streams in a directory of its own, nkeys: { name: public key },
  * tls: { certificate, key, ca, verify, handshake_first }: TLS is required then, and verify says whether a certificate is }
@@ -58,7 +58,8 @@ function posthornConfig(port, { token, users = {}, payloadMax, workers = process
     for (const [name, section] of Object.entries(options.streams || {})) lines.push(`[stream ${name}]`, ...rows(section));
     lines.push("[webhooks]", ...rows(options.webhooks));
     for (const [name, section] of Object.entries(options.hooks || {})) lines.push(`[webhook ${name}]`, ...rows(section));
-    for (const [name, password] of Object.entries(users)) lines.push(`[user ${name}]`, `password = ${password}`);
+    for (const [name, user] of Object.entries(users))
+        lines.push(`[user ${name}]`, ...rows(typeof user === "string" ? { password: user } : user));
     for (const [name, key] of Object.entries(options.nkeys || {})) lines.push(`[user ${name}]`, `nkey = ${key}`);
     if (token) lines.push("[user holder]", `token = ${token}`);
     return lines.join("\n") + "\n";
@@ -81,7 +82,7 @@ function natsConfig(port, { token, users, payloadMax, dataDir, tls, nkeys }) {
     if (tls) lines.push(`tls { cert_file: "${tls.certificate}", key_file: "${tls.key}", ca_file: "${tls.ca}", verify: ${tls.verify === "required"} }`);
     if (nkeys) lines.push(`authorization { users: [ ${Object.values(nkeys).map((key) => `{ nkey: ${key} }`).join(", ")} ] }`);
     if (users) {
-        const list = Object.entries(users).map(([user, password]) => `{ user: "${user}", password: "${password}" }`);
+        const list = Object.entries(users).map(([name, user]) => `{ user: "${name}", password: "${user.password || user}" }`);
         lines.push(`authorization { users: [ ${list.join(", ")} ] }`);
     }
     return lines.join("\n") + "\n";
