@@ -103,12 +103,16 @@ ROUTES = {
     "GET /subsz": ("/subsz", None, MONITOR),
     "GET /jsz": ("/jsz", None, MONITOR),
     "GET /topicz": ("/topicz", None, MONITOR),
-    "GET /": ("/", None, MONITOR),
-    "GET /ui/{file}": ("/ui/none", None, MONITOR),
+    "GET /": ("/", None, ANY),
+    "GET /ui/{file}": ("/ui/none", None, ANY),
+    "POST /v1/tickets": ("/v1/tickets", b"", ANY),
+    "GET /v1/session": ("/v1/session", None, ANY),
+    "POST /v1/session": ("/v1/session", b"", ANY),
+    "DELETE /v1/session": ("/v1/session", None, ANY),
     "GET /openapi.json": ("/openapi.json", None, ANY),
     "GET /asyncapi.json": ("/asyncapi.json", None, ANY),
 }
-OPEN = {"GET /healthz", "GET /readyz"}
+OPEN = {"GET /healthz", "GET /readyz", "GET /", "GET /ui/{file}"}
 
 
 def _prepare(daemon):
