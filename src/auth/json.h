@@ -8,7 +8,8 @@
 
 enum { AUTH_JSON_DEPTH_MAX = 16 };
 
-/* A document, and nothing behind it. NULL: it is none, too deep, has a NUL in it, or there is no memory. */
+/* A document, and nothing behind it. NULL: it is none, too deep, has a NUL in it, escaped or not, or there is no
+ * memory. */
 cJSON *json_parse(struct slice text);
 
 /* A member that is a string; empty where it is not there, or is none. Borrowed. */

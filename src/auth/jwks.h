@@ -29,8 +29,8 @@ struct jwks *jwks_create(void);
 /* Wipes secrets. Takes NULL. */
 void jwks_destroy(struct jwks *keys);
 
-/* Adds the keys of a set. Those of kinds that are not known, and those that do not sign, are passed over. 0, -ENOMEM, or
- * -EINVAL and why says what is wrong; there is at least one key that can be used. */
+/* Adds the keys of a set. Those of kinds that are not known, and those that do not sign, are passed over. 0, -ENOMEM,
+ * or -EINVAL and why says what is wrong; there is at least one key that can be used. */
 int jwks_read(struct jwks *keys, struct slice json, char why[JWKS_WHY_SIZE]);
 
 /* Adds a secret of JWK_SECRET_SIZE_MIN bytes or more. 0, -EINVAL or -ENOMEM. */

@@ -947,8 +947,8 @@ const struct option config_options[] = {
         .help = "By how much the clock of the issuer may be off, where exp and nbf are looked at." },
     { "jwt",    "user",                       AT(jwt, user),                           OPTION_TEXT,
         "",            "0",      "64",      RELOAD,
-        .help = "The NAME of a [user NAME] whose rights and limits those have whose tokens bring no rights, and who have "
-                "no section of their own name. Without one they do not enter." },
+        .help = "The NAME of a [user NAME] whose rights and limits those have whose tokens bring no rights, and who "
+                "have no section of their own name. Without one they do not enter." },
 
     { "user",   "password",                   AT(user, password),                      OPTION_TEXT,
         NULL,          "1",      "256",     RELOAD | SECRET,

@@ -1,6 +1,6 @@
 /*
- * cookie: the session of a browser that has logged in (RFC 6265). HttpOnly, so that no script reads it; SameSite=Strict,
- * so that no page elsewhere has it sent; Secure where it came by TLS. Pure; any thread.
+ * cookie: the session of a browser that has logged in (RFC 6265). HttpOnly, so that no script reads it;
+ * SameSite=Strict, so that no page elsewhere has it sent; Secure where it came by TLS. Pure; any thread.
  */
 #ifndef HTTP_COOKIE_H
 #define HTTP_COOKIE_H

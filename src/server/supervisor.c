@@ -437,7 +437,8 @@ static int make_workers(struct supervisor *supervisor)
     supervisor->identity.http.passes = passes_create();
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
     supervisor->accounts = accounts_create();
-    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->identity.http.passes || !supervisor->accounts || !supervisor->workers)
+    if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->identity.http.passes ||
+        !supervisor->accounts || !supervisor->workers)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {

@@ -13,7 +13,8 @@ bool password_is_hash(const char *text)
     return size && size <= METHOD_SIZE_MAX && text[1 + size] == '$';
 }
 
-/* How many letters stand behind the last '$' (crypt(5)): libcrypt itself looks at no more than how a hash begins. */
+/* The kinds that are taken, and how many letters stand behind the last '$' (crypt(5)): libcrypt itself looks at no more
+ * than how a hash begins. */
 static const struct {
     const char *prefix;
     size_t size;
@@ -22,7 +23,9 @@ static const struct {
 bool password_hash_is_good(const char *hash)
 {
     const char *end = strrchr(hash, '$');
-    if (strlen(hash) >= PASSWORD_HASH_SIZE || crypt_checksalt(hash) != CRYPT_SALT_OK || !end)
+    int verdict = crypt_checksalt(hash); /* sha256crypt is legacy to it, which is not broken */
+    if (strlen(hash) >= PASSWORD_HASH_SIZE || !end ||
+        (verdict != CRYPT_SALT_OK && verdict != CRYPT_SALT_METHOD_LEGACY))
         return false;
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (strncmp(hash, endings[i].prefix, strlen(endings[i].prefix)) == 0)

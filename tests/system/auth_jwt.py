@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+"""JSON Web Tokens: of each algorithm, and of everything that is wrong with one; and that connections end with them."""
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import time
+
+from harness import PATIENCE, Daemon, Skip, equal, main
+
+SECRET = b"a secret that is long enough for HS256, and more"
+ISSUER, AUDIENCE = "https://id.example", "posthorn"
+
+
+def _b64(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Issuer:
+    """An identity provider: keys of every kind, and what it publishes of them."""
+
+    def __init__(self):
+        try:
+            from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+        except ImportError:
+            raise Skip("needs python3-cryptography") from None
+        self.keys = {"EdDSA": ed25519.Ed25519PrivateKey.generate(), "ES256": ec.generate_private_key(ec.SECP256R1()),
+                     "RS256": rsa.generate_private_key(65537, 2048)}
+
+    def published(self, *algorithms):
+        return json.dumps({"keys": [self._jwk(name) for name in algorithms or self.keys] +
+                           [{"kty": "EC", "crv": "P-384", "kid": "other", "x": "AA", "y": "AA"}, {"kty": "RSA", "use": "enc"}]})
+
+    def _jwk(self, name):
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+        key = self.keys[name].public_key()
+        if name == "EdDSA":
+            return {"kty": "OKP", "crv": "Ed25519", "kid": name, "x": _b64(key.public_bytes(Encoding.Raw, PublicFormat.Raw))}
+        numbers = key.public_numbers()
+        if name == "ES256":
+            return {"kty": "EC", "crv": "P-256", "kid": name, "use": "sig",
+                    **{part: _b64(getattr(numbers, part).to_bytes(32, "big")) for part in "xy"}}
+        return {"kty": "RSA", "kid": name, "alg": "RS256", "n": _b64(numbers.n.to_bytes(256, "big")), "e": "AQAB"}
+
+    def _sign(self, name, data):
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import ec, padding
+        from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+        if name == "HS256":
+            return hmac.new(SECRET, data, hashlib.sha256).digest()
+        if name == "EdDSA":
+            return self.keys[name].sign(data)
+        if name == "ES256":
+            return b"".join(number.to_bytes(32, "big")
+                            for number in decode_dss_signature(self.keys[name].sign(data, ec.ECDSA(hashes.SHA256()))))
+        return self.keys[name].sign(data, padding.PKCS1v15(), hashes.SHA256())
+
+    def token(self, name="EdDSA", header=None, signature=None, **claims):
+        """Signed by the key of that name; None among the claims or in the header leaves one out."""
+        head = {"alg": name, "typ": "JWT", "kid": name, **(header or {})}
+        body = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": time.time() + 60, **claims}
+        text = ".".join(_b64(json.dumps({key: value for key, value in part.items() if value is not None}).encode())
+                        for part in (head, body))
+        return f"{text}.{_b64(self._sign(name, text.encode()) if signature is None else signature)}"
+
+
+@contextlib.contextmanager
+def _daemon(issuer, *options, users="[user ann]\n", published=None):
+    import tempfile
+    with tempfile.TemporaryDirectory(prefix="posthorn-jwt-") as directory:
+        jwks, secret = os.path.join(directory, "jwks.json"), os.path.join(directory, "secret")
+        for path, text in ((jwks, published or issuer.published()), (secret, SECRET.decode() + "\n")):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        config = f"[jwt]\njwks_file = {jwks}\nsecret_file = {secret}\nissuer = {ISSUER}\naudience = other, {AUDIENCE}\nleeway = 1s\n{users}"
+        with Daemon(*options, config=config) as daemon:
+            daemon.jwks = jwks
+            yield daemon
+
+
+def _status(daemon, token, path="/v1/session"):
+    connection = http.client.HTTPConnection(daemon.http[0], timeout=15 * PATIENCE)
+    with contextlib.closing(connection):
+        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+        response = connection.getresponse()
+        body = response.read()
+        return json.loads(body)["user"] if response.status == 200 else response.status
+
+
+def _enters(daemon, **words):
+    client = daemon.client(hello=False)
+    client.line("CONNECT " + json.dumps({"verbose": False, **words}))
+    client.line("PING")
+    client.wait(lambda: client.pong_count or client.errors, "an answer")
+    return client if client.pong_count else None
+
+
+def tokens_of_each_algorithm_let_in():
+    issuer = Issuer()
+    with _daemon(issuer) as daemon:
+        for name in ("EdDSA", "ES256", "RS256", "HS256"):
+            header = {"kid": None} if name == "HS256" else None
+            for with_id in (header, {"kid": None}):
+                token = issuer.token(name, header=with_id)
+                equal(_status(daemon, token), "ann", name)
+            for words in ({"jwt": token}, {"auth_token": token}):
+                if not _enters(daemon, **words):
+                    raise AssertionError(f"{name} over the line as {list(words)}")
+
+
+def what_is_wrong_with_a_token_keeps_it_out():
+    issuer, stranger, now = Issuer(), Issuer(), time.time()
+    good = issuer.token()
+    head, body, signature = good.split(".")
+    public = json.loads(issuer.published("RS256"))["keys"][0]["n"]
+    forged = {"exp of the past": issuer.token(exp=now - 5), "no exp": issuer.token(exp=None), "exp a text": issuer.token(exp="9999999999"),
+              "exp without an end": issuer.token(exp=1e300), "nbf ahead": issuer.token(nbf=now + 60), "nbf a text": issuer.token(nbf="0"),
+              "another issuer": issuer.token(iss="https://evil.example"), "no issuer": issuer.token(iss=None),
+              "another audience": issuer.token(aud="x"), "no audience": issuer.token(aud=None), "audiences": issuer.token(aud=["x", 7]),
+              "no subject": issuer.token(sub=None), "empty subject": issuer.token(sub=""), "subject with a NUL": issuer.token(sub="ann\0x"),
+              "subject with a newline": issuer.token(sub="ann\n"), "a long subject": issuer.token(sub="a" * 300),
+              "a stranger's key": stranger.token(), "no signature": f"{head}.{body}.", "two parts": f"{head}.{body}",
+              "four parts": good + ".x", "other claims": f"{head}.{_b64(base64.urlsafe_b64decode(body + '==') + b' ')}.{signature}",
+              "alg none": issuer.token(header={"alg": "none"}, signature=b""), "alg none, signed": issuer.token(header={"alg": "none"}),
+              "alg of another key": issuer.token(header={"alg": "RS256"}), "no alg": issuer.token(header={"alg": None}),
+              "HS256 with the public key": issuer.token("RS256", header={"alg": "HS256"}, signature=hmac.new(public.encode(), b"", "sha256").digest()),
+              "an unknown kid": issuer.token(header={"kid": "x"}), "the kid of another": issuer.token(header={"kid": "ES256"}),
+              "crit": issuer.token(header={"crit": ["exp"]}), "depth": issuer.token(deep=json.loads("[" * 40 + "]" * 40)),
+              "a short signature": issuer.token("ES256", signature=b"\1" * 10), "zeros": issuer.token("ES256", signature=bytes(64)),
+              "rights that are none": issuer.token(posthorn={"publish": "a"}), "a flag that is none": issuer.token(posthorn={"manage": 1}),
+              "nobody's": issuer.token(sub="bob")}
+    with _daemon(issuer) as daemon:
+        equal(_status(daemon, good), "ann")
+        equal(_status(daemon, issuer.token(aud=["x", AUDIENCE], nbf=now - 5)), "ann")
+        for what, token in forged.items():
+            equal(_status(daemon, token), 401, what)
+            if _enters(daemon, jwt=token):
+                raise AssertionError(f"{what} lets in over the line")
+        if _enters(daemon, jwt=good, sig="AAAA"):
+            raise AssertionError("a token with a signature of the nonce is a NATS account's")
+        if good in daemon.log_text():
+            raise AssertionError("a token stands in the log")
+
+
+def whose_rights_those_have_who_bring_none():
+    issuer = Issuer()
+    with _daemon(issuer) as daemon:
+        equal(_status(daemon, issuer.token(sub="bob")), 401)
+        equal(_status(daemon, issuer.token(sub="bob", posthorn={"subscribe": ["a.>"]})), "bob")
+    with _daemon(issuer, "jwt.user=ann") as daemon:
+        equal(_status(daemon, issuer.token(sub="bob")), "bob")
+
+
+def connections_end_with_their_token():
+    issuer = Issuer()
+    with _daemon(issuer) as daemon:
+        client = _enters(daemon, jwt=issuer.token(exp=time.time() + 0.5))
+        lasting = _enters(daemon, jwt=issuer.token())
+        client.expect_error("User Authentication Expired")
+        client.expect_closed()
+        lasting.flush()
+
+
+def a_reload_takes_keys_away_and_a_bad_file_changes_nothing():
+    issuer = Issuer()
+    with _daemon(issuer) as daemon:
+        edwards, curve = _enters(daemon, jwt=issuer.token("EdDSA")), _enters(daemon, jwt=issuer.token("ES256"))
+        for text in ("{", "[]", '{"keys":[]}', '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}',
+                     '{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}', '{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}',
+                     '{"keys":[{"kty":"oct","k":"c2hvcnQ"}]}', "[" * 100000):
+            mark = daemon.log_count()
+            with open(daemon.jwks, "w", encoding="utf-8") as file:
+                file.write(text)
+            daemon.reload()
+            daemon.wait_log(r"reload_failed.*jwks_file", since=mark)
+            equal(_status(daemon, issuer.token()), "ann")
+        mark = daemon.log_count()
+        with open(daemon.jwks, "w", encoding="utf-8") as file:
+            file.write(issuer.published("ES256"))
+        daemon.reload()
+        daemon.wait_log("reloaded", since=mark)
+        edwards.expect_error("Authorization Violation")
+        edwards.expect_closed()
+        curve.flush()
+        equal(_status(daemon, issuer.token("EdDSA")), 401)
+
+
+def what_is_half_configured_is_refused():
+    issuer = Issuer()
+    for option, why in (("jwt.issuer=", "issuer and an audience"), ("jwt.audience=", "issuer and an audience"),
+                        ("jwt.user=bob", "a user that there is"), ("jwt.jwks_file=/nonexistent", "No such file"),
+                        ("jwt.secret_file=/dev/null", "at least 32 bytes")):
+        try:
+            with _daemon(issuer, option):
+                raise SystemExit(f"{option} is taken")
+        except AssertionError as error:
+            if why not in str(error):
+                raise
+
+
+if __name__ == "__main__":
+    main(tokens_of_each_algorithm_let_in, what_is_wrong_with_a_token_keeps_it_out, whose_rights_those_have_who_bring_none,
+         connections_end_with_their_token, a_reload_takes_keys_away_and_a_bad_file_changes_nothing, what_is_half_configured_is_refused)
