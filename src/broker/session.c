@@ -157,6 +157,11 @@ static int refuse(struct session *session, struct slice name, int error)
     return error;
 }
 
+int session_refuse(struct session *session)
+{
+    return refuse(session, slice_make(NULL, 0), -EACCES);
+}
+
 int session_enter_as(struct session *session, const struct user *user)
 {
     int error = open_account(session, user);

@@ -85,6 +85,9 @@ int session_identify(struct session *session, const struct credentials *credenti
  * nobody. Nothing is counted. */
 void session_recognise(struct session *session, const struct credentials *credentials);
 
+/* Counts and tells that somebody was refused who has shown something elsewhere. Returns -EACCES. */
+int session_refuse(struct session *session);
+
 /* Enters as a user who has proven elsewhere who he is; takes him, who is held. 0, -EDQUOT or -ENOMEM. */
 int session_enter_as(struct session *session, const struct user *user);
 
