@@ -157,7 +157,7 @@ static int refuse(struct session *session, struct slice name, int error)
     return error;
 }
 
-int session_refuse(struct session *session)
+int session_refuse_pass(struct session *session)
 {
     return refuse(session, slice_make(NULL, 0), -EACCES);
 }

@@ -86,7 +86,7 @@ int session_identify(struct session *session, const struct credentials *credenti
 void session_recognise(struct session *session, const struct credentials *credentials);
 
 /* Counts and tells that somebody was refused who has shown something elsewhere. Returns -EACCES. */
-int session_refuse(struct session *session);
+int session_refuse_pass(struct session *session);
 
 /* Enters as a user who has proven elsewhere who he is; takes him, who is held. 0, -EDQUOT or -ENOMEM. */
 int session_enter_as(struct session *session, const struct user *user);

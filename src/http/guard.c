@@ -192,7 +192,7 @@ static int enter_by_pass(struct exchange *exchange, enum pass_kind kind, struct 
     const struct http *http = exchange->http;
     const struct user *user = passes_show(http->identity->passes, kind, text, exchange->session->broker->users,
                                           loop_wall_ms(http->loop));
-    return user ? session_enter_as(exchange->session, user) : session_refuse(exchange->session);
+    return user ? session_enter_as(exchange->session, user) : session_refuse_pass(exchange->session);
 }
 
 /* Browsers send a cookie whoever makes them ask. So it counts for pages of this server alone, or those that may send
