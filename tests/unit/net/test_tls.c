@@ -25,9 +25,11 @@ enum {
     TURNS_MAX = 100000,
     START_MS = 1000000,
     TIMEOUT_MS = 5000, /* of handshakes */
+    CHAIN_LENGTH = 60,
 };
 
-static char pem_path[] = "/tmp/posthorn-test-tls-XXXXXX"; /* certificate and key */
+/* Certificate and key; and the same with so many behind it that a handshake does not fit into a socket. */
+static char pem_path[] = "/tmp/posthorn-test-tls-XXXXXX", chain_path[] = "/tmp/posthorn-test-tls-XXXXXX";
 
 struct scene {
     struct conn conn; /* the first member */
@@ -127,21 +129,21 @@ static const struct conn_ops ops = {
     .unsecured = on_unsecured,
 };
 
-static struct tls *make_tls(void)
+static struct tls *make_tls(const char *path)
 {
     struct config_error why;
     struct config *config;
     struct tls *tls;
     char certificate[64], sentence[TLS_SENTENCE_SIZE] = "";
     const char *overrides[] = { certificate };
-    snprintf(certificate, sizeof certificate, "tls.certificate=%s", pem_path);
+    snprintf(certificate, sizeof certificate, "tls.certificate=%s", path);
     ck_assert_int_eq(config_load(PROGRAM_BROKER, NULL, overrides, 1, &config, &why), 0);
     ck_assert_int_eq(tls_create(config, &tls, sentence), 0);
     config_destroy(config);
     return tls;
 }
 
-static struct scene *scene_create(int version, enum secure_demand demand)
+static struct scene *scene_create_with(const char *path, int version, enum secure_demand demand)
 {
     static const struct address nowhere = { .family = AF_UNIX };
     struct scene *scene = calloc(1, sizeof *scene);
@@ -150,7 +152,7 @@ static struct scene *scene_create(int version, enum secure_demand demand)
     ck_assert_int_eq(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
     ck_assert_int_eq(loop_init(&scene->loop), 0);
     scene->loop.now_ms = START_MS;
-    scene->tls = make_tls();
+    scene->tls = make_tls(path);
     scene->limits = (struct conn_limits){ 4 << 20, 10000, scene->tls };
     scene->peer_fd = fds[1];
     ck_assert_int_eq(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
@@ -164,6 +166,11 @@ static struct scene *scene_create(int version, enum secure_demand demand)
     ck_assert_int_eq(conn_init(&scene->conn, &scene->loop, fds[0], &nowhere, &ops, &scene->limits), 0);
     secure_begin(&scene->conn, demand);
     return scene;
+}
+
+static struct scene *scene_create(int version, enum secure_demand demand)
+{
+    return scene_create_with(pem_path, version, demand);
 }
 
 /* One turn of the loop, advance_ms after the last. */
@@ -271,7 +278,7 @@ static const int versions[] = { TLS1_2_VERSION, TLS1_3_VERSION };
 
 START_TEST(frames_come_whole_however_records_cut_them)
 {
-    static const uint32_t sizes[] = { 0, 1, 1000, 16380, 16384, 65533, 131068, 131072, 200000, 1 << 20, 3, 0, 5 };
+    static const uint32_t sizes[] = { 0, 1, 1000, 16380, 16384, 65533, 131068, 131072, 262138, 1 << 20, 3, 0, 5 };
     struct scene *scene = scene_secure(versions[_i]);
     struct random random;
     size_t size = 0, place = 0;
@@ -291,6 +298,21 @@ START_TEST(frames_come_whole_however_records_cut_them)
     ck_assert_uint_eq(scene->conn.bytes_in, size);
     ck_assert_ptr_null(scene->conn.in);
     free(stream);
+    scene_destroy(scene);
+}
+END_TEST
+
+/* Records that lack two bytes of room: their last is not to be taken from the socket before there is some. */
+START_TEST(a_burst_that_just_does_not_fit_comes_whole)
+{
+    struct scene *scene = scene_secure(versions[_i]);
+    size_t size = 8 * TLS_RECORD_SIZE;
+    char *burst = malloc(size);
+    make_frame(burst, (uint32_t)size - 4);
+    for (unsigned i = 0; i < 8; i++)
+        ck_assert_int_eq(SSL_write(scene->peer, burst + (size_t)i * TLS_RECORD_SIZE, TLS_RECORD_SIZE), TLS_RECORD_SIZE);
+    turn_until_frames(scene, 1);
+    free(burst);
     scene_destroy(scene);
 }
 END_TEST
@@ -478,6 +500,28 @@ START_TEST(a_peer_that_asks_and_never_listens_is_dropped)
 }
 END_TEST
 
+START_TEST(answers_that_did_not_fit_go_when_they_do)
+{
+    struct scene *scene = scene_secure(TLS1_3_VERSION);
+    for (unsigned i = 0; i < 200; i++) {
+        ck_assert_int_eq(SSL_key_update(scene->peer, SSL_KEY_UPDATE_REQUESTED), 1);
+        SSL_do_handshake(scene->peer);
+        turn(scene, 0);
+    }
+    ck_assert(scene->conn.unsent);
+    for (unsigned i = 0; i < 400; i++) {
+        peer_read(scene, 100);
+        turn(scene, 0);
+    }
+    ck_assert(!scene->conn.unsent);
+    turn(scene, 10001); /* what waited waits no more */
+    ck_assert_uint_eq(scene->closed_count, 0);
+    conn_write(&scene->conn, "done", 4);
+    peer_read_until(scene, 4);
+    scene_destroy(scene);
+}
+END_TEST
+
 START_TEST(small_fragments_are_kept_to)
 {
     struct scene *scene = scene_create(versions[_i], SECURE_REQUIRED);
@@ -540,6 +584,28 @@ START_TEST(a_handshake_may_dribble_in)
         turn(scene, i < 20 ? 10 : 0);
     }
     ck_assert_uint_eq(scene->secured_count, 1);
+    scene_destroy(scene);
+}
+END_TEST
+
+START_TEST(a_handshake_may_be_larger_than_a_socket)
+{
+    struct scene *scene = scene_create_with(chain_path, versions[_i], SECURE_REQUIRED);
+    char frame[104];
+    SSL_do_handshake(scene->peer);
+    turn(scene, 0);
+    ck_assert(scene->conn.unsent);
+    size_t waiting = _i ? 0 : 5;
+    conn_write(&scene->conn, "hello", waiting); /* behind it */
+    uint64_t events = scene->loop.event_count;
+    for (unsigned i = 0; i < 10; i++)
+        turn(scene, 0);
+    ck_assert_uint_eq(scene->loop.event_count, events);
+    shake(scene);
+    peer_read_until(scene, waiting);
+    turn(scene, 10001); /* nothing is late */
+    peer_write(scene, frame, make_frame(frame, 100));
+    turn_until_frames(scene, 1);
     scene_destroy(scene);
 }
 END_TEST
@@ -626,7 +692,7 @@ START_TEST(a_session_outlives_the_certificates_it_began_with)
     SSL_do_handshake(scene->peer);
     turn(scene, 0);
     tls_destroy(scene->tls);
-    scene->limits.tls = scene->tls = make_tls();
+    scene->limits.tls = scene->tls = make_tls(pem_path);
     shake(scene);
     peer_write(scene, frame, make_frame(frame, 100));
     turn_until_frames(scene, 1);
@@ -634,8 +700,18 @@ START_TEST(a_session_outlives_the_certificates_it_began_with)
 }
 END_TEST
 
-/* A certificate of its own for the server, written with its key into one file. */
-static bool make_certificate(void)
+/* A certificate with its key, and so many behind it, as one file. */
+static bool write_pem(char *path, X509 *certificate, EVP_PKEY *key, unsigned chain_length)
+{
+    FILE *file = fdopen(mkstemp(path), "w");
+    bool written = file && PEM_write_X509(file, certificate);
+    for (unsigned i = 0; i < chain_length && written; i++)
+        written = PEM_write_X509(file, certificate);
+    return written && PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) && fclose(file) == 0;
+}
+
+/* A certificate of its own for the server. */
+static bool make_certificates(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = X509_new();
@@ -646,9 +722,8 @@ static bool make_certificate(void)
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"localhost", -1, -1, 0);
     X509_set_issuer_name(certificate, name);
     X509_set_pubkey(certificate, key);
-    FILE *file = fdopen(mkstemp(pem_path), "w");
-    bool made = file && X509_sign(certificate, key, EVP_sha256()) && PEM_write_X509(file, certificate) &&
-                PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) && fclose(file) == 0;
+    bool made = X509_sign(certificate, key, EVP_sha256()) && write_pem(pem_path, certificate, key, 0) &&
+                write_pem(chain_path, certificate, key, CHAIN_LENGTH);
     X509_free(certificate);
     EVP_PKEY_free(key);
     return made;
@@ -659,6 +734,7 @@ int main(void)
     signal(SIGPIPE, SIG_IGN); /* of the client's */
     const TTest *const tests[] = {
         frames_come_whole_however_records_cut_them,
+        a_burst_that_just_does_not_fit_comes_whole,
         nothing_stays_behind_in_a_pause,
         the_end_is_noticed_behind_the_last_bytes,
         who_has_left_is_known_before_it_is_read,
@@ -668,11 +744,13 @@ int main(void)
         writes_arrive_whole_and_in_order_at_a_slow_reader,
         what_conn_send_took_goes_and_nothing_else,
         keys_change_while_the_socket_is_full,
+        answers_that_did_not_fit_go_when_they_do,
         a_peer_that_asks_and_never_listens_is_dropped,
         small_fragments_are_kept_to,
         the_end_is_said_behind_all_that_was_written,
         a_reader_that_takes_nothing_is_dropped,
         a_handshake_may_dribble_in,
+        a_handshake_may_be_larger_than_a_socket,
         a_handshake_takes_so_long_and_no_longer,
         what_is_written_before_a_handshake_goes_plainly_and_within_it_waits,
         an_end_within_a_handshake_is_at_once,
@@ -682,7 +760,8 @@ int main(void)
         NULL,
     };
     log_set_level(LOG_LEVEL_ERROR);
-    int code = make_certificate() ? unit_run_times("tls", tests, sizeof versions / sizeof *versions) : EXIT_FAILURE;
+    int code = make_certificates() ? unit_run_times("tls", tests, sizeof versions / sizeof *versions) : EXIT_FAILURE;
     unlink(pem_path);
+    unlink(chain_path);
     return code;
 }
