@@ -47,7 +47,8 @@ struct session {
     const struct session_ops *ops;
     const struct user *user; /* held; NULL: nobody in particular */
     struct proof *proof;     /* of who it is, under way; NULL: none */
-    uint64_t connection;     /* its number among the daemon's; 0: none is told. The front end's to fill in */
+    uint64_t connection;     /* its number among the daemon's; 0: none is told. The front end's to fill in, as: */
+    bool no_echo;            /* it does not hear what it publishes */
     const struct rights *rights; /* a reference; NULL: it may everything */
     struct grants *grants;   /* what it has been seen to be allowed; NULL: nothing yet */
     struct session *next, **link;

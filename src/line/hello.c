@@ -234,6 +234,7 @@ static void take_wishes(struct client *client, const cJSON *json)
     client->verbose = read_bool(json, "verbose", client->verbose, &bad);
     client->pedantic = read_bool(json, "pedantic", client->pedantic, &bad);
     client->echo = read_bool(json, "echo", client->echo, &bad);
+    client->session.no_echo = !client->echo;
     client->headers = read_bool(json, "headers", client->headers, &bad);
     client->no_responders = read_bool(json, "no_responders", client->no_responders, &bad);
     client->knows_info = protocol >= 1;

@@ -5,6 +5,7 @@
 
 #include "broker/keeper.h"
 #include "config/config.h"
+#include "sidecar/origin.h"
 #include "sidecar/spool.h"
 #include "sidecar/uplink.h"
 #include "util/list.h"
@@ -235,7 +236,8 @@ unsigned door_publish(struct door *door, const struct match *match, struct batch
 {
     if (match->verdict != TOPIC_GOOD)
         return 0;
+    struct batch marked = origin_mark(uplink_origin(door->uplink), batch);
     if (door->spool && match->keeper_count && spool_keeps(door->spool, batch->topic))
-        return publish_kept(door, match, batch);
-    return publish_live(door, batch);
+        return publish_kept(door, match, &marked);
+    return publish_live(door, &marked);
 }

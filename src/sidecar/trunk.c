@@ -5,6 +5,7 @@
 
 #include "broker/broker.h"
 #include "libposthorn/posthorn.h"
+#include "sidecar/origin.h"
 #include "util/hash.h"
 #include "util/random.h"
 
@@ -84,6 +85,7 @@ static void on_message(struct ph_sub *sub, const struct ph_message *message, voi
         .topic = slice_make(message->topic, message->topic_size),
         .messages = &inner,
         .count = 1,
+        .origin = origin_of(trunks->origin, trunks->broker, slice_make(message->headers, message->headers_size)),
         .no_responders = is_no_responders(message),
         .serial = broker_next_serial(trunks->broker),
     };
@@ -95,9 +97,9 @@ static void on_message(struct ph_sub *sub, const struct ph_message *message, voi
 
 /* The table. */
 
-void trunks_init(struct trunks *trunks, struct broker *broker, struct ph_conn *conn)
+void trunks_init(struct trunks *trunks, struct broker *broker, const struct origin *origin, struct ph_conn *conn)
 {
-    *trunks = (struct trunks){ .broker = broker, .conn = conn };
+    *trunks = (struct trunks){ .broker = broker, .origin = origin, .conn = conn };
     random_bytes(&trunks->seed, sizeof trunks->seed);
 }
 

@@ -13,11 +13,13 @@
 #include "util/slice.h"
 
 struct broker;
+struct origin;
 struct ph_conn;
 struct trunk;
 
 struct trunks {
     struct broker *broker;
+    const struct origin *origin; /* of what was published here */
     struct ph_conn *conn;
     struct trunk **buckets; /* chains; their number is a power of two */
     uint32_t bucket_count, count;
@@ -28,8 +30,8 @@ struct trunks {
     uint64_t said_count; /* what the broker has been told, and a flush waits for: trunks, and live messages */
 };
 
-/* Borrows both. */
-void trunks_init(struct trunks *trunks, struct broker *broker, struct ph_conn *conn);
+/* Borrows all. */
+void trunks_init(struct trunks *trunks, struct broker *broker, const struct origin *origin, struct ph_conn *conn);
 
 /* Before the connection goes. */
 void trunks_finish(struct trunks *trunks);

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "libposthorn/posthorn.h"
 #include "net/loop.h"
+#include "sidecar/origin.h"
 #include "sidecar/trunk.h"
 #include "util/log.h"
 #include "util/text.h"
@@ -19,6 +20,7 @@ struct uplink {
     struct broker *broker;
     const char *server_name;
     struct ph_conn *conn;
+    struct origin origin;
     struct trunks trunks;
     struct list watchers;
     struct event *event; /* of the connection's socket */
@@ -344,7 +346,8 @@ int uplink_create(const struct uplink_setup *setup, struct uplink **ret_uplink)
     list_init(&uplink->watchers);
     list_init(&uplink->flushes);
     int error = begin(uplink, &setup->config->uplink);
-    trunks_init(&uplink->trunks, setup->broker, uplink->conn);
+    origin_init(&uplink->origin);
+    trunks_init(&uplink->trunks, setup->broker, &uplink->origin, uplink->conn);
     if (error) {
         uplink_destroy(uplink);
         return error;
@@ -364,6 +367,7 @@ void uplink_destroy(struct uplink *uplink)
     stop_watching(uplink);
     timer_clear(&uplink->loop->timers, &uplink->timer);
     trunks_finish(&uplink->trunks);
+    origin_finish(&uplink->origin);
     ph_destroy(uplink->conn);
     free(uplink);
 }
@@ -373,6 +377,11 @@ void uplink_destroy(struct uplink *uplink)
 struct ph_conn *uplink_conn(const struct uplink *uplink)
 {
     return uplink->conn;
+}
+
+struct origin *uplink_origin(struct uplink *uplink)
+{
+    return &uplink->origin;
 }
 
 bool uplink_is_up(const struct uplink *uplink)

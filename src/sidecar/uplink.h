@@ -18,6 +18,7 @@ struct broker;
 struct broker_flush;
 struct config;
 struct loop;
+struct origin;
 struct ph_conn;
 struct uplink;
 
@@ -43,6 +44,9 @@ void uplink_turn(struct uplink *uplink);
 /* For rooms of the sidecar that speak for themselves: subscribe, request, publish. What is said leaves at the end of
  * the turn. It is the same connection for the uplink's life, however often it breaks. */
 struct ph_conn *uplink_conn(const struct uplink *uplink);
+
+/* Of what is published here. */
+struct origin *uplink_origin(struct uplink *uplink);
 
 /* True while the broker can be reached. */
 bool uplink_is_up(const struct uplink *uplink);

@@ -14,6 +14,7 @@ from jet import Store
 from sidecar import Sidecar, same_place
 from web import Events, Http, Lines, publish
 
+JSON = [("Content-Type", "application/json")]
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
@@ -440,6 +441,15 @@ def a_body_that_the_broker_does_not_take_is_413():
         http.get("/healthz").check(200)
 
 
+def a_body_that_is_passed_on_has_a_bound():
+    with Daemon() as broker, Sidecar(broker, "http.batch_size_max=64KiB") as sidecar:
+        with Http(sidecar) as http:
+            answer = http.post("/v1/streams", b" " * 70000, JSON).check(413, "too-large")
+            equal("65536" in answer.json()["detail"] or "64KiB" in answer.json()["detail"], True, f"the bound: {answer.body}")
+        with Http(sidecar) as http:
+            http.post("/v1/streams", b" " * 60000 + b'{"name":"S","topics":["s.>"],"storage":"memory"}', JSON).check(201)
+
+
 def the_prefix_and_the_topic_can_be_others_or_none():
     with Daemon() as broker:
         with Sidecar(broker, "call.path=/other/services", "call.topic=rpc.eu") as sidecar, Http(sidecar) as http:
@@ -547,6 +557,7 @@ if __name__ == "__main__":
          what_is_under_way_when_the_connection_breaks_fails_at_once_or_is_asked_again, what_may_have_been_done_is_not_asked_twice,
          a_gateway_failure_is_tried_again_and_then_told, retries_are_a_share_of_the_calls,
          a_service_that_fails_is_left_alone_for_a_while, a_caller_that_leaves_is_forgotten,
-         a_body_that_the_broker_does_not_take_is_413, the_prefix_and_the_topic_can_be_others_or_none,
+         a_body_that_the_broker_does_not_take_is_413, a_body_that_is_passed_on_has_a_bound,
+         the_prefix_and_the_topic_can_be_others_or_none,
          requests_and_publishing_are_as_at_the_broker, it_tells_of_itself,
          where_the_broker_is_there_and_nothing_moves_it_is_not_alive)

@@ -26,6 +26,30 @@ def messages_pass_both_ways_as_they_are():
                 reader.expect(topic, body, reply="some.reply", head=head)
 
 
+def who_wants_no_echo_does_not_hear_himself():
+    """Neither live nor by way of the spool; everybody else hears him, and he hears everybody else."""
+    with Daemon() as broker, Sidecar(broker, "spool.topics=kept.>") as sidecar:
+        deaf, other, there = sidecar.client(echo=False), sidecar.client(), broker.client()
+        for client in (deaf, other, there):
+            client.subscribe("live.>", "1")
+            client.subscribe("kept.>", "2")
+        for client in (deaf, other):
+            client.subscribe("kept.>", "3", "group")
+        flush_all([deaf, other, there])
+        for topic in ("live.a", "kept.a"):
+            for head in (b"", b"NATS/1.0\r\nKey: a value\r\n\r\n"):
+                deaf.publish(topic, b"mine", head=head)
+                for reader in (other, there):
+                    message = reader.expect(topic, b"mine")
+                    equal((b"Key: a value" in message.head, b"Posthorn-Origin" in message.head), (bool(head), True))
+                if topic == "kept.a":
+                    other.expect(topic, b"mine", sid="3")  # of the group only he wants it
+        other.publish("live.a", b"yours")
+        equal(b"Posthorn-Origin" in deaf.expect("live.a", b"yours").head, False)
+        there.publish("kept.a", b"theirs")
+        deaf.expect("kept.a", b"theirs")
+
+
 def a_pong_says_that_the_broker_knows_of_the_subscription():
     with Daemon() as broker, Sidecar(broker) as sidecar:
         here, there = sidecar.client(), broker.client()
@@ -181,7 +205,8 @@ def consumers_at_the_broker_deliver_to_clients_here():
 
 
 if __name__ == "__main__":
-    main(messages_pass_both_ways_as_they_are, a_pong_says_that_the_broker_knows_of_the_subscription, pongs_are_as_many_as_pings,
+    main(messages_pass_both_ways_as_they_are, who_wants_no_echo_does_not_hear_himself,
+         a_pong_says_that_the_broker_knows_of_the_subscription, pongs_are_as_many_as_pings,
          each_pattern_gets_what_it_would_get_at_the_broker, many_subscribers_here_are_one_at_the_broker,
          a_group_spans_brokers_and_sidecars, requests_and_answers_pass_both_ways,
          whoever_asks_nobody_is_told_so_if_he_wants_to_hear_it, requests_over_http_are_answered_by_who_is_at_the_broker,
