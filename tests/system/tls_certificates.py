@@ -98,7 +98,8 @@ def who_shows_a_users_certificate_is_the_user():
     """By its subject, or by a name in it; without a word of CONNECT. A session that goes on is still the user's."""
     bob, carol = pki.issue("bob", "bob@example.com"), pki.issue("carol", subject="/O=Example/CN=Carol é")
     users = ("user.alice.certificate=CN=alice,O=Example", "user.bob.certificate_names=bob@example.com",
-             "user.carol.certificate=CN=Carol é,O=Example", "user.dave.password=secret")
+             "user.carol.certificate=CN=Carol é,O=Example", "user.dave.password=secret",
+             *(f"user.{name}.monitor=yes" for name in ("alice", "bob", "carol")))
     for first in ("no", "yes"):
         with Daemon(*pki.options(verify="optional", ca=pki.ca.certificate, handshake_first=first), *users,
                     log_level="debug") as daemon:
