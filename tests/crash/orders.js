@@ -9,6 +9,7 @@ const http = require('node:http');
 const [port, journal] = process.argv.slice(2);
 const sidecar = process.env.SIDECAR ?? 'http://127.0.0.1:8222';
 const orders = new Map();
+let isStopping = false;
 
 function note(entry) {
     fs.appendFileSync(journal, `${JSON.stringify(entry)}\n`);
@@ -82,6 +83,7 @@ async function serve(request, response) {
     } catch (error) {
         answer = [503, { error: error.message }];
     }
+    response.shouldKeepAlive &&= !isStopping; // or who has a connection keeps it, and asks on
     response.writeHead(answer[0], { 'Content-Type': 'application/json' });
     response.end(JSON.stringify(answer[1]));
 }
@@ -89,4 +91,7 @@ async function serve(request, response) {
 remember();
 const server = http.createServer((request, response) => serve(request, response).catch(() => response.destroy()));
 server.listen(Number(port), '127.0.0.1', () => console.log('ready'));
-process.on('SIGTERM', () => server.close(() => process.exit(0)));
+process.on('SIGTERM', () => {
+    isStopping = true;
+    server.close(() => process.exit(0));
+});
