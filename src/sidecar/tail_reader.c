@@ -121,13 +121,15 @@ static void stir_when_due(struct followed *file, uint64_t now_ms)
     file->due_ms = UINT64_MAX;
 }
 
-/* A piece of each file where there is something. True: there is more. */
-static bool read_round(struct followed_tail *tail, uint64_t now_ms)
+/* A piece of each file where there is something: of those that have their names, or of the others. True: go on. */
+static bool read_round(struct followed_tail *tail, bool named, uint64_t now_ms)
 {
     bool is_more = false;
     for (struct list *next, *at = tail->files.next; at != &tail->files; at = next) {
         struct followed *file = LIST_OWNER(at, struct followed, place);
         next = at->next;
+        if (file->is_named != named)
+            continue;
         stir_when_due(file, now_ms);
         if (may_read(file)) {
             file->is_stirred = followed_read(file, now_ms);
@@ -141,11 +143,17 @@ static bool read_round(struct followed_tail *tail, uint64_t now_ms)
     return is_more;
 }
 
+/* What was renamed is older than what is written now, and comes before it. */
+static bool read_tail(struct followed_tail *tail, uint64_t now_ms)
+{
+    return read_round(tail, false, now_ms) || read_round(tail, true, now_ms);
+}
+
 static bool read_all(struct tail_reader *reader, uint64_t now_ms)
 {
     bool is_more = false;
     for (size_t i = 0; i < reader->count; i++)
-        is_more |= read_round(&reader->tails[i], now_ms);
+        is_more |= read_tail(&reader->tails[i], now_ms);
     return is_more;
 }
 

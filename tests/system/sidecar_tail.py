@@ -177,7 +177,7 @@ def what_is_written_and_rotated_while_it_is_away_is_found():
             rotate()
             nginx.ask(100)
         with follow(broker, nginx, store):
-            each_has_come_once(jet, nginx)
+            equal(each_has_come_once(jet, nginx), list(range(nginx.count)), "order: what is older comes first")
 
 
 def killed_again_and_again_it_loses_nothing_and_repeats_nothing():
