@@ -12,6 +12,7 @@ A *life* is what lies between a start of the sidecar and its end. What must hold
 import collections
 import json
 import re
+import time
 
 from kept import read_by_consumer
 import load
@@ -133,15 +134,17 @@ class Books:
 
 
 class LineProducer(load.Actor):
-    """Publishes on the line; the header says which acknowledgement is wanted, of the kinds that are given."""
+    """Publishes on the line, so many a second (a machine that is slow to start a broker shall not have to keep millions meanwhile);
+    the header says which acknowledgement is wanted, of the kinds that are given."""
 
-    def __init__(self, source, chance, window, kinds=KINDS):
-        self.source, self.chance, self.window, self.kinds = source, chance, window, kinds
+    def __init__(self, source, chance, window, kinds=KINDS, rate=2000):
+        self.source, self.chance, self.window, self.kinds, self.rate = source, chance, window, kinds, rate
         self.flying, self.again = {}, collections.deque()  # flying: number -> kind
 
     def connect(self, sidecar):
         self.again = collections.deque(self.source.unresolved())
         self.flying, self.upstream_count = {}, 0
+        self.sent_count, self.began = 0, time.monotonic()
         client = sidecar.client()
         client.on_message = self.on_answer
         client.subscribe(f"_INBOX.{self.source.mark}.*", "1")
@@ -149,7 +152,8 @@ class LineProducer(load.Actor):
         return client
 
     def turn(self):
-        while not self.stopped and len(self.flying) < self.window and len(self.client.out) < 1 << 20:
+        room = self.window + self.rate * (time.monotonic() - self.began)
+        while not self.stopped and len(self.flying) < self.window and self.sent_count < room and len(self.client.out) < 1 << 20:
             self.send(self.again.popleft() if self.again else self.source.new_number())
 
     def next_kind(self):
@@ -160,6 +164,7 @@ class LineProducer(load.Actor):
     def send(self, number):
         source, kind = self.source, self.next_kind()
         self.flying[number] = kind
+        self.sent_count += 1
         self.upstream_count += kind == "upstream"
         source.note_sent(number)
         head = b"NATS/1.0\r\nPosthorn-Ack: %s\r\n" % kind.encode()
