@@ -298,11 +298,19 @@ static bool may_publish(struct session *session, struct slice topic)
     return session->grants && grants_take_reply(session->grants, topic, now_ms(session));
 }
 
+void session_deny(struct session *session, const char *action, struct slice object)
+{
+    session->broker->counters->permission_errors++;
+    audit_tell_of(session, (struct audit_entry){
+        .event = AUDIT_DENIED, .outcome = AUDIT_REFUSED, .action = action, .object = object,
+    });
+}
+
 bool session_may_publish(struct session *session, struct slice topic)
 {
     if (!session->rights || may_publish(session, topic))
         return true;
-    session->broker->counters->permission_errors++;
+    session_deny(session, right_name(RIGHT_PUBLISH), topic);
     return false;
 }
 
@@ -368,7 +376,7 @@ int session_subscribe(struct session *session, struct sink *sink, struct slice p
         return -EINVAL;
     enum reach reach = rights_reach(session->rights, pattern, group);
     if (reach == REACH_NOTHING) {
-        broker->counters->permission_errors++;
+        session_deny(session, right_name(RIGHT_SUBSCRIBE), pattern);
         return -EACCES;
     }
     if ((max && session->subscription_count >= max) ||

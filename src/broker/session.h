@@ -118,6 +118,9 @@ uint64_t session_owes_ms(const struct session *session);
 /* Output that may wait for one connection of the user; size_max: for that of anybody. */
 uint64_t session_pending_size_max(const struct session *session, uint64_t size_max);
 
+/* It has asked for what it may not do: counts that, and tells the audit. action: "publish", "subscribe", "manage"... */
+void session_deny(struct session *session, const char *action, struct slice object);
+
 /* Whether it may publish to the topic: by its rights, or, once, because it was delivered a message that wants an answer
  * there. What is asked of an API is looked at once more where it is done. */
 bool session_may_publish(struct session *session, struct slice topic);

@@ -11,17 +11,22 @@ static const char *const details[RIGHT_COUNT] = {
     [RIGHT_MANAGE] = "The user has not the right to manage.",
 };
 
+static void answer_refusal(struct exchange *exchange, enum right right)
+{
+    answer_problem(exchange, PROBLEM_FORBIDDEN, NULL, "%s", details[right] ? details[right] : "The user may not.");
+}
+
 void access_refuse(struct exchange *exchange, enum right right)
 {
-    exchange->session->broker->counters->permission_errors++;
-    answer_problem(exchange, PROBLEM_FORBIDDEN, NULL, "%s", details[right] ? details[right] : "The user may not.");
+    session_deny(exchange->session, right_name(right), exchange->request->path);
+    answer_refusal(exchange, right);
 }
 
 bool access_publish(struct exchange *exchange, struct slice topic)
 {
     if (session_may_publish(exchange->session, topic))
-        return true;
-    access_refuse(exchange, RIGHT_PUBLISH);
+        return true; /* else the door has told the audit */
+    answer_refusal(exchange, RIGHT_PUBLISH);
     return false;
 }
 
@@ -31,7 +36,8 @@ static bool reach_all(struct exchange *exchange, struct slice patterns, struct s
     struct slice pattern;
     while (patterns_next(patterns, &cursor, &pattern))
         if (rights_reach(exchange->session->rights, pattern, group) < least) {
-            access_refuse(exchange, RIGHT_SUBSCRIBE);
+            session_deny(exchange->session, right_name(RIGHT_SUBSCRIBE), pattern);
+            answer_refusal(exchange, RIGHT_SUBSCRIBE);
             return false;
         }
     return true;

@@ -148,6 +148,9 @@ void publish_flush(struct client *client);
 
 /* verbs.c */
 
+/* The right that saying it takes; PUB's and HPUB's is looked at by topic. */
+enum right verb_right(enum wire_verb verb);
+
 /* Does what a client said, but for PUB and HPUB. */
 void verb_run(struct client *client, const struct wire_op *op);
 

@@ -98,24 +98,36 @@ static void run_unknown(struct client *client, const struct wire_op *op)
     client_fail(client, CONN_PROTOCOL_ERROR, "Unknown Protocol Operation");
 }
 
-/* What a client may say. PUB and HPUB are gathered before they come here; MSG and HMSG are the server's alone. */
-static verb_fn *const verbs[WIRE_VERB_COUNT] = {
-    [WIRE_UNKNOWN] = run_unknown,
-    [WIRE_CONNECT] = run_connect,
-    [WIRE_PUB] = run_unknown,
-    [WIRE_HPUB] = run_unknown,
-    [WIRE_SUB] = run_sub,
-    [WIRE_UNSUB] = run_unsub,
-    [WIRE_PING] = run_ping,
-    [WIRE_PONG] = run_pong,
-    [WIRE_OK] = run_nothing,
-    [WIRE_ERR] = run_error,
-    [WIRE_INFO] = run_nothing,
-    [WIRE_MSG] = run_unknown,
-    [WIRE_HMSG] = run_unknown,
+/* What a client may say, and the right that it takes: topics are looked at where they are published and subscribed to.
+ * PUB and HPUB are gathered before they come here; MSG and HMSG are the server's alone. */
+static const struct {
+    verb_fn *run;
+    enum right right;
+} verbs[WIRE_VERB_COUNT] = {
+    [WIRE_UNKNOWN] = { run_unknown, RIGHT_ANYBODY },
+    [WIRE_CONNECT] = { run_connect, RIGHT_ANYBODY },
+    [WIRE_PUB] = { run_unknown, RIGHT_PUBLISH },
+    [WIRE_HPUB] = { run_unknown, RIGHT_PUBLISH },
+    [WIRE_SUB] = { run_sub, RIGHT_SUBSCRIBE },
+    [WIRE_UNSUB] = { run_unsub, RIGHT_MEMBER },
+    [WIRE_PING] = { run_ping, RIGHT_MEMBER },
+    [WIRE_PONG] = { run_pong, RIGHT_MEMBER },
+    [WIRE_OK] = { run_nothing, RIGHT_MEMBER },
+    [WIRE_ERR] = { run_error, RIGHT_MEMBER },
+    [WIRE_INFO] = { run_nothing, RIGHT_MEMBER },
+    [WIRE_MSG] = { run_unknown, RIGHT_ANYBODY },
+    [WIRE_HMSG] = { run_unknown, RIGHT_ANYBODY },
 };
+
+enum right verb_right(enum wire_verb verb)
+{
+    return verbs[verb].right;
+}
 
 void verb_run(struct client *client, const struct wire_op *op)
 {
-    verbs[op->verb](client, op);
+    if (verbs[op->verb].right == RIGHT_ANYBODY || !session_needs_user(&client->session))
+        verbs[op->verb].run(client, op);
+    else
+        client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
 }

@@ -275,7 +275,7 @@ static const struct route *look_beyond(const struct http *http, const struct htt
     return caller_takes(web->caller, request->path) ? &call_route : &other_route;
 }
 
-static const struct route_table sidecar_routes = {
+const struct route_table sidecar_routes = {
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
     .beyond = look_beyond,

@@ -16,11 +16,15 @@
 struct config;
 struct duties;
 struct http;
+struct route_table;
 struct spool;
 struct tails;
 struct transfers;
 struct uplink;
 struct web;
+
+/* The rows of it; what goes beyond them is in web.c. */
+extern const struct route_table sidecar_routes;
 
 struct web_setup {
     struct http *http;           /* its routes are set */
