@@ -11,7 +11,7 @@ from web import Http
 
 ROOT = {"user": "root", "pass": "secret-of-root"}
 MEMBERS = {"time", "event", "outcome", "user", "address", "protocol", "action", "object", "reason", "client", "missed"}
-CONFIG = "[user root]\npassword = secret-of-root\n[user ann]\ntoken = secret-of-ann\n"
+CONFIG = "[user root]\npassword = secret-of-root\nmanage = yes\nmonitor = yes\n[user ann]\ntoken = secret-of-ann\nmanage = yes\n"
 
 
 class Watcher:
