@@ -164,8 +164,7 @@ static void log_session(const struct conn *conn)
         return;
     log_debug("tls_established", "address=%s version=%s cipher=%s resumed=%s certificate=%s",
               address_text(&conn->peer, peer), tls_version(conn->tls), tls_cipher(conn->tls),
-              tls_resumed(conn->tls) ? "yes" : "no",
-              identity ? log_quote(identity->subject, subject) : "-");
+              tls_resumed(conn->tls) ? "yes" : "no", identity ? log_quote(identity->subject, subject) : "-");
 }
 
 /* The first bytes of the protocol may have come behind the handshake. */
@@ -284,8 +283,8 @@ static ssize_t look(struct conn *conn, char *data, size_t size)
 
 #define LOOKING \
     { \
-        .receive = look, .send = conn_plain_send, .shutdown = conn_plain_shutdown, \
-        .has_left = conn_plain_has_left, .late = refuse_plain, .receive_size_min = TLS_READ_SIZE_MIN, \
+        .receive = look, .send = conn_plain_send, .shutdown = conn_plain_shutdown, .has_left = conn_plain_has_left, \
+        .late = refuse_plain, .receive_size_min = TLS_READ_SIZE_MIN, \
     }
 
 static const struct conn_transport looking_optional = LOOKING, looking_required = LOOKING;

@@ -21,7 +21,7 @@ struct tls_session;
 
 enum {
     TLS_SENTENCE_SIZE = 1024,
-    TLS_RECORD_SIZE = 16 << 10, /* the most that one record carries (RFC 8446, 5.1) */
+    TLS_RECORD_SIZE = 16 << 10,   /* the most that one record carries (RFC 8446, 5.1) */
     TLS_READ_SIZE_MIN = 17 << 10, /* the least room for tls_read: a record as it comes, with all that is around it */
 };
 

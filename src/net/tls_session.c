@@ -21,11 +21,11 @@ struct tls_session {
     char *unsent;              /* what the socket did not take; NULL: nothing */
     uint32_t unsent_size;
     int fd;
-    bool may_receive;          /* the socket may be asked */
-    bool drained;              /* it had nothing more when it was last asked */
-    bool ended;                /* its other end is closed */
-    bool peeked;               /* OpenSSL has bytes of which the socket will not tell */
-    enum tls_result stopped;   /* what stopped tls_read behind the bytes that it had; TLS_DONE: nothing new */
+    bool may_receive;        /* the socket may be asked */
+    bool drained;            /* it had nothing more when it was last asked */
+    bool ended;              /* its other end is closed */
+    bool peeked;             /* OpenSSL has bytes of which the socket will not tell */
+    enum tls_result stopped; /* what stopped tls_read behind the bytes that it had; TLS_DONE: nothing new */
 };
 
 /*
