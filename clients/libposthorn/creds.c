@@ -55,22 +55,26 @@ static bool next_line(struct slice *text, struct slice *ret_line)
     return true;
 }
 
+static bool is_base64url(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
 /* Three parts of base64url with dots between. */
 static bool is_jwt(struct slice line)
 {
-    unsigned dots = 0;
+    unsigned parts = 0;
     for (size_t i = 0; i < line.size; i++) {
-        char c = line.data[i];
-        if (c == '.')
-            dots++;
-        else if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+        bool begins = i == 0 || line.data[i - 1] == '.';
+        if (line.data[i] == '.' ? begins : !is_base64url(line.data[i]))
             return false;
+        parts += begins;
     }
-    return dots == 2;
+    return parts == 3 && line.data[line.size - 1] != '.';
 }
 
 /* What stands between the lines of dashes needs no such lines to be known. */
-static int take_lines(struct slice text, struct ph_creds *creds)
+int ph_creds_read(struct slice text, struct ph_creds *creds)
 {
     struct slice line;
     while (next_line(&text, &line)) {
@@ -93,7 +97,7 @@ static int load(const char *path, struct ph_creds *creds, char *why)
         return PH_E_MEMORY;
     int error = read_file(path, text, &read, why);
     if (!error)
-        error = take_lines(read, creds);
+        error = ph_creds_read(read, creds);
     explicit_bzero(text, TEXT_SIZE_MAX);
     free(text);
     return error;

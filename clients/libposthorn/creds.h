@@ -20,6 +20,9 @@ struct ph_creds {
 /* Reads what nkey_file or creds_file says; neither: it stays empty. PH_OK, PH_E_FILE with why, PH_E_MEMORY. */
 int ph_creds_load(const struct ph_options *options, struct ph_creds *ret_creds, char why[PH_CREDS_WHY_SIZE]);
 
+/* The first seed and the first JWT of the text of such a file, added to creds. PH_OK, PH_E_MEMORY. */
+int ph_creds_read(struct slice text, struct ph_creds *creds);
+
 /* The JWT and, for an nkey, the public key, as fields of CONNECT with a comma before each; and the signature of the
  * nonce, where there is one. False: no memory. */
 bool ph_creds_write(const struct ph_creds *creds, const char *nonce, struct ph_buffer *bytes);

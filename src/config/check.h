@@ -66,7 +66,8 @@ const char *check_stream(const struct config *config, const void *instance, char
 /* What is wrong with a [webhook NAME], or NULL. */
 const char *check_webhook(const struct config *config, const void *instance, char room[CHECK_ROOM_SIZE]);
 
-/* Where a line protocol is served: nats://HOST[:PORT], posthorn:// and tls:// alike, HOST[:PORT], unix:/PATH; no credentials. */
+/* Where a line protocol is served: nats://HOST[:PORT], posthorn:// and tls:// alike, HOST[:PORT], unix:/PATH; without
+ * credentials. */
 bool check_line_url(const char *text);
 
 /* The start of paths: begins with a slash, does not end in one, and is not below /v1, which is the server's. */

@@ -570,6 +570,32 @@ START_TEST(passwords_in_urls_are_not_shown)
 END_TEST
 
 static const struct {
+    const char *text, *sentence; /* NULL: it is taken */
+} uplinks[] = {
+    { "url = tls://broker:4222\nca = /etc/ca.pem\ncertificate = /etc/us.pem\nkey = /etc/us.key\n", NULL },
+    { "url = nats://broker\nnkey_file = /etc/us.nk\ntoken = for-http\nhandshake_first = yes\nverify = no\n", NULL },
+    { "url = tls://ann:x@broker:4222\n", "[uplink] url: expected" },
+    { "url = https://broker:4222\n", "[uplink] url = https://broker:4222: expected" },
+    { "url = tls://broker\nca = ca.pem\n", "[uplink] ca = ca.pem: expected the absolute path" },
+    { "url = tls://broker\nkey = /etc/us.key\n", "expected a certificate with the key" },
+    { "url = a\nnkey_file = /etc/us.nk\ncreds_file = /etc/us.creds\n", "expected one of nkey_file and creds_file" },
+};
+
+START_TEST(ways_to_the_broker_are_whole)
+{
+    char text[256];
+    struct config *config;
+    snprintf(text, sizeof text, "[uplink]\n%s", uplinks[_i].text);
+    int rc = config_parse(PROGRAM_SIDECAR, "x.ini", slice_of(text), NULL, 0, &config, &error);
+    ck_assert_msg(rc == (uplinks[_i].sentence ? -EINVAL : 0), "%s: %s", text, error.sentence);
+    if (rc == 0)
+        config_destroy(config);
+    else
+        ck_assert_msg(strstr(error.sentence, uplinks[_i].sentence), "the sentence is '%s'", error.sentence);
+}
+END_TEST
+
+static const struct {
     const char *text, *user, *password, *token;
     int rc;
 } credentials[] = {
@@ -628,6 +654,7 @@ int main(void)
     tcase_add_test(refusing, long_text_is_cut_in_the_sentence);
     tcase_add_test(loading, programs_have_sections_of_their_own);
     tcase_add_test(loading, passwords_in_urls_are_not_shown);
+    tcase_add_loop_test(files, ways_to_the_broker_are_whole, 0, COUNT(uplinks));
     tcase_add_loop_test(files, credentials_stand_in_the_first_line_of_their_file, 0, COUNT(credentials));
     tcase_add_test(files, file_is_read);
     tcase_add_test(files, file_that_holds_a_nul_is_refused);
