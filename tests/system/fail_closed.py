@@ -93,6 +93,20 @@ BROKEN = {
     "a heading without an end": "[user ann\npassword = one\n",
     "a value without a key": ANN + "= two\n",
     "a key without a value": ANN + "password\n",
+    "a hash that cannot be checked": ANN + "[user bob]\npassword = $2b$12$garbage\n",
+    "a digest that is cut": ANN + "[user bob]\ntoken = sha256:00\n",
+    "an nkey that is empty": ANN + "[user bob]\nnkey =\n",
+    "an nkey that is none": ANN + "[user bob]\nnkey = UABC\n",
+    "a certificate that is empty": ANN + "[user bob]\ncertificate =\n",
+    "names of certificates that are empty": ANN + "[user bob]\ncertificate_names = ,\n",
+    "a unix user that is empty": ANN + "[user bob]\nunix_user =\n",
+    "a unix user that there is not": ANN + "[user bob]\nunix_user = no-such-user-here\n",
+    "tokens without keys": ANN + "[jwt]\nissuer = x\naudience = y\njwks_file =\n",
+    "tokens for anybody": ANN + "[jwt]\njwks_file = /etc/hostname\n",
+    "keys that are not there": ANN + "[jwt]\nissuer = x\naudience = y\njwks_file = /no/such/file\n",
+    "a user for tokens whom there is not": ANN + "[jwt]\nissuer = x\naudience = y\njwks_file = /etc/hostname\nuser = bob\n",
+    "a limit that is empty": ANN + "connections_max =\n",
+    "TLS without a certificate": ANN + "[line]\ntls = required\n",
 }
 
 
