@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/rights.h"
 #include "broker/session.h"
 #include "util/json.h"
 #include "util/log.h"
@@ -191,7 +192,8 @@ void audit_tell(struct broker *broker, const struct audit_entry *entry)
 void audit_tell_of(struct session *session, struct audit_entry entry)
 {
     struct session_facts facts = { .protocol = NULL };
-    session->ops->describe(session, &facts);
+    if (session->ops && session->ops->describe)
+        session->ops->describe(session, &facts);
     if (!facts.protocol)
         return; /* the server's own */
     entry.peer = facts.peer;
@@ -202,33 +204,58 @@ void audit_tell_of(struct session *session, struct audit_entry entry)
     audit_tell(session->broker, &entry);
 }
 
-/* Topics that ask for a change, without what stands behind them: what it is asked of. */
-static const char *const asking[] = {
-    "$JS.API.STREAM.CREATE.", "$JS.API.STREAM.UPDATE.", "$JS.API.STREAM.DELETE.", "$JS.API.STREAM.PURGE.",
-    "$JS.API.STREAM.MSG.DELETE.", "$JS.API.CONSUMER.CREATE.", "$JS.API.CONSUMER.DURABLE.CREATE.",
-    "$JS.API.CONSUMER.DELETE.", "$POSTHORN.API.webhook.create", "$POSTHORN.API.webhook.change.",
-    "$POSTHORN.API.webhook.remove.", "$POSTHORN.API.webhook.enable.", "$POSTHORN.API.webhook.disable.",
-    "$POSTHORN.API.webhook.rotate.", "$POSTHORN.API.webhook.recover.", "$POSTHORN.API.webhook.resend.",
-    "$POSTHORN.API.webhook.replay.", "$POSTHORN.API.webhook.secrets.", "$POSTHORN.API.webhook.verify.",
+/* Topics that ask for a change, without what stands behind them, which is what it is asked of; and what it takes. */
+static const struct asking {
+    const char *prefix;
+    enum right right;
+} askings[] = {
+    { "$JS.API.STREAM.CREATE.", RIGHT_MANAGE },
+    { "$JS.API.STREAM.UPDATE.", RIGHT_MANAGE },
+    { "$JS.API.STREAM.DELETE.", RIGHT_MANAGE },
+    { "$JS.API.STREAM.PURGE.", RIGHT_MANAGE },
+    { "$JS.API.STREAM.MSG.DELETE.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.create", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.change.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.remove.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.enable.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.disable.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.rotate.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.recover.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.resend.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.replay.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.secrets.", RIGHT_MANAGE },
+    { "$POSTHORN.API.webhook.verify.", RIGHT_MANAGE },
+    { "$JS.API.CONSUMER.CREATE.", RIGHT_SUBSCRIBE },
+    { "$JS.API.CONSUMER.DURABLE.CREATE.", RIGHT_SUBSCRIBE },
+    { "$JS.API.CONSUMER.DELETE.", RIGHT_SUBSCRIBE },
 };
+
+static const struct asking *find_asking(struct slice topic)
+{
+    for (size_t i = 0; i < sizeof askings / sizeof *askings; i++)
+        if (slice_starts_with(topic, slice_of(askings[i].prefix)))
+            return &askings[i];
+    return NULL;
+}
 
 void audit_note_request(struct session *session, struct slice topic)
 {
-    char action[64];
-    for (size_t i = 0; i < sizeof asking / sizeof *asking && !session->is_audited; i++) {
-        struct slice prefix = slice_of(asking[i]);
-        if (!slice_starts_with(topic, prefix))
-            continue;
-        bool has_object = prefix.data[prefix.size - 1] == '.';
-        snprintf(action, sizeof action, "%.*s", (int)(prefix.size - has_object), prefix.data);
-        audit_tell_of(session, (struct audit_entry){
-            .event = AUDIT_ADMIN,
-            .outcome = AUDIT_ACCEPTED,
-            .action = action,
-            .object = slice_make(topic.data + prefix.size, topic.size - prefix.size),
-        });
+    const struct asking *asking = session->is_audited ? NULL : find_asking(topic);
+    if (!asking)
+        return;
+    if (!rights_give(session->rights, asking->right)) { /* who is asked will say so */
+        session_deny(session, right_name(asking->right), topic);
         return;
     }
+    char action[64];
+    size_t size = strlen(asking->prefix);
+    snprintf(action, sizeof action, "%.*s", (int)(size - (asking->prefix[size - 1] == '.')), asking->prefix);
+    audit_tell_of(session, (struct audit_entry){
+        .event = AUDIT_ADMIN,
+        .outcome = AUDIT_ACCEPTED,
+        .action = action,
+        .object = slice_make(topic.data + size, topic.size - size),
+    });
 }
 
 /* A sidecar's affairs are not its broker's. */

@@ -61,8 +61,8 @@ void audit_tell(struct broker *broker, const struct audit_entry *entry);
  * Of the server's own sessions nothing is told. */
 void audit_tell_of(struct session *session, struct audit_entry entry);
 
-/* A session publishes under a topic, whatever it is: where it asks the server to change something, that is told. What
- * comes of it is the answer's to say. */
+/* A session publishes under a topic, whatever it is: where it asks the server to change something, that is told, and
+ * where its user may not. What comes of it is the answer's to say. */
 void audit_note_request(struct session *session, struct slice topic);
 
 /* Once a turn, not from within a delivery: publishes what waits. */

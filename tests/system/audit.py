@@ -11,7 +11,8 @@ from web import Http
 
 ROOT = {"user": "root", "pass": "secret-of-root"}
 MEMBERS = {"time", "event", "outcome", "user", "address", "protocol", "action", "object", "reason", "client", "missed"}
-CONFIG = "[user root]\npassword = secret-of-root\nmanage = yes\nmonitor = yes\n[user ann]\ntoken = secret-of-ann\nmanage = yes\n"
+CONFIG = ("[user root]\npassword = secret-of-root\nmanage = yes\n"
+          "[user ann]\ntoken = secret-of-ann\npublish = a.>, a\nsubscribe = a.>, _INBOX.>\n")
 
 
 class Watcher:
@@ -98,6 +99,25 @@ def changes_over_http_are_told_with_what_came_of_them():
         watcher.client.nothing()
 
 
+def what_is_denied_is_told():
+    with _daemon(data=True) as daemon, Http(daemon) as web:
+        watcher, ann = Watcher(daemon), daemon.client(auth_token="secret-of-ann")
+        watcher.next("login", user="ann")
+        for what, data in (("publish", "PUB b.c 1\r\nx"), ("subscribe", "SUB b.> 1"), ("subscribe", "SUB $POSTHORN.audit.> 2")):
+            ann.line(data)
+            ann.flush()
+            watcher.next("denied", outcome="refused", user="ann", protocol="nats", action=what, object=data.split()[1])
+        ann.publish("$JS.API.STREAM.DELETE.S", b"", reply="_INBOX.x")
+        ann.flush()
+        headers = {"Authorization": "Bearer secret-of-ann"}
+        web.post("/v1/topics/b.c", b"x", headers).check(403)
+        web.request("DELETE", "/v1/streams/S", headers=headers).check(403)
+        watcher.next("denied", outcome="refused", user="ann", action="manage", object="$JS.API.STREAM.DELETE.S", protocol="nats")
+        watcher.next("denied", outcome="refused", user="ann", action="publish", object="b.c", protocol="http")
+        watcher.next("denied", outcome="refused", user="ann", action="manage", object="/v1/streams/S", protocol="http")
+        watcher.client.nothing()
+
+
 def changes_over_the_line_are_told():
     with _daemon(data=True) as daemon:
         watcher = Watcher(daemon)
@@ -161,5 +181,5 @@ def a_flood_of_refusals_is_counted_not_told():
 
 if __name__ == "__main__":
     main(who_enters_and_who_is_refused_is_told, names_of_strangers_cannot_break_lines_or_messages,
-         changes_over_http_are_told_with_what_came_of_them, changes_over_the_line_are_told, what_the_daemon_does_is_told,
+         changes_over_http_are_told_with_what_came_of_them, what_is_denied_is_told, changes_over_the_line_are_told, what_the_daemon_does_is_told,
          a_stream_keeps_what_it_asks_for, a_flood_of_refusals_is_counted_not_told)
