@@ -8,6 +8,7 @@ import re
 
 from harness import Daemon, equal, main, until
 from jet import Jet, Store
+from sidecar import Sidecar
 from web import Events, Http, Lines, poll
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -558,6 +559,40 @@ def webhooks_are_made_by_who_may_read_and_manage():
         equal([code(name, "remove.i") for name in jets], [403, 403, 200, 404], "remove")
 
 
+# --------------------------------------------------------------------------------------------------------------- sidecar
+
+
+def a_sidecar_is_a_user_and_has_users():
+    """What doc/sidecar.md says that a sidecar needs at the broker is enough; and what its own users may is looked at there."""
+    config = ("[user side]\ntoken = side\npublish = orders.>, svc.>, _INBOX.>\nsubscribe = orders.>, svc.>, _INBOX.>\n"
+              "[user all]\ntoken = all\nmanage = yes\n")
+    own = ("[user shop]\ntoken = shop\npublish = orders.>, other.>\nsubscribe = orders.a, _INBOX.>\n"
+           "[user reader]\ntoken = reader\npublish =\nsubscribe = orders.>\n")
+    with Store() as store, store.daemon(config=config) as broker:
+        owner = _jet(broker, "all")
+        owner.stream("ORDERS", ["orders.>"], storage="memory")
+        with Sidecar(broker, "uplink.token=side", config=own, data=True) as sidecar, Http(sidecar) as http:
+            http.post("/v1/topics/orders.a?ack=upstream", b"1", _token("shop")).check(200)
+            equal(owner.good("STREAM.MSG.GET.ORDERS", {"last_by_subj": "orders.a"})["message"]["seq"], 1, "what came to the stream")
+            http.post("/v1/topics/orders.a", b"1", _token("reader")).check(403, "forbidden")
+            http.post("/v1/topics/other.a?ack=upstream", b"1", _token("shop"))  # which the sidecar itself may not
+            equal(owner.state("ORDERS")["messages"], 1, "messages of the stream")
+            http.get("/v1/topics/orders.>/json?since=all", _token("shop")).check(403, "forbidden")
+            equal(http.get("/v1/topics/orders.>/json?since=all", _token("reader")).check(200).json()["messages"][0]["seq"], 1, "the past")
+            for path in ("/v1/streams", "/v1/streams/ORDERS"):
+                http.get(path, _token("reader")).check(403, "forbidden")
+            http.post("/svc/users/1", b"", _token("reader")).check(403, "forbidden")
+            client = sidecar.client(auth_token="shop")
+            client.subscribe("orders.>", "1")
+            client.expect_error('Permissions Violation for Subscription to "orders.>"')
+            client.subscribe("orders.a", "2")
+            client.publish("$JS.API.STREAM.INFO.ORDERS", b"", reply="_INBOX.x")
+            client.expect_error('Permissions Violation for Publish to "$JS.API.STREAM.INFO.ORDERS"')
+            client.flush()
+            owner.put("orders.a", b"2")
+            client.expect("orders.a", b"2")
+
+
 if __name__ == "__main__":
     main(every_route_asks_for_its_right, each_item_of_a_batch_is_looked_at, every_verb_of_the_api_asks_for_its_right,
          what_is_said_to_consumers_asks_for_what_they_read, consumers_of_a_part_are_for_whoever_may_read_that_part,
@@ -565,4 +600,4 @@ if __name__ == "__main__":
          line_is_told_what_it_may_not_and_stays, groups_turn_to_who_may_read, everything_but_what_is_the_servers_own,
          answers_may_be_given_where_allowed, responders_over_http_answer_where_allowed, readers_share_only_what_each_may_read,
          live_topics_are_sifted_too, rights_taken_away_end_what_they_gave, rights_given_hold_at_once,
-         same_rights_in_another_file_disturb_nobody, webhooks_are_made_by_who_may_read_and_manage)
+         same_rights_in_another_file_disturb_nobody, webhooks_are_made_by_who_may_read_and_manage, a_sidecar_is_a_user_and_has_users)

@@ -106,6 +106,7 @@ const ERRORS = [
     ["no responders", /^503$|no ?responders/i],
     ["timeout", /timeout/i],
     ["authorization", /authorization/i],
+    ["permissions", /permission/i],
     ["payload", /max_payload|MAX_PAYLOAD_EXCEEDED|Maximum Payload Violation/i],
 ];
 
