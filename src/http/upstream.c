@@ -166,7 +166,8 @@ static struct upstream_item *add_item(struct upstream_batch *batch, struct slice
     if (!item)
         return NULL;
     *item = (struct upstream_item){ .batch = batch, .topic_size = topic.size };
-    memcpy(item->topic, topic.data, topic.size);
+    if (topic.size)
+        memcpy(item->topic, topic.data, topic.size);
     *batch->last = item;
     batch->last = &item->next;
     return item;

@@ -248,8 +248,9 @@ def nothing_overtakes_what_the_broker_cannot_take_now():
 
 
 def what_the_broker_will_never_take_holds_up_nothing():
-    """A topic beyond its limits, and a payload beyond those of the sidecar's user."""
-    limits = ["line.topic_size_max=80", "user.side.password=secret", "user.side.payload_size_max=1000", "user.me.password=x"]
+    """A topic beyond its limits, and a payload and a topic beyond what the sidecar's user may."""
+    limits = ["line.topic_size_max=80", "user.side.password=secret", "user.side.payload_size_max=1000", "user.side.publish_deny=s.no",
+              "user.me.password=x", "user.me.manage=yes"]
     with Store() as here, Daemon(*limits) as broker, \
             Sidecar(broker, f"server.data_dir={here.path}", "uplink.user=side", "uplink.password=secret") as sidecar:
         jet, client = Jet(broker, **{"user": "me", "pass": "x"}), sidecar.client()
@@ -260,11 +261,14 @@ def what_the_broker_will_never_take_holds_up_nothing():
         client.publish("s." + "long" * 20, b"two")
         client.publish("s.a", b"3" * 2000)
         client.publish("s." + "long" * 20, b"four", reply="_INBOX.x.1", head=head_of(**{"Posthorn-Ack": "upstream"}))
+        client.publish("s.no", b"not this")
+        client.publish("s.no", b"nor this", reply="_INBOX.x.2", head=head_of(**{"Posthorn-Ack": "upstream"}))
         client.publish("s.a", b"five")
         equal(json.loads(client.expect("_INBOX.x.1").body)["error"]["err_code"], 19002)
+        equal(json.loads(client.expect("_INBOX.x.2").body)["error"]["err_code"], 19003)
         equal(bodies(jet, "S", 2), [b"one", b"five"])
         until(lambda: waiting(sidecar) == 0, "an empty spool")
-        equal(Http(sidecar).get("/progress").json()["spool"]["refused"], 3)
+        equal(Http(sidecar).get("/progress").json()["spool"]["refused"], 5)
         sidecar.wait_log(r" spool_refused .*count=1 ")
         equal(sidecar.log_text().count(" uplink_down "), 0, "connections that broke")
 
