@@ -106,6 +106,12 @@ BROKEN = {
     "keys that are not there": ANN + "[jwt]\nissuer = x\naudience = y\njwks_file = /no/such/file\n",
     "a user for tokens whom there is not": ANN + "[jwt]\nissuer = x\naudience = y\njwks_file = /etc/hostname\nuser = bob\n",
     "a limit that is empty": ANN + "connections_max =\n",
+    "a list of nothing": ANN + "publish = ,\n",
+    "a right that is none": ANN + "publishes = a\n",
+    "a pattern that is none": ANN + "publish = a..b\n",
+    "a pattern that is denied and none": ANN + "publish_deny = a.>.b\n",
+    "a right to manage that is empty": ANN + "manage =\n",
+    "a right to manage that is a guess": ANN + "manage = maybe\n",
     "TLS without a certificate": ANN + "[line]\ntls = required\n",
 }
 
@@ -138,6 +144,56 @@ def blank_lines_and_comments_between_make_no_difference():
         _only_ann_may_enter(daemon)
 
 
+def _may(daemon):
+    """What ann may of a.b: publish and subscribe, on the line and over HTTP, and manage."""
+    client = daemon.client(user="ann", **{"pass": "one"})
+    may = {}
+    for what, line in (("publish", "PUB a.b 1\r\nx"), ("subscribe", "SUB a.b 1"), ("subscribe to all", "SUB > 2")):
+        client.line(line)
+        client.flush()
+        may[what] = not client.errors
+        client.errors.clear()
+    headers = {"Authorization": "Basic YW5uOm9uZQ=="}
+    with Http(daemon) as web:
+        may["post"] = web.post("/v1/topics/a.b", b"x", headers).status != 403
+        may["get"] = web.get("/v1/topics/a.b", headers).status != 403
+        may["manage"] = web.request("DELETE", "/v1/streams/none", headers=headers).status != 403
+        may["monitor"] = web.get("/varz", headers).status != 403
+    return {name for name, good in may.items() if good}
+
+
+READS = {"subscribe", "subscribe to all", "get"}
+WRITES = {"publish", "post"}
+GIVEN = {
+    "": READS | WRITES,
+    "publish =\n": READS,
+    "publish = \n\n": READS,
+    "subscribe =\n": WRITES,
+    "publish =\nsubscribe =\n": set(),
+    "publish_deny =\nsubscribe_deny =\n": READS | WRITES,
+    "publish_deny = >\nsubscribe_deny = >\n": set(),
+    "publish = a.b\npublish_deny = a.*\n": READS,
+    "manage = no\nmonitor = no\n": READS | WRITES,
+    "subscribe = a.b\npublish =\n": {"subscribe", "get"},
+}
+
+
+def rights_that_are_empty_allow_nothing():
+    """At the start, and after a reload; and a reload that is refused changes none of them."""
+    _only_posthornd()
+    with Daemon(config=ANN) as daemon:
+        for text, wanted in GIVEN.items():
+            mark = daemon.log_count()
+            daemon.reload(ANN + text)
+            daemon.wait_log("reloaded", since=mark)
+            equal(_may(daemon), wanted, f"what she may with {text!r}")
+            _refused(daemon, ANN + text + "publishes = >\n")
+            equal(_may(daemon), wanted, f"what she may with {text!r}, after a reload that was refused")
+    for text, wanted in list(GIVEN.items())[1:6]:
+        with Daemon(config=ANN + text) as daemon:
+            equal(_may(daemon), wanted, f"what she may from the start with {text!r}")
+
+
 def a_reload_without_descriptors_changes_nobodys_rights():
     """The file cannot even be opened: what held holds (CVE-2017-7652 was a broker that then let everybody in)."""
     _only_posthornd()
@@ -160,4 +216,4 @@ if __name__ == "__main__":
     main(listening_wide_without_users_is_refused_at_start, listening_wide_is_served_with_users_or_by_request,
          a_reload_that_would_let_strangers_in_is_refused, a_file_that_is_wrong_is_refused_at_start,
          a_reload_that_fails_changes_nobodys_rights, blank_lines_and_comments_between_make_no_difference,
-         a_reload_without_descriptors_changes_nobodys_rights)
+         rights_that_are_empty_allow_nothing, a_reload_without_descriptors_changes_nobodys_rights)
