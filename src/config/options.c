@@ -656,7 +656,7 @@ const struct option config_options[] = {
         .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
     { "uplink", "creds_file",                 AT(uplink, creds_file),                  OPTION_TEXT,
         "",            "0",      "1024",    RELOAD,
-        .help = "The same with a JWT and the seed that belongs to it, as NATS's tools write .creds.",
+        .help = "The same with a JWT and the seed that belongs to it, in one file, as NATS's tools write them.",
         .check = check_path_or_nothing, .expected = "the absolute path of a file, or nothing" },
     { "uplink", "ca",                         AT(uplink, ca),                          OPTION_TEXT,
         "",            "0",      "1024",    RELOAD,
