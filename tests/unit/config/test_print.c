@@ -70,7 +70,7 @@ START_TEST(defaults_are_printed_as_they_would_be_written)
         strstr(text, "[server]\nname =\nworkers = auto\nspin = off\nlog = stderr\nlog_level = info\n"));
     ck_assert_ptr_nonnull(
         strstr(text, "\n\n[line]\nlisten = 127.0.0.1:4222, [::1]:4222\nunix_mode = 0660\ntls = no\n"));
-    ck_assert_ptr_null(strstr(text, "user"));
+    ck_assert_ptr_null(strstr(text, "[user"));
     free(text);
     config_destroy(config);
 }
