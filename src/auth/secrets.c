@@ -54,14 +54,16 @@ static int copy_password(struct secrets *secrets, const char *password)
         return secrets->hash ? 0 : -ENOMEM;
     }
     digest_of(slice_of(password), secrets->password);
-    secrets->has_password = true;
+    secrets->has_password = secrets->is_readable = true;
     return 0;
 }
 
 static void copy_token(struct secrets *secrets, const char *token)
 {
-    if (token && !digest_read(token, secrets->token))
+    if (token && !digest_read(token, secrets->token)) {
         digest_of(slice_of(token), secrets->token);
+        secrets->is_readable = true;
+    }
     secrets->has_token = token != NULL;
 }
 

@@ -125,6 +125,18 @@ bool users_have_nkeys(const struct users *users)
     return users->has_nkeys;
 }
 
+const char *users_readable(const struct users *users, size_t *ret_count)
+{
+    const char *name = NULL;
+    *ret_count = 0;
+    for (size_t i = 0; i < users->count; i++)
+        if (users->secrets[i].is_readable) {
+            name = name ? name : users->list[i].name;
+            (*ret_count)++;
+        }
+    return name;
+}
+
 /* Ways to prove who one is. */
 
 /* What one proof is about: users, what was shown, and what comes of it. */

@@ -62,6 +62,9 @@ bool users_open(const struct users *users);
 /* True where somebody has an nkey, and clients are to be given a nonce. */
 bool users_have_nkeys(const struct users *users);
 
+/* A user whose password or token stands readable in the configuration, and how many there are; NULL: none. */
+const char *users_readable(const struct users *users, size_t *ret_count);
+
 /* True where a credential is shown that the client has to say: not a certificate or a unix user alone. */
 bool credentials_are_said(const struct credentials *credentials);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sysexits.h>
 
+#include "auth/users.h"
 #include "config/config.h"
 #include "net/tls.h"
 #include "server/supervisor.h"
@@ -117,15 +118,19 @@ static int serve(const struct arguments *arguments, struct config *config)
     return supervisor_run(config, &source, arguments->command->guest);
 }
 
+/* Users and certificates are made and thrown away: files are read for both. */
 static int check(const struct command *command, const struct config *config)
 {
     char sentence[RELOAD_SENTENCE_SIZE] = "out of memory";
-    struct tls *tls;
+    struct tls *tls = NULL;
+    struct users *users = NULL;
     int error = command->check ? command->check(config, sentence) : 0;
     if (!error)
         error = tls_create(config, &tls, sentence);
     if (!error)
-        tls_destroy(tls);
+        error = users_create(config, &users, sentence);
+    users_destroy(users);
+    tls_destroy(tls);
     if (error)
         fprintf(stderr, "%s: %s\n", program_name(command->program), sentence);
     else

@@ -2,24 +2,19 @@
 #include <stdio.h>
 #include <sysexits.h>
 
-#include "auth/users.h"
 #include "config/config.h"
 #include "server/command.h"
 #include "server/plan.h"
 #include "server/webhooks.h"
 
-/* What the table of options cannot tell of users, streams and webhooks. Whether these agree with those that are stored
- * a start shows. */
+/* What the table of options cannot tell of streams and webhooks. Whether they agree with those that are stored a start
+ * shows. */
 static int check(const struct config *config, char sentence[RELOAD_SENTENCE_SIZE])
 {
     struct plan plan = { .items = NULL };
     struct webhooks_plan *webhooks = NULL;
-    struct users *users = NULL;
     int error = plan_lay(&plan, config, true, 0, sentence);
     plan_finish(&plan);
-    if (!error)
-        error = users_create(config, &users, sentence);
-    users_destroy(users);
     if (!error)
         error = webhooks_plan_make(config, &webhooks, sentence);
     webhooks_plan_free(webhooks);

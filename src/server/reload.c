@@ -12,11 +12,22 @@
 
 _Static_assert((int)TLS_SENTENCE_SIZE == (int)RELOAD_SENTENCE_SIZE, "why certificates are refused fits");
 
+/* Whoever reads the configuration can enter as such a user. */
+static void warn_of_readable_secrets(const struct users *users)
+{
+    size_t count;
+    const char *name = users_readable(users, &count);
+    if (name)
+        log_warning("secrets_readable", "user=%s users=%zu action=\"put hashes there (posthorn passwd)\"", name, count);
+}
+
 int reload_init(struct reload *reload, struct config *config, const struct reload_source *source,
                 char sentence[RELOAD_SENTENCE_SIZE])
 {
     *reload = (struct reload){ .config = config, .source = source };
     int error = users_create(config, &reload->users, sentence);
+    if (!error)
+        warn_of_readable_secrets(reload->users);
     return error ? error : tls_create(config, &reload->tls, sentence);
 }
 
@@ -136,10 +147,12 @@ void reload_run(struct reload *reload)
         return;
     }
     notify_reloading(clock_monotonic_ns());
-    if (load(reload, &prepared, &why) == 0)
+    if (load(reload, &prepared, &why) == 0) {
         install(reload, &prepared);
-    else
+        warn_of_readable_secrets(reload->users);
+    } else {
         fail(reload, why.sentence);
+    }
 }
 
 void reload_confirmed(struct reload *reload)

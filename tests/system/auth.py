@@ -20,9 +20,10 @@ NKEY = "UDVTYJ7OBMCPUZSMG74HICSTOB2AZR5MBJD2XRBULQK3NVWUBUODPI7N"
 USERS = f"""[user ann]
 password = {HASH}
 [user plain]
-password = readable
+password = legible-secret
 [user tom]
 token = sha256:{hashlib.sha256(TOKEN.encode()).hexdigest()}
+monitor = yes
 [user key]
 nkey = {NKEY}
 """
@@ -67,7 +68,7 @@ def _enters(daemon, **words):
 def names_and_passwords():
     with Daemon(config=USERS) as daemon:
         for name, password, good in (("ann", "sesame", True), ("ann", "sesam", False), ("ann", "", False), ("bob", "sesame", False),
-                                     ("plain", "readable", True), ("plain", "readablee", False), ("ann", HASH, False),
+                                     ("plain", "legible-secret", True), ("plain", "legible-secrets", False), ("ann", HASH, False),
                                      ("plain", "sesame", False), ("tom", TOKEN, False),
                                      ("ann", "s" * 500, False)):
             equal(_enters(daemon, user=name, **({"pass": password})), good, f"{name} with {password!r} over the line")
@@ -241,12 +242,12 @@ def a_browser_logs_in_and_out():
 
 def no_secret_is_shown():
     with Daemon(config=USERS, log_level="debug") as daemon:
-        _enters(daemon, user="plain", **{"pass": "readable"})
+        _enters(daemon, user="plain", **{"pass": "legible-secret"})
         _enters(daemon, auth_token=TOKEN)
         _enters(daemon, user="ann", **{"pass": "wr0ng-secret"})
         _status(daemon, _bearer("wr0ng-secret"))
         told = daemon.log_text() + "".join(_ask(daemon, path, _bearer(TOKEN))[2].decode() for path in ("/varz", "/connz", "/metrics"))
-        for secret in ("readable", TOKEN, "wr0ng-secret", HASH, "sha256:"):
+        for secret in ("legible-secret", TOKEN, "wr0ng-secret", HASH, "sha256:"):
             if secret in told:
                 raise AssertionError(f"{secret} is shown")
 
