@@ -37,7 +37,7 @@
 
 /* ---- what the scenarios share ---- */
 
-static unsigned event_counts[PH_EVENT_ENDED + 1];
+static unsigned event_counts[PH_EVENT_FD_CLOSES + 1];
 
 static void count_event(struct ph_conn *conn, const struct ph_event *event, void *arg)
 {
