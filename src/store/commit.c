@@ -229,12 +229,13 @@ static struct segment *follower_of(const struct log *log, const struct segment *
     return log->segments[place];
 }
 
-/* Where the last segment has no file yet, for want of room perhaps, that cannot note what is gone: the newest of those
- * that are to be removed does, and stays for now. It is put behind the others. NULL: all may go. */
+/* Where the last segment has no file yet, or a rescue that is not complete, for want of room perhaps, that cannot note
+ * what is gone: the newest of those that are to be removed does, and stays for now. It is put behind the others. NULL:
+ * all may go. */
 static struct segment *spare_one(const struct log *log)
 {
     size_t last = log->retired_count - 1, newest = 0;
-    if (log->segments[0]->state != SEGMENT_UNBORN)
+    if (log->segments[0]->state != SEGMENT_UNBORN && !log->segments[0]->is_rescue)
         return NULL;
     for (size_t i = 1; i <= last; i++)
         newest = log->retired[i]->serial > log->retired[newest]->serial ? i : newest;

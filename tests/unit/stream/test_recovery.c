@@ -193,19 +193,24 @@ static uint64_t size_of_all(void)
     return all;
 }
 
-/* The disk is full of the stream itself, so that a new life cannot even be noted: what is taken out is what helps. */
-START_TEST(what_is_taken_out_makes_room_for_a_life_that_found_none)
+/* The last commit is all that the next life doubts, and cannot write anew. */
+static void fill_by_steps(void)
 {
-    uint64_t size;
-    begin("always");
-    for (uint64_t last = 0; last < MESSAGES; last = stream_last(at.stream)) { /* only the last is doubted later */
+    for (uint64_t last = 0; last < MESSAGES; last = stream_last(at.stream)) {
         kit_fill_any(at.stream, "t", 100, BODY_SIZE, 1000);
         kit_settle(at.stream);
     }
+}
+
+static void make_room_by_a_purge(uint64_t space)
+{
+    uint64_t size;
+    begin("always");
+    fill_by_steps();
     sim_power_off(at.sim);
     close_stream();
     sim_process_ends(at.sim);
-    sim_set_space(at.sim, size_of_all());
+    sim_set_space(at.sim, size_of_all() + space);
     open_stream();
     ck_assert_int_eq(kit_state(at.stream).health, STREAM_FULL);
     ck_assert_int_eq(kit_publish(at.stream, "t", "x", NULL, 1000).verdict, RECEIPT_DISK_FULL);
@@ -218,6 +223,14 @@ START_TEST(what_is_taken_out_makes_room_for_a_life_that_found_none)
     kit_settle(at.stream);
     ck_assert_uint_eq(stream_last(at.stream), MESSAGES + 1);
     end();
+}
+
+/* The disk is full of the stream itself: a new life cannot even be noted; or it can be, but what it doubts has a file
+ * and not the room to be written there. What is taken out is what helps. */
+START_TEST(what_is_taken_out_makes_room_for_a_life_that_found_none)
+{
+    make_room_by_a_purge(0);
+    make_room_by_a_purge(16 << 10);
 }
 END_TEST
 
