@@ -83,8 +83,8 @@ struct broker_outlet {
 /* Whoever serves an API that is asked by messages. */
 struct broker_judge {
     void *arg;
-    /* Whether who has these rights, which are not NULL, may ask what this topic asks. What depends on more than the topic
-     * is looked at when it is done. */
+    /* Whether who has these rights, which are not NULL, may ask what this topic asks. What depends on more than the
+     * topic is looked at when it is done. */
     bool (*may_ask)(void *arg, const struct rights *rights, struct slice topic);
 };
 

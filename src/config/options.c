@@ -1002,7 +1002,8 @@ const struct option config_options[] = {
     { "user",   "payload_size_max",           AT(user, payload_size_max),              OPTION_SIZE,
         "unlimited",   "1",      "64MiB",   RELOAD,
         .help = "The largest message of the user, headers and payload together; line.payload_size_max bounds it "
-                "besides. Who sends a larger one over the line protocol is disconnected, over HTTP it is answered with 413.",
+                "besides. Who sends a larger one over the line protocol is disconnected, over HTTP it is answered with "
+                "413.",
         .zero = "unlimited" },
     { "user",   "pending_size_max",           AT(user, pending_size_max),              OPTION_SIZE,
         "unlimited",   "64KiB",  "16GiB",   RELOAD,

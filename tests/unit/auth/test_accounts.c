@@ -106,7 +106,7 @@ START_TEST(coming_anew_pays_no_debts_and_who_owes_nothing_is_forgotten)
     account = enter(accounts, "ann", S);
     ck_assert_uint_eq(account_wait_ms(account, S), 10000);
     accounts_leave(accounts, account);
-    char name[8];
+    char name[16];
     for (int i = 0; i < 10000; i++) {
         snprintf(name, sizeof name, "u%d", i);
         accounts_leave(accounts, enter(accounts, name, 20 * S));
