@@ -4,10 +4,13 @@
 
 #include "util/hash.h"
 
-enum { TOPIC_ROOM = 78 }; /* a known topic is two lines of the processor's cache at most */
+enum {
+    TOPIC_ROOM = 94, /* the longest topic that is remembered */
+    WAYS = 4,        /* places that a topic may have: so that a few that are used in turn do not drive each other out */
+    SETS = GRANTS_TOPICS / WAYS,
+};
 
 struct known {
-    uint64_t hash;
     uint8_t grant, size; /* 0: none */
     char topic[TOPIC_ROOM];
 };
@@ -21,7 +24,9 @@ struct reply {
 
 struct grants {
     uint64_t seed;
-    struct known known[GRANTS_TOPICS];
+    uint64_t hashes[SETS][WAYS];
+    struct known known[SETS][WAYS];
+    uint8_t next_way;
     struct reply *replies; /* a ring of GRANTS_REPLIES; NULL: none so far */
     unsigned reply_end;    /* where the next stands, in place of the oldest */
 };
@@ -58,26 +63,54 @@ void grants_forget(struct grants *grants)
 
 /* Topics. */
 
+/* Of the start and the end alone: what is found is compared as a whole, so that no more is needed than a place. */
 static uint64_t hash_of(const struct grants *grants, enum grant grant, struct slice topic)
 {
-    return hash_bytes(grants->seed + grant, topic.data, topic.size);
+    uint64_t start = 0, end = 0;
+    if (topic.size < 8)
+        return hash_bytes(grants->seed + grant, topic.data, topic.size);
+    memcpy(&start, topic.data, 8);
+    memcpy(&end, topic.data + topic.size - 8, 8);
+    return hash_mix(start ^ grants->seed, end ^ (topic.size * 2 + grant + HASH_PRIME_A));
+}
+
+/* Eight bytes at a time, the last perhaps once more. */
+static bool is_same(const struct known *known, struct slice topic)
+{
+    uint64_t a, b;
+    if (topic.size < 8)
+        return memcmp(known->topic, topic.data, topic.size) == 0;
+    for (size_t at = 0; at < topic.size; at = at + 8 < topic.size && at + 16 > topic.size ? topic.size - 8 : at + 8) {
+        memcpy(&a, known->topic + at, 8);
+        memcpy(&b, topic.data + at, 8);
+        if (a != b)
+            return false;
+    }
+    return true;
 }
 
 bool grants_recall(const struct grants *grants, enum grant grant, struct slice topic)
 {
     uint64_t hash = hash_of(grants, grant, topic);
-    const struct known *known = &grants->known[hash % GRANTS_TOPICS];
-    return known->hash == hash && known->size && known->grant == grant &&
-           slice_equal(slice_make(known->topic, known->size), topic);
+    const uint64_t *hashes = grants->hashes[hash % SETS];
+    for (unsigned way = 0; way < WAYS; way++) {
+        const struct known *known = &grants->known[hash % SETS][way];
+        if (hashes[way] == hash && known->size && known->size == topic.size && known->grant == grant)
+            return is_same(known, topic);
+    }
+    return false;
 }
 
 void grants_learn(struct grants *grants, enum grant grant, struct slice topic)
 {
     uint64_t hash = hash_of(grants, grant, topic);
-    struct known *known = &grants->known[hash % GRANTS_TOPICS];
+    unsigned way = grants->next_way++ % WAYS;
+    struct known *known = &grants->known[hash % SETS][way];
     if (!topic.size || topic.size > TOPIC_ROOM)
         return;
-    *known = (struct known){ .hash = hash, .grant = (uint8_t)grant, .size = (uint8_t)topic.size };
+    grants->hashes[hash % SETS][way] = hash;
+    known->grant = (uint8_t)grant;
+    known->size = (uint8_t)topic.size;
     memcpy(known->topic, topic.data, topic.size);
 }
 

@@ -308,7 +308,8 @@ void session_deny(struct session *session, const char *action, struct slice obje
 
 bool session_may_publish(struct session *session, struct slice topic)
 {
-    if (!session->rights || may_publish(session, topic))
+    if (!session->rights || (session->grants && grants_recall(session->grants, GRANT_PUBLISH, topic)) ||
+        may_publish(session, topic))
         return true;
     session_deny(session, right_name(RIGHT_PUBLISH), topic);
     return false;
@@ -316,8 +317,9 @@ bool session_may_publish(struct session *session, struct slice topic)
 
 bool session_may_read(struct session *session, struct slice topic)
 {
-    return !session->rights || rights_read_freely(session->rights, topic) ||
-           is_allowed(session, GRANT_READ, topic, rights_may_read);
+    if (!session->rights || (session->grants && grants_recall(session->grants, GRANT_READ, topic)))
+        return true;
+    return rights_read_freely(session->rights, topic) || is_allowed(session, GRANT_READ, topic, rights_may_read);
 }
 
 /* Publishing. */

@@ -249,18 +249,24 @@ static void spend(struct subscription *subscription)
 }
 
 /* How much of the batch it takes: nothing while it closes, nor its own client's without echo, nor more than its max. */
-static unsigned subscription_room(const struct sink *sink, const struct batch *batch)
+static unsigned room_of(const struct subscription *subscription, const struct batch *batch)
 {
-    const struct subscription *subscription = (const struct subscription *)sink;
     const struct client *client = subscription->client;
     if (!conn_is_open(&client->conn) || (batch->origin == &client->session && !client->echo))
-        return 0;
-    if (sink->is_limited && !session_may_read(&subscription->client->session, batch->topic))
         return 0;
     if (!subscription->max)
         return batch->count;
     uint64_t left = subscription->max - subscription->delivered;
     return left < batch->count ? (unsigned)left : batch->count;
+}
+
+/* Nor what it may not be shown. */
+static unsigned subscription_room(const struct sink *sink, const struct batch *batch)
+{
+    const struct subscription *subscription = (const struct subscription *)sink;
+    if (sink->is_limited && !session_may_read(&subscription->client->session, batch->topic))
+        return 0;
+    return room_of(subscription, batch);
 }
 
 /* When half of what may wait for a client does, its publishers are held back: the fuller, the longer, by the square. */
@@ -302,13 +308,15 @@ static unsigned deliver(struct subscription *subscription, const struct batch *b
 }
 
 /* What the client may not be shown counts as taken where something behind it is: the order stays. */
-static unsigned deliver_sifted(struct subscription *subscription, const struct batch *batch)
+static unsigned deliver_sifted(struct subscription *subscription, const struct batch *batch, unsigned count)
 {
     struct client *client = subscription->client;
     struct batch left;
     const struct batch *shown =
         session_sift(&client->session, &subscription->sink, batch, &left, client->line->readable);
-    unsigned count = shown ? subscription_room(&subscription->sink, shown) : 0;
+    if (shown == batch)
+        return deliver(subscription, batch, count);
+    count = shown ? room_of(subscription, shown) : 0;
     unsigned taken = count ? deliver(subscription, shown, count) : 0;
     return shown && taken == shown->count ? batch->count : taken;
 }
@@ -316,11 +324,11 @@ static unsigned deliver_sifted(struct subscription *subscription, const struct b
 static unsigned subscription_deliver(struct sink *sink, const struct batch *batch)
 {
     struct subscription *subscription = (struct subscription *)sink;
-    unsigned count = subscription_room(sink, batch);
+    unsigned count = room_of(subscription, batch);
     if (!count)
         return 0;
     if (subscription->client->session.rights)
-        return deliver_sifted(subscription, batch);
+        return deliver_sifted(subscription, batch, count);
     return deliver(subscription, batch, count);
 }
 
