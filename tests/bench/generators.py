@@ -29,7 +29,7 @@ class Loads:
         return self.line if shape.speaks == LINE else self.streams if shape.speaks in (STREAMS, PAST) else self.http
 
     def can(self, shape, peer):
-        return (shape.speaks == HOOKS or bool(self.program(shape))) and shape.speaks in peer.speaks
+        return bool(shape.arguments) and (shape.speaks == HOOKS or bool(self.program(shape))) and shape.speaks in peer.speaks
 
     def run(self, shape, server, messages, core):
         if shape.speaks == HOOKS:

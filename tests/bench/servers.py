@@ -119,6 +119,7 @@ POSTHORND = Peer('posthornd', posthornd_command, {
 
 PEERS = {
     'posthornd': POSTHORND,
+    'posthornd, no users': POSTHORND,
     'posthornd, recent off': replace(POSTHORND, settings={'recent.enabled': 'no'}),
     'posthornd, recent on': replace(POSTHORND, settings={'recent.enabled': 'yes'}),
     'nats-server': Peer('nats-server', nats_command, {LINE: NATS}, 'nats-server'),

@@ -54,7 +54,7 @@ HOOKS = 'hooks'                      # to a receiver of webhooks: hooks.py
 @dataclass(frozen=True)
 class Shape:
     name: str                       # what --only looks in
-    arguments: list                 # for the generator: mode, publishers, subscribers, ...
+    arguments: list                 # for the generator: mode, publishers, subscribers, ...; none: natsload cannot do it
     goals: list
     size: int = 256                 # bytes of payload
     guess: int = 0                  # messages of the first run, which finds out how many fill the time; 0: no such run
@@ -99,6 +99,7 @@ CONFIG = 'a file'                    # no setting: a configuration file, for sec
 RECEIVER = '{receiver}'              # the URL of the receiver of webhooks
 REDIS = ('redis-server',)
 BARE = 'posthornd, recent off'
+OPEN = 'posthornd, no users'
 PLAIN = (BARE, 'redis-server')
 KEPT = ('posthornd, recent on', 'redis-server')
 NOT_KEPT = {'recent.enabled': 'no'} # so that a message to nobody is received by nobody: the stream too is a receiver
@@ -131,6 +132,22 @@ LINE_SHAPES = [
 RECENT_SHAPES = [
     Shape('recent: 1 to 1, 256 B', stream(1, 1, 256), cpu(1.3), 256, 200000, rival=BARE,
           bench=('fanout', '--subscribers', 1)),
+]
+
+# The generator is "posthorn bench" (--posthorn PATH), which can say who it is. The rival is the same daemon, where nobody is asked.
+ENTERING = ('--token', 'bench', '--topic', 'orders.new.a')
+RIGHTS = {CONFIG: """[user bench]
+token = bench
+publish = a.>, b.>, c.>, orders.>
+publish_deny = orders.secret.>
+subscribe = a.>, b.>, orders.>, _INBOX.>
+subscribe_deny = orders.*.a.secret
+"""}
+RIGHTS_SHAPES = [
+    Shape('users with rights: 1 to 1, 256 B', [], cpu(1.1), 256, 200000, rival=OPEN, settings=RIGHTS,
+          bench=('fanout', '--subscribers', 1, *ENTERING)),
+    Shape('users with rights: 1 to 100, 256 B', [], cpu(1.1), 256, 4000, rival=OPEN, settings=RIGHTS,
+          bench=('fanout', '--subscribers', 100, *ENTERING)),
 ]
 
 HTTP_SHAPES = [
@@ -185,4 +202,4 @@ HOOK_SHAPES = [
           settings={**KEPT_ON_DISK, CONFIG: HOOK_CONFIG}, messages_min=1000),
 ]
 
-SHAPES = LINE_SHAPES + RECENT_SHAPES + HTTP_SHAPES + STREAM_SHAPES + HOOK_SHAPES
+SHAPES = LINE_SHAPES + RECENT_SHAPES + RIGHTS_SHAPES + HTTP_SHAPES + STREAM_SHAPES + HOOK_SHAPES
