@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "auth/failures.h"
+#include "auth/jwt.h"
 #include "auth/proven.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -22,6 +23,8 @@ enum {
     QUEUE_MAX = 128,      /* passwords that wait to be checked */
     NAME_SIZE_MAX = 64,   /* of users: SECTION_NAME_SIZE_MAX */
 };
+
+_Static_assert((int)GATE_DIGEST_SIZE == (int)DIGEST_SIZE, "the digest of a token fits");
 
 /* What is under way: first in the queue, then where it has failed with those held back, then at its desk. */
 struct proof {
@@ -241,6 +244,45 @@ void gate_desk_init(struct gate_desk *desk, struct gate *gate, void (*wake)(void
     *desk = (struct gate_desk){ .gate = gate, .wake = wake, .arg = arg, .last = &desk->done };
 }
 
+void gate_desk_forget(struct gate_desk *desk)
+{
+    for (unsigned i = 0; i < GATE_TOKENS; i++)
+        user_release(desk->tokens[i].user);
+    OPENSSL_cleanse(desk->tokens, sizeof desk->tokens);
+}
+
+/* The place of a token, and its digest. NULL: none is shown. */
+static struct gate_token *place_of_token(struct gate_desk *desk, const struct credentials *shown,
+                                         unsigned char digest[DIGEST_SIZE])
+{
+    struct slice token = shown->jwt.size ? shown->jwt : shown->token;
+    if (shown->signature.size || !jwt_is_one(token))
+        return NULL;
+    digest_of(token, digest);
+    return &desk->tokens[digest[0] % GATE_TOKENS];
+}
+
+/* Whom a token has brought before, held; NULL: nobody, or his time is over. */
+static const struct user *user_of_token(struct gate_desk *desk, const struct gate_attempt *attempt)
+{
+    unsigned char digest[DIGEST_SIZE];
+    const struct gate_token *token = place_of_token(desk, attempt->credentials, digest);
+    bool is_known = token && token->user && digest_equal(token->digest, digest) &&
+                    token->user->expires_ms > attempt->wall_ms;
+    return is_known ? user_hold(token->user) : NULL;
+}
+
+static void remember_token(struct gate_desk *desk, const struct gate_attempt *attempt, const struct user *user)
+{
+    unsigned char digest[DIGEST_SIZE];
+    struct gate_token *token = place_of_token(desk, attempt->credentials, digest);
+    if (!token)
+        return;
+    user_release(token->user);
+    token->user = user_hold(user);
+    memcpy(token->digest, digest, sizeof token->digest);
+}
+
 /* NULL: out of memory, or what is shown can belong to nobody. */
 static struct proof *make_proof(struct gate_desk *desk, const struct gate_attempt *attempt)
 {
@@ -334,11 +376,16 @@ static int try(struct gate_desk *desk, const struct gate_attempt *attempt, const
 {
     const struct credentials *shown = attempt->credentials;
     const char *hash = NULL;
+    *ret_user = user_of_token(desk, attempt);
+    if (*ret_user)
+        return 0;
     enum identity_verdict identity = users_identify(attempt->users, shown, attempt->wall_ms, ret_user, &hash);
     if (identity == IDENTITY_SLOW && was_proven(desk->gate, shown, hash))
         *ret_user = users_find_hash(attempt->users, shown->name, hash);
-    if (*ret_user)
+    if (*ret_user) {
+        remember_token(desk, attempt, *ret_user);
         return 0;
+    }
     return begin(desk, attempt, identity == IDENTITY_SLOW ? hash : NULL, ret_proof);
 }
 

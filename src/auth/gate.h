@@ -27,6 +27,14 @@ void gate_destroy(struct gate *gate);
  * not at all). Any thread. */
 void gate_reset(struct gate *gate, uint64_t delay_max_ms);
 
+enum { GATE_TOKENS = 64, GATE_DIGEST_SIZE = 32 };
+
+/* A JSON Web Token that was looked at: HTTP shows it with each request, and a signature costs more than the rest. */
+struct gate_token {
+    unsigned char digest[GATE_DIGEST_SIZE];
+    const struct user *user; /* held; NULL: none */
+};
+
 /* One worker's end. Embedded in its owner. */
 struct gate_desk {
     struct gate *gate;       /* NULL: slow hashes are not checked, and nothing is held back, as in tests */
@@ -34,9 +42,13 @@ struct gate_desk {
     void *arg;
     struct proof *done, **last; /* the gate's */
     unsigned away_count;     /* proofs that have not come back */
+    struct gate_token tokens[GATE_TOKENS]; /* by the first byte of their digests */
 };
 
 void gate_desk_init(struct gate_desk *desk, struct gate *gate, void (*wake)(void *arg), void *arg);
+
+/* Forgets the tokens: there are other users now, or the desk goes. The desk's thread, or when that has ended. */
+void gate_desk_forget(struct gate_desk *desk);
 
 /* Somebody who wants to prove who he is. */
 struct gate_attempt {

@@ -25,6 +25,7 @@ int broker_init(struct broker *broker, struct counters *counters, const struct u
 void broker_finish(struct broker *broker)
 {
     assert(!broker->sessions);
+    gate_desk_forget(&broker->gate);
     audit_finish(&broker->audit);
     router_destroy(broker->router);
     free(broker->receipts);
@@ -66,6 +67,7 @@ static void review(struct session *session, bool was_open)
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits)
 {
     bool was_open = users_open(broker->users);
+    gate_desk_forget(&broker->gate);
     broker->users = users;
     broker->limits = *limits;
     router_set_limits(broker->router, &limits->topic);

@@ -159,16 +159,20 @@ def whose_rights_those_have_who_bring_none():
 def connections_end_with_their_token():
     issuer = Issuer()
     with _daemon(issuer) as daemon:
-        client = _enters(daemon, jwt=issuer.token(exp=time.time() + 0.5))
+        token = issuer.token(exp=time.time() + 0.5)
+        client = _enters(daemon, jwt=token)
+        equal(_status(daemon, token), "ann", "over HTTP, where it is remembered")
         lasting = _enters(daemon, jwt=issuer.token())
         client.expect_error("User Authentication Expired")
         client.expect_closed()
         lasting.flush()
+        equal(_status(daemon, token), 401, "over HTTP, when its time is over")
 
 
 def a_reload_takes_keys_away_and_a_bad_file_changes_nothing():
     issuer = Issuer()
     with _daemon(issuer) as daemon:
+        token = issuer.token("EdDSA")
         edwards, curve = _enters(daemon, jwt=issuer.token("EdDSA")), _enters(daemon, jwt=issuer.token("ES256"))
         for text in ("{", "[]", '{"keys":[]}', '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}',
                      '{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}', '{"keys":[{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}]}',
@@ -178,7 +182,7 @@ def a_reload_takes_keys_away_and_a_bad_file_changes_nothing():
                 file.write(text)
             daemon.reload()
             daemon.wait_log(r"reload_failed.*jwks_file", since=mark)
-            equal(_status(daemon, issuer.token()), "ann")
+            equal(_status(daemon, token), "ann")
         mark = daemon.log_count()
         with open(daemon.jwks, "w", encoding="utf-8") as file:
             file.write(issuer.published("ES256"))
@@ -187,7 +191,7 @@ def a_reload_takes_keys_away_and_a_bad_file_changes_nothing():
         edwards.expect_error("Authorization Violation")
         edwards.expect_closed()
         curve.flush()
-        equal(_status(daemon, issuer.token("EdDSA")), 401)
+        equal(_status(daemon, token), 401, "a token that was remembered")
 
 
 def what_is_half_configured_is_refused():

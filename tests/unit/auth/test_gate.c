@@ -56,6 +56,7 @@ static void begin(void)
 
 static void finish(void)
 {
+    gate_desk_forget(&desk);
     gate_destroy(gate);
     users_destroy(users);
     config_destroy(config);
