@@ -156,6 +156,35 @@ def whose_rights_those_have_who_bring_none():
         equal(_status(daemon, issuer.token(sub="bob")), "bob")
 
 
+def what_a_token_gives_is_what_one_may():
+    """What a token does not give is not given; one that brings no rights has those of its host."""
+    issuer = Issuer()
+    users = "[user ann]\npublish = b.>\nsubscribe = b.>\nmonitor = yes\n[user all]\ntoken = all\nmanage = yes\n"
+    with _daemon(issuer, users=users) as daemon:
+        sender = daemon.client(auth_token="all")
+        bob = _enters(daemon, jwt=issuer.token(sub="bob", posthorn={"subscribe": ["a.>"], "subscribe_deny": ["a.secret"]}))
+        ann = _enters(daemon, jwt=issuer.token())
+        bob.subscribe("a.*", "1")
+        bob.subscribe("b.*", "2")
+        bob.expect_error('Permissions Violation for Subscription to "b.*"')
+        bob.publish("a.x", b"no")
+        bob.expect_error('Permissions Violation for Publish to "a.x"')
+        ann.subscribe("b.*", "1")
+        ann.subscribe("a.*", "2")
+        ann.expect_error('Permissions Violation for Subscription to "a.*"')
+        for client in (bob, ann):
+            client.flush()
+        for topic in ("a.secret", "a.x", "b.x"):
+            sender.publish(topic, topic.encode())
+        bob.expect("a.x", b"a.x")
+        ann.expect("b.x", b"b.x")
+        equal(_status(daemon, issuer.token(sub="bob", posthorn={}), "/varz"), 403, "/varz without monitor")
+        manager = _enters(daemon, jwt=issuer.token(sub="bob", posthorn={"manage": True}))
+        manager.publish("$SYS.x", b"")
+        manager.flush()
+        equal(manager.errors, [], "errors of who manages")
+
+
 def connections_end_with_their_token():
     issuer = Issuer()
     with _daemon(issuer) as daemon:
@@ -206,4 +235,5 @@ def what_is_half_configured_is_refused():
 
 if __name__ == "__main__":
     main(tokens_of_each_algorithm_let_in, what_is_wrong_with_a_token_keeps_it_out, whose_rights_those_have_who_bring_none,
-         connections_end_with_their_token, a_reload_takes_keys_away_and_a_bad_file_changes_nothing, what_is_half_configured_is_refused)
+         what_a_token_gives_is_what_one_may, connections_end_with_their_token,
+         a_reload_takes_keys_away_and_a_bad_file_changes_nothing, what_is_half_configured_is_refused)
