@@ -155,7 +155,7 @@ def a_port_is_free_again_right_after_the_end():
 
 def an_address_of_no_interface_is_refused():
     _only_posthornd()
-    code, log = refused_start(listen="192.0.2.1:0")
+    code, log = refused_start("server.open=yes", listen="192.0.2.1:0")
     equal(code, EXIT_UNAVAILABLE, "exit code")
     equal("192.0.2.1" in log, True, f"the address is named: {log}")
 
