@@ -15,7 +15,6 @@ struct stream;
  * are those of nats-server, which clients compare. */
 #define API_ERRORS(X) \
     X(BAD_REQUEST, 400, 10003, "bad request") \
-    X(FORBIDDEN, 403, 10403, "permissions violation") \
     X(CONSUMER_CREATE, 500, 10012, "the consumer cannot be made") \
     X(CONSUMER_NAME_EXIST, 400, 10013, "consumer name already in use") \
     X(CONSUMER_NOT_FOUND, 404, 10014, "consumer not found") \
@@ -49,7 +48,8 @@ struct stream;
     X(FILTERS_IN_TOPIC, 400, 10137, "consumer with multiple subject filters cannot use subject based API") \
     X(CONSUMER_EXISTS, 400, 10148, "consumer already exists") \
     X(NO_CONSUMER, 400, 10149, "consumer does not exist") \
-    X(TOO_MANY_REQUESTS, 429, 10167, "too many requests")
+    X(TOO_MANY_REQUESTS, 429, 10167, "too many requests") \
+    X(FORBIDDEN, 403, 10403, "permissions violation")
 
 enum api_error {
 #define X(name, code, number, sentence) API_##name = number,
