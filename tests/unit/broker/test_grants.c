@@ -197,6 +197,7 @@ START_TEST(reload_reviews_what_is_allowed)
     broker_reconfigure(&broker, nobody, &limits);
     ck_assert(notice_count == 2 && last_notice == NOTICE_REVOKED);
     ck_assert(!session_may_read(&session, slice_of("b")) && !session_may_publish(&session, slice_of("c")));
+    ck_assert(!session_may_publish(&session, slice_of("a.b"))); /* though it was known to be allowed */
     ck_assert(own.rights == NULL && session_may_publish(&own, slice_of("$SYS.x")));
     session_unsubscribe(&session, &sink);
     session_close(&session);
