@@ -5,9 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "auth/failures.h"
 #include "auth/jwt.h"
@@ -16,10 +14,10 @@
 #include "util/log.h"
 #include "util/password.h"
 #include "util/random.h"
+#include "util/thread.h"
 
 enum {
     THREAD_COUNT = 2,
-    THREAD_NICENESS = 10, /* hashing has time; messages have not */
     QUEUE_MAX = 128,      /* passwords that wait to be checked */
     NAME_SIZE_MAX = 64,   /* of users: SECTION_NAME_SIZE_MAX */
 };
@@ -213,7 +211,7 @@ static void *run(void *arg)
 {
     struct gate *gate = arg;
     pthread_setname_np(pthread_self(), "gate");
-    setpriority(PRIO_PROCESS, (id_t)gettid(), THREAD_NICENESS);
+    thread_give_way();
     pthread_mutex_lock(&gate->lock);
     while (!gate->stopping) {
         release_due(gate, clock_monotonic_ms());

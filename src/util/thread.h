@@ -9,4 +9,7 @@
  */
 void thread_ask_short_turns(void);
 
+/* The calling thread has time: others of the process go first where there are too many for the processors. */
+void thread_give_way(void);
+
 #endif

@@ -26,6 +26,16 @@ START_TEST(short_turns_are_not_asked_for_by_who_is_to_run_last)
 }
 END_TEST
 
+START_TEST(who_gives_way_is_nice_and_never_less)
+{
+    thread_give_way();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), 10);
+    ck_assert_int_eq(setpriority(PRIO_PROCESS, 0, 15), 0);
+    thread_give_way();
+    ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), 15);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("thread");
@@ -33,6 +43,7 @@ int main(void)
     tcase_set_timeout(turns, 120); /* who is to run last may have to wait for all the others */
     tcase_add_test(turns, short_turns_leave_policy_and_nice_as_they_are);
     tcase_add_test(turns, short_turns_are_not_asked_for_by_who_is_to_run_last);
+    tcase_add_test(turns, who_gives_way_is_nice_and_never_less);
     suite_add_tcase(suite, turns);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
