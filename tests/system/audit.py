@@ -21,9 +21,15 @@ class Watcher:
     def __init__(self, daemon):
         self.daemon = daemon
         self.client = daemon.client(**ROOT)
+        self.client.on_message = self._take
         self.client.subscribe("$POSTHORN.audit.>", "1")
         self.client.flush()
-        self.client.inbox.clear()
+
+    def _take(self, message):
+        """What is told of the daemon's start and of the watcher's own coming may come late; it is passed over."""
+        said = json.loads(message.body)
+        if said.get("action") != "start" and said.get("client") != self.client.info["client_id"]:
+            self.client.inbox.append(message)
 
     def next(self, event, **wanted):
         """The next message, which is of that event; returns what it says. A line of the log says the same."""
