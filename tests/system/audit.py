@@ -82,6 +82,7 @@ def names_of_strangers_cannot_break_lines_or_messages():
             _refused(daemon, user=name, **{"pass": "guess"})
             said = watcher.next("login", outcome="refused")
             equal(said["user"], name[:512], "the name in the message")
+            daemon.wait_log(r"^\S+ warning audit event=login", since=mark)
             lines = [line for line in daemon.log_lines()[mark:] if re.match(r"\S+ warning audit event=login", line)]
             equal(len(lines), 1, f"lines of log {lines}")
             equal(" outcome=accepted" in lines[0].replace('\\"', "").split('user="', 1)[0], False, "an outcome that was not")
