@@ -49,7 +49,7 @@ const PROGRAMS = {
  * tls: { certificate, key, ca, verify, handshake_first }: TLS is required then, and verify says whether a certificate is }
  */
 function posthornConfig(port, { token, users = {}, payloadMax, workers = process.env.WORKERS || 1, dataDir, ...options }, httpPort) {
-    const lines = ["[server]", `workers = ${workers}`];
+    const lines = ["[server]", `workers = ${workers}`, "auth_delay_max = off"]; // refusals are told at once
     if (dataDir) lines.push(`data_dir = ${dataDir}`);
     lines.push("[line]", `listen = ${HOST}:${port}`);
     if (payloadMax) lines.push(`payload_size_max = ${payloadMax}`);
