@@ -13,7 +13,7 @@ const { stepsOf, normal } = require("./support/page");
 const { requirePackage, until } = require("./support/suite");
 const { LOOPBACK } = require("./support/webhooks");
 
-const PAGES = ["README.md", "doc/patterns.md", "doc/http-api.md", "doc/webhooks.md", "doc/sidecar.md"];
+const PAGES = ["README.md", "doc/patterns.md", "doc/http-api.md", "doc/webhooks.md", "doc/sidecar.md", "doc/security.md"];
 
 /* Where the programs of the pages listen that are not the daemon: each is given a port that is free. */
 const OTHERS = ["127.0.0.1:3000", "127.0.0.1:4322", "127.0.0.1:8322", "127.0.0.1:4422", "127.0.0.1:8422"];
