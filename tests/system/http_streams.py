@@ -228,7 +228,7 @@ def a_reader_is_ended_with_its_stream():
         for reader in readers:
             reader.next()
         other.ask("GET", target("s.b", since="latest", wait="20s"))
-        poll(http, "s.>", since="latest")
+        until(lambda: http.get("/varz").json()["posthorn"]["readers"]["waiting_polls"] == 1, "the poll to wait")
         _call(http, "DELETE", "/S", status=204)
         for reader in readers[:2]:
             reader.expect_closed()
