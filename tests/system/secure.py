@@ -25,9 +25,9 @@ class TlsSocket(ssl.SSLSocket):
         if self.gettimeout() != 0:
             return super().recv(size, flags)
         got, more = bytearray(), True
-        while more and len(got) < size:
+        while more and (len(got) < size or self.pending()):  # of what OpenSSL keeps, poll tells nobody
             try:
-                piece = super().recv(size - len(got), flags)
+                piece = super().recv(max(size - len(got), self.pending()), flags)
                 got += piece
                 more = bool(piece)
                 if not got:
