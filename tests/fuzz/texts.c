@@ -65,7 +65,7 @@ static void try_units(const char *text)
 static void try_host(struct slice text)
 {
     char longer[300];
-    if (!host_is_local(text) || text.size > 250 || memchr(text.data, ':', text.size))
+    if (!host_is_local(text) || text.size > 250 || memchr(text.data, ':', text.size) || memchr(text.data, 0, text.size))
         return;
     snprintf(longer, sizeof longer, "%.*s.example", SLICE_ARGS(text));
     fuzz_require(!host_is_local(slice_of(longer)));
