@@ -98,7 +98,8 @@ class Run {
     async serving({ commands: [{ command, output }], line }) {
         const job = Object.assign(this.spawn(command), { wanted: output, line });
         this.jobs.push(job);
-        await until(() => job.output.includes("\n"), `${line}: ${command} serves`);
+        await until(() => job.output.includes("\n") || job.child.exitCode !== null, `${line}: ${command} serves`);
+        assert.equal(job.child.exitCode, null, `${line}: ${command} goes on serving: ${job.output}`);
     }
 
     /* Whoever has asked a moment ago may still listen for a reply, and is not to be counted with those who stay; but a
@@ -197,14 +198,30 @@ async function end(job) {
     await job.ended;
 }
 
-/* All at once, so that none is given twice. */
+/*
+ * Free ports below those that the system hands out to whoever asks for any: a page's program takes its port long after
+ * this, and meanwhile many others ask.
+ */
 async function freePorts(count) {
-    const servers = Array.from({ length: count }, () => http.createServer().listen(0, "127.0.0.1"));
-    await Promise.all(servers.map((server) => once(server, "listening")));
-    const ports = servers.map((server) => server.address().port);
-    for (const server of servers) server.close();
-    await Promise.all(servers.map((server) => once(server, "close")));
-    return ports;
+    const [first] = fs.readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split(/\s/).map(Number);
+    const ports = new Set();
+    while (ports.size < count) {
+        const port = first - 1 - Math.floor(Math.random() * first / 2);
+        if (await isFree(port)) ports.add(port);
+    }
+    return [...ports];
+}
+
+async function isFree(port) {
+    const server = http.createServer().listen(port, "127.0.0.1");
+    try {
+        await once(server, "listening");
+    } catch {
+        return false;
+    }
+    server.close();
+    await once(server, "close");
+    return true;
 }
 
 /* Serves the pages of the examples, from an origin of their own. */
