@@ -34,7 +34,6 @@ void chronicle_has_changed(struct deliverer *deliverer, struct hook *hook)
     if (!deliverer->meta || hook->kept_stamp == stamp_of(hook) || !list_is_empty(&hook->unkept))
         return;
     list_append(&deliverer->unkept, &hook->unkept);
-    positions_wake_by(deliverer, hook->kept_ms + INTERVAL_MS);
 }
 
 static void on_put(struct meta_job *job)
@@ -86,7 +85,7 @@ void chronicles_save(struct deliverer *deliverer)
     while (!list_is_empty(&deliverer->unkept) && deliverer->histories_under_way < UNDER_WAY_MAX) {
         struct hook *hook = LIST_OWNER(deliverer->unkept.next, struct hook, unkept);
         if (hook->kept_ms + INTERVAL_MS > now_ms) {
-            positions_wake_by(deliverer, hook->kept_ms + INTERVAL_MS);
+            deliverer_wake_by(deliverer, hook->kept_ms + INTERVAL_MS);
             return;
         }
         keep(deliverer, hook);

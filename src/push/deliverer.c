@@ -290,7 +290,6 @@ static void run_calls(struct deliverer *deliverer)
     if (is_stopping && !deliverer->stop_ms) {
         deliverer->world.traffic.max = 0;
         deliverer->stop_ms = loop_now_ms(&deliverer->loop) + STOP_MS;
-        positions_wake_by(deliverer, deliverer->stop_ms);
     }
 }
 
@@ -341,9 +340,24 @@ static void await_rest(struct deliverer *deliverer)
         timer_set(&deliverer->loop.timers, &deliverer->rest_timer, loop_now_ms(&deliverer->loop) + REST_MS);
 }
 
+void deliverer_wake_by(struct deliverer *deliverer, uint64_t due_ms)
+{
+    if (due_ms < deliverer->due_ms)
+        deliverer->due_ms = due_ms;
+}
+
+/* A timer that is set too early fires, and the turn says anew what is due. */
+static void arm_timer(struct deliverer *deliverer)
+{
+    struct timer *timer = &deliverer->timer;
+    if (deliverer->due_ms != UINT64_MAX && (!timer->place || timer->due_ms > deliverer->due_ms))
+        timer_set(&deliverer->loop.timers, timer, deliverer->due_ms);
+}
+
 static bool on_turn(void *arg)
 {
     struct deliverer *deliverer = arg;
+    deliverer->due_ms = UINT64_MAX;
     run_calls(deliverer);
     take_jobs(deliverer);
     ties_look_at_registry(deliverer);
@@ -357,6 +371,9 @@ static bool on_turn(void *arg)
     if (deliverer->stop_ms &&
         (!deliverer->world.traffic.count || loop_now_ms(&deliverer->loop) >= deliverer->stop_ms))
         loop_stop(&deliverer->loop);
+    if (deliverer->stop_ms)
+        deliverer_wake_by(deliverer, deliverer->stop_ms);
+    arm_timer(deliverer);
     return is_more;
 }
 

@@ -21,12 +21,6 @@ struct stored {
     struct slice state;
 };
 
-void positions_wake_by(struct deliverer *deliverer, uint64_t due_ms)
-{
-    if (!deliverer->timer.place || deliverer->timer.due_ms > due_ms)
-        timer_set(&deliverer->loop.timers, &deliverer->timer, due_ms);
-}
-
 static uint64_t save_due(const struct keeping *keeping)
 {
     uint64_t interval_ms = SAVE_INTERVAL_MS + keeping->deliverer->unsaved_count;
@@ -40,7 +34,6 @@ static void await(struct deliverer *deliverer, uint64_t due_ms)
 {
     if (due_ms < deliverer->save_due_ms)
         deliverer->save_due_ms = due_ms;
-    positions_wake_by(deliverer, due_ms);
 }
 
 void position_leave(struct keeping *keeping)
@@ -127,28 +120,28 @@ static void save(struct keeping *keeping)
 }
 
 /* One under way is waited for: it tells what has changed since. */
-void positions_save(struct deliverer *deliverer)
+static void save_due_ones(struct deliverer *deliverer, uint64_t now_ms)
 {
-    uint64_t now_ms = loop_now_ms(&deliverer->loop), next_ms = UINT64_MAX;
-    if (deliverer->save_due_ms > now_ms) {
-        if (deliverer->save_due_ms != UINT64_MAX)
-            positions_wake_by(deliverer, deliverer->save_due_ms); /* the timer may have fired for something earlier */
-        return;
-    }
     deliverer->save_due_ms = UINT64_MAX;
     for (struct list *next, *at = deliverer->unsaved.next; at != &deliverer->unsaved; at = next) {
         struct keeping *keeping = LIST_OWNER(at, struct keeping, unsaved);
         next = at->next;
         if (save_due(keeping) > now_ms) {
-            next_ms = save_due(keeping) < next_ms ? save_due(keeping) : next_ms;
+            await(deliverer, save_due(keeping));
             continue;
         }
         position_leave(keeping);
         if (!keeping->is_saving)
             save(keeping);
     }
-    if (next_ms != UINT64_MAX)
-        await(deliverer, next_ms);
+}
+
+void positions_save(struct deliverer *deliverer)
+{
+    uint64_t now_ms = loop_now_ms(&deliverer->loop);
+    if (deliverer->save_due_ms <= now_ms)
+        save_due_ones(deliverer, now_ms);
+    deliverer_wake_by(deliverer, deliverer->save_due_ms);
 }
 
 /* In bytes of its own, to be freed: those of a save may be under way. Size 0: out of memory. */

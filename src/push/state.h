@@ -93,7 +93,8 @@ struct deliverer {
     unsigned histories_under_way;
     uint64_t generation;             /* of the registry, that was looked at */
     struct stored *stored, **last_stored;
-    struct timer timer;              /* for saving, and the end */
+    struct timer timer;              /* brings about the turn of due_ms */
+    uint64_t due_ms;                 /* of what this turn has found to come; UINT64_MAX: nothing */
     struct timer rest_timer;         /* set while it is not known to rest */
     uint64_t begun_before;           /* requests, when it was last set */
     uint64_t stop_ms;                /* by when it ends; 0: it does not */
@@ -109,6 +110,8 @@ struct deliverer {
     struct webhook_row told[DELIVERER_TOLD_MAX]; /* a name that is empty: it is free */
 };
 
+/* From within a turn: another runs by then. Every turn forgets what was said before, and asks all for whom it holds. */
+void deliverer_wake_by(struct deliverer *deliverer, uint64_t due_ms);
 /* Puts a removal. */
 void deliverer_forget(struct deliverer *deliverer, const char *kind, const char *key);
 /* Puts settings, where there is a meta. */
@@ -148,13 +151,11 @@ void position_keep(struct keeping *keeping);
 /* What was laid aside or stored; good once: who comes later under the same name is somebody else. To be freed; size 0:
  * there is none. */
 struct slice position_take(struct deliverer *deliverer, const char *key);
-/* Puts those that are due. */
+/* Puts those that are due, and has a turn run for the next. */
 void positions_save(struct deliverer *deliverer);
 /* 0 or -errno. */
 int positions_load(struct deliverer *deliverer);
 void positions_finish(struct deliverer *deliverer);
-/* Has a turn run by then. */
-void positions_wake_by(struct deliverer *deliverer, uint64_t due_ms);
 void keeping_free(struct keeping *keeping);
 
 /* chronicle.c */
@@ -163,7 +164,7 @@ void chronicle_has_changed(struct deliverer *deliverer, struct hook *hook);
 void chronicle_forget(struct deliverer *deliverer, const struct hook *hook);
 /* To one that takes the place of another. */
 void chronicle_carry_over(struct hook *hook, struct hook *from);
-/* Puts those that are due; the last time, all. */
+/* Puts those that are due, and has a turn run for the next; the last time, all. */
 void chronicles_save(struct deliverer *deliverer);
 void chronicles_save_last(struct deliverer *deliverer);
 /* After the settings. 0 or -errno. */
