@@ -6,6 +6,8 @@
 
 #include "conn.h"
 #include "error.h"
+#include "util/decimal.h"
+#include "util/transient.h"
 #include "wire/op.h"
 
 #define READ_SIZE (128u * 1024)
@@ -44,17 +46,10 @@ static const char *const parse_errors[] = {
 
 static bool sid_of(struct slice text, uintptr_t *ret_sid)
 {
-    uintptr_t sid = 0;
-    if (text.size == 0 || text.size > 19)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned digit = (unsigned char)text.data[i] - '0';
-        if (digit > 9)
-            return false;
-        sid = sid * 10 + digit;
-    }
-    *ret_sid = sid;
-    return true;
+    uint64_t sid;
+    bool good = decimal_read_max(text, UINTPTR_MAX, &sid);
+    *ret_sid = good ? (uintptr_t)sid : 0;
+    return good;
 }
 
 static void take_message(struct ph_conn *conn, const struct wire_op *op)
@@ -201,7 +196,7 @@ void ph_input_read(struct ph_conn *conn)
     if (count == 0) {
         ended(conn, "closed by the server");
     } else if (count < 0) {
-        bool again = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+        bool again = is_transient(errno);
         if (conn->tls && *ph_tls_why(conn->tls))
             ended_by_tls(conn);
         else if (!again || conn->broken)

@@ -2,6 +2,8 @@
 
 #include <stdint.h>
 
+#include "util/decimal.h"
+
 void ph_json_init(struct ph_json *json, struct slice text)
 {
     json->at = text.data;
@@ -358,15 +360,8 @@ void ph_json_decode(struct slice text, char *out, size_t size)
 
 bool ph_json_number(const struct ph_json_field *field, unsigned long long max, unsigned long long *ret_number)
 {
-    unsigned long long value = 0;
-    if (field->kind != PH_JSON_NUMBER || field->text.size > 19)
-        return false;
-    for (size_t i = 0; i < field->text.size; i++) {
-        if (!is_digit(field->text.data[i]))
-            return false;
-        value = value * 10 + (unsigned long long)(field->text.data[i] - '0');
-    }
-    if (value > max)
+    uint64_t value;
+    if (field->kind != PH_JSON_NUMBER || !decimal_read_max(field->text, max, &value))
         return false;
     *ret_number = value;
     return true;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "tls.h"
+#include "util/transient.h"
 #include "wire/op.h"
 
 /* A buffer that grew beyond this is given back once it is empty. */
@@ -52,7 +53,7 @@ int ph_output_write(struct ph_output *output, int fd, struct ph_tls *tls, size_t
     size_t waiting = ph_output_waiting(output);
     *ret_written = 0;
     ssize_t count = tls ? ph_tls_write(tls, data, waiting) : send(fd, data, waiting, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    if (count < 0 && !is_transient(errno))
         return -errno;
     if (count > 0) {
         output->written += (size_t)count;

@@ -13,6 +13,7 @@
 
 #include "posthorn.h"
 #include "tls_why.h"
+#include "util/transient.h"
 
 enum { FILE_COUNT = 3, LABEL_SIZE = 280, HOST_SIZE = 256, READ_SIZE = 32 << 10 };
 
@@ -52,7 +53,7 @@ struct ph_tls {
 
 static int keep_error(BIO *bio, struct ph_tls *tls, short want)
 {
-    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+    if (is_transient(errno))
         BIO_set_flags(bio, BIO_FLAGS_SHOULD_RETRY | (want == POLLIN ? BIO_FLAGS_READ : BIO_FLAGS_WRITE));
     else
         tls->error = errno;

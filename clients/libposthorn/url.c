@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "posthorn.h"
+#include "util/decimal.h"
 
 #define PORT_DEFAULT "4222"
 
@@ -104,15 +105,8 @@ static int parse_credentials(struct slice text, struct store *store, struct ph_u
 
 static bool is_port(struct slice text)
 {
-    unsigned value = 0;
-    if (text.size == 0 || text.size > 5)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        value = value * 10 + (unsigned)(text.data[i] - '0');
-    }
-    return value >= 1 && value <= 65535;
+    uint64_t port;
+    return text.size <= 5 && decimal_read_max(text, UINT16_MAX, &port) && port > 0;
 }
 
 static bool is_host(struct slice text)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "util/json_tree.h"
 
 enum { PATH_SIZE = 1024, NAME_SIZE_MAX = 255 };
 
@@ -83,7 +84,7 @@ static enum exit_code fail_of_answer(const struct api *api, const cJSON *error, 
 static enum exit_code read_answer(struct api *api, const struct ph_message *message, cJSON **ret_answer,
                                   const char *what)
 {
-    cJSON *answer = cJSON_ParseWithLength(message->payload, message->payload_size);
+    cJSON *answer = json_tree_parse(slice_make(message->payload, message->payload_size), JSON_DEPTH_MAX);
     const cJSON *member = object_member(answer, "error");
     const cJSON *error = cJSON_IsObject(member) ? member : NULL; /* an attempt has a text of that name */
     enum exit_code code = EXIT_OK;

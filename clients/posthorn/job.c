@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "say.h"
+#include "util/transient.h"
 
 enum { READ_SIZE = 64 * 1024 };
 
@@ -158,7 +159,7 @@ static void write_input(struct job *job)
     ssize_t count = write(job->input_fd, message->payload + job->input_done, message->payload_size - job->input_done);
     if (count > 0)
         job->input_done += (size_t)count;
-    bool broken = count < 0 && errno != EAGAIN && errno != EINTR;
+    bool broken = count < 0 && !is_transient(errno);
     if (broken || job->input_done == message->payload_size)
         close_fd(&job->input_fd);
 }
@@ -169,7 +170,7 @@ static void read_output(struct job *job)
     ssize_t count = read(job->output_fd, job->output + job->output_size, READ_SIZE);
     if (count > 0)
         job->output_size += (size_t)count;
-    else if (count == 0 || (errno != EAGAIN && errno != EINTR))
+    else if (count == 0 || !is_transient(errno))
         close_fd(&job->output_fd);
     if (job->output_size > job->output_size_max) {
         job->too_long = true;

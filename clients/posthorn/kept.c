@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "util/decimal.h"
+
 enum { TOKENS_MIN = 9, TOKENS_MAX = 12 };
 
 static const char prefix[] = "$JS.ACK.";
@@ -20,14 +22,7 @@ static size_t cut(const char *text, size_t size, struct ph_text tokens[TOKENS_MA
 
 static bool read_number(struct ph_text text, uint64_t *ret_number)
 {
-    uint64_t number = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || number > (UINT64_MAX - 9) / 10)
-            return false;
-        number = 10 * number + (uint64_t)(text.data[i] - '0');
-    }
-    *ret_number = number;
-    return text.size > 0;
+    return decimal_read(slice_make(text.data, text.size), ret_number);
 }
 
 /* Servers that know domains put two tokens more in front, and one behind. */

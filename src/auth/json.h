@@ -1,4 +1,4 @@
-/* json: JSON that strangers send, as cJSON has it, but not deeper than need be. For the auth room alone. Any thread. */
+/* json: JSON that says who somebody is, as cJSON has it. For the auth room alone. Any thread. */
 #ifndef AUTH_JSON_H
 #define AUTH_JSON_H
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "broker/broker.h"
+#include "util/decimal.h"
 #include "util/json.h"
 #include "wire/format.h"
 
@@ -182,14 +183,6 @@ char *ack_write(char *out, const struct ack_words *words, const struct ack *ack,
 
 /* Reading. */
 
-static uint64_t read_number(struct slice text)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < text.size && text.data[i] >= '0' && text.data[i] <= '9'; i++)
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-    return number;
-}
-
 /* Of those that share a code the first: what to do about them is the same. Words of other servers that are not known
  * are told apart by whose fault it is. */
 static enum receipt_verdict find_verdict(struct slice error_code, uint64_t code)
@@ -207,7 +200,7 @@ static void read_error(struct slice error, struct ack_found *found)
     size_t cursor = 0;
     while (json_next_member(error, &cursor, &name, &value))
         if (slice_is(name, "\"code\""))
-            code = read_number(value);
+            decimal_cut(value, &code);
         else if (slice_is(name, "\"err_code\""))
             error_code = value;
         else if (slice_is(name, "\"description\""))
@@ -219,22 +212,24 @@ bool ack_words_read(struct slice text, struct ack_found *ret_found)
 {
     struct slice name, value;
     size_t cursor = 0;
+    uint64_t run = 1;
     bool is_delivered = false;
-    *ret_found = (struct ack_found){ .run = 1, .verdict = RECEIPT_KEPT };
+    *ret_found = (struct ack_found){ .verdict = RECEIPT_KEPT };
     if (!text.size || *text.data != '{')
         return false;
     while (json_next_member(text, &cursor, &name, &value))
         if (slice_is(name, "\"stream\""))
             ret_found->stream = value;
         else if (slice_is(name, "\"seq\""))
-            ret_found->sequence = read_number(value);
+            decimal_cut(value, &ret_found->sequence);
         else if (slice_is(name, "\"duplicate\""))
             ret_found->duplicate = slice_is(value, "true");
         else if (slice_is(name, "\"run\""))
-            ret_found->run = (uint32_t)read_number(value);
+            decimal_cut(value, &run);
         else if (slice_is(name, "\"delivered\""))
             is_delivered = slice_is(value, "true");
         else if (slice_is(name, "\"error\"") && value.size && *value.data == '{')
             read_error(value, ret_found);
+    ret_found->run = (uint32_t)run;
     return is_delivered || ret_found->verdict || (ret_found->stream.size && ret_found->sequence);
 }

@@ -1,22 +1,8 @@
 #include "core/train.h"
 
-enum { DIGITS_MAX = 19 };
+#include "util/decimal.h"
 
 static const char prefix[] = "$POSTHORN.ACK.TRAIN.";
-
-static bool read_number(struct slice digits, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    if (!digits.size || digits.size > DIGITS_MAX)
-        return false;
-    for (size_t i = 0; i < digits.size; i++) {
-        if (digits.data[i] < '0' || digits.data[i] > '9')
-            return false;
-        number = number * 10 + (uint64_t)(digits.data[i] - '0');
-    }
-    *ret_number = number;
-    return true;
-}
 
 /* The bytes before the first dot, which are taken from rest with it. False: there is no dot, or nothing before it. */
 static bool cut_token(struct slice *rest, struct slice *ret_token)
@@ -39,5 +25,5 @@ bool train_read(struct slice reply, struct train *ret_train)
     if (!cut_token(&rest, &ret_train->publisher) || !cut_token(&rest, &digits))
         return false;
     ret_train->text = slice_make(reply.data, (size_t)(rest.data - reply.data));
-    return read_number(digits, &ret_train->number);
+    return digits.size <= DECIMAL_SAFE_SIZE && decimal_read(digits, &ret_train->number);
 }

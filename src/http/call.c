@@ -10,6 +10,7 @@
 #include "http/calls.h"
 #include "http/publish.h"
 #include "http/routes.h"
+#include "util/decimal.h"
 #include "util/random.h"
 #include "wire/format.h"
 #include "wire/headers.h"
@@ -111,13 +112,9 @@ static struct slice reply_topic(const struct call *call, char out[INBOX_PREFIX_S
 /* The call that a message is for. The topic has our prefix; what follows may be anything. */
 static struct call *call_of_topic(const struct calls *calls, struct slice topic)
 {
-    uint64_t number = 0;
-    for (size_t i = INBOX_PREFIX_SIZE; i < topic.size; i++) {
-        if (topic.data[i] < '0' || topic.data[i] > '9' || number >= UINT64_MAX / 10 - 1)
-            return NULL;
-        number = number * 10 + (uint64_t)(topic.data[i] - '0');
-    }
-    return call_find(calls, number);
+    uint64_t number;
+    struct slice digits = slice_make(topic.data + INBOX_PREFIX_SIZE, topic.size - INBOX_PREFIX_SIZE);
+    return decimal_read(digits, &number) ? call_find(calls, number) : NULL;
 }
 
 /* The sink. */

@@ -1,5 +1,7 @@
 #include "http/request.h"
 
+#include "util/decimal.h"
+
 const char *const http_method_names[HTTP_METHOD_COUNT] = {
     [HTTP_GET] = "GET",     [HTTP_HEAD] = "HEAD",     [HTTP_POST] = "POST",       [HTTP_PUT] = "PUT",
     [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_OPTIONS] = "OPTIONS",
@@ -8,7 +10,6 @@ const char *const http_method_names[HTTP_METHOD_COUNT] = {
 enum {
     CHUNK_LINE_MAX = 256,    /* of a chunk's size and its extensions */
     SIZE_DIGITS_MAX = 16,    /* hexadecimal, of a chunk's size */
-    LENGTH_DIGITS_MAX = 19,  /* of a Content-Length that is not too large whatever it is */
 };
 
 /* Bytes and what they may stand in. */
@@ -155,15 +156,10 @@ static int take_host(struct http_request *request, struct slice value)
 
 static int take_length(struct http_request *request, struct slice value)
 {
-    if (request->has_length || !value.size)
+    if (request->has_length || !value.size || decimal_size(value) != value.size)
         return HTTP_E_MALFORMED;
-    for (size_t i = 0; i < value.size; i++) {
-        if (!is_digit(value.data[i]))
-            return HTTP_E_MALFORMED;
-        request->content_length = request->content_length * 10 + (uint64_t)(value.data[i] - '0');
-    }
     request->has_length = true;
-    return value.size > LENGTH_DIGITS_MAX ? HTTP_E_BODY : 0;
+    return decimal_read_max(value, INT64_MAX, &request->content_length) ? 0 : HTTP_E_BODY;
 }
 
 static int take_coding(struct http_request *request, struct slice value)

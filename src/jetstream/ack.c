@@ -1,29 +1,16 @@
 /* Letters to a home: what clients say of messages, what they ask for, and answers to flow control. */
-#include <cjson/cJSON.h>
 #include <stdlib.h>
 
 #include "core/topic.h"
 #include "jetstream/home.h"
+#include "util/decimal.h"
+#include "util/json_tree.h"
 #include "util/units.h"
 #include "wire/format.h"
 
 enum { NS_IN_MS = 1000000 };
 
 /* Reading. */
-
-static bool read_number(struct slice text, uint64_t *ret_number)
-{
-    uint64_t number = 0;
-    if (!text.size || text.size > FORMAT_NUMBER_SIZE_MAX - 1)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9')
-            return false;
-        number = number * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    *ret_number = number;
-    return true;
-}
 
 static struct slice trim(struct slice text)
 {
@@ -99,11 +86,11 @@ static bool read_request(struct slice text, struct consumer_request *request)
 {
     text = trim(text);
     if (!text.size || *text.data != '{') {
-        if (!read_number(text, &request->batch))
+        if (!decimal_read(text, &request->batch))
             request->batch = 1;
         return true;
     }
-    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
+    cJSON *json = json_tree_parse(text, JSON_TREE_DEPTH);
     if (json)
         read_object(json, request);
     cJSON_Delete(json);
@@ -141,7 +128,7 @@ static bool read_numbers(struct slice topic, size_t cursor, struct consumer_ack 
     struct slice token;
     uint64_t *const places[] = { &ack->delivery_count, &ack->sequence, &ack->consumer_sequence };
     for (unsigned i = 0; i < 3; i++)
-        if (!topic_next_token(topic, &cursor, &token) || !read_number(token, places[i]))
+        if (!topic_next_token(topic, &cursor, &token) || !decimal_read(token, places[i]))
             return false;
     return true;
 }
@@ -165,7 +152,7 @@ static void read_refusal(struct slice text, struct consumer_ack *ack)
         ack->delay_ms = read_duration(text);
         return;
     }
-    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
+    cJSON *json = json_tree_parse(text, JSON_TREE_DEPTH);
     ack->delay_ms = duration_of(json, "delay");
     ack->is_unbegun = cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json, "begun"));
     cJSON_Delete(json);
@@ -228,7 +215,7 @@ void flow_read(struct jetstream *jetstream, const struct letter_text *letter)
     uint64_t id;
     size_t cursor;
     struct seat *seat = find_seat(jetstream, letter->topic, 2, &cursor);
-    if (!seat || !topic_next_token(letter->topic, &cursor, &token) || !read_number(token, &id))
+    if (!seat || !topic_next_token(letter->topic, &cursor, &token) || !decimal_read(token, &id))
         return;
     consumer_flow_answered(seat->consumer, id);
     seat_is_ready(seat);

@@ -5,7 +5,7 @@
 
 #include "core/topic.h"
 #include "jetstream/home.h"
-#include "util/json.h"
+#include "util/json_tree.h"
 
 static const char api_prefix[] = "$JS.API.";
 
@@ -237,37 +237,11 @@ cJSON *request_envelope(const struct request *request)
 
 /* Reading. */
 
-/* cJSON recurses: what nests deeper than any request is not given to it. */
-static bool is_shallow(struct slice text)
-{
-    enum { DEPTH_MAX = 32 };
-    unsigned depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']') && depth)
-            depth--;
-        if (depth > DEPTH_MAX)
-            return false;
-    }
-    return true;
-}
-
 cJSON *api_parse(struct slice text)
 {
-    const char *end = NULL;
-    cJSON *json = is_shallow(text) ? cJSON_ParseWithLengthOpts(text.data, text.size, &end, false) : NULL;
-    if (json && cJSON_IsObject(json)) {
-        struct slice rest = slice_make(end, text.size - (size_t)(end - text.data));
-        if (json_blank_size(rest) == rest.size)
-            return json;
-    }
+    cJSON *json = json_tree_parse(text, JSON_TREE_DEPTH);
+    if (cJSON_IsObject(json))
+        return json;
     cJSON_Delete(json);
     return NULL;
 }

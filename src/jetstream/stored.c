@@ -1,12 +1,12 @@
 #include "jetstream/stored.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "consumer/json.h"
 #include "meta/meta.h"
 #include "stream/registry.h"
+#include "util/json_tree.h"
 #include "util/log.h"
 
 struct jetstream_stored {
@@ -43,7 +43,7 @@ static bool has_stream(struct jetstream_stored *stored, struct slice name)
 static int read_settings(struct slice text, struct consumer_settings *settings)
 {
     char room[CONSUMER_FAULT_TEXT_SIZE];
-    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
+    cJSON *json = json_tree_parse(text, JSON_DEPTH_MAX);
     int error = json ? consumer_settings_from_json(settings, json, room) : -EINVAL;
     cJSON_Delete(json);
     return !error && !settings->name ? -EINVAL : error;

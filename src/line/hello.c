@@ -1,4 +1,3 @@
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,6 +5,7 @@
 #include "line/client.h"
 #include "net/secure.h"
 #include "net/tls.h"
+#include "util/json_tree.h"
 #include "util/log.h"
 #include "util/random.h"
 #include "wire/format.h"
@@ -258,9 +258,8 @@ static void take_wishes(struct client *client, const cJSON *json)
 
 void hello_connect(struct client *client, struct slice text)
 {
-    const char *end = NULL;
-    cJSON *json = cJSON_ParseWithLengthOpts(text.data, text.size, &end, false);
-    if (cJSON_IsObject(json) && end == text.data + text.size) {
+    cJSON *json = json_tree_parse(text, JSON_TREE_DEPTH);
+    if (cJSON_IsObject(json)) {
         take_wishes(client, json);
     } else {
         client->conn.loop->counters.protocol_errors++;

@@ -10,6 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "util/transient.h"
+
 enum {
     DIRECT_SIZE = 16 << 10, /* from here on a write goes straight to the socket */
     FLUSH_SIZE = 64 << 10,  /* so much output is not kept until the end of the turn */
@@ -64,16 +66,11 @@ bool conn_plain_shutdown(struct conn *conn)
     return true;
 }
 
-static bool would_block(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
 bool conn_plain_has_left(struct conn *conn)
 {
     char byte;
     ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got == 0 || (got < 0 && !would_block(errno));
+    return got == 0 || (got < 0 && !is_transient(errno));
 }
 
 const struct conn_transport conn_plain = {
@@ -300,7 +297,7 @@ static size_t send_parts(struct conn *conn, struct iovec *parts, unsigned part_c
 {
     struct loop *loop = conn->loop;
     ssize_t sent = conn->transport->send(conn, parts, part_count);
-    if (sent < 0 && !would_block(errno)) {
+    if (sent < 0 && !is_transient(errno)) {
         conn_drop(conn, CONN_WRITE_ERROR);
         return 0;
     }
@@ -542,7 +539,7 @@ static size_t receive(struct conn *conn, char *at, size_t room)
     struct loop *loop = conn->loop;
     conn->unread = false;
     ssize_t got = conn->transport->receive(conn, at, room);
-    if (got < 0 && would_block(errno))
+    if (got < 0 && is_transient(errno))
         return 0;
     if (got <= 0) {
         if (got < 0 || conn->state != CONN_OPEN)
@@ -610,7 +607,7 @@ static void read_direct(struct conn *conn)
 static void read_lingering(struct conn *conn)
 {
     ssize_t got = conn_plain_receive(conn, conn->loop->read_buffer, LOOP_READ_SIZE);
-    if (got == 0 || (got < 0 && !would_block(errno)))
+    if (got == 0 || (got < 0 && !is_transient(errno)))
         conn_drop(conn, conn->reason);
 }
 

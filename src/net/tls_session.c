@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "net/tls_state.h"
+#include "util/transient.h"
 
 enum {
     FAILURE_SIZE = 160,
@@ -33,11 +34,6 @@ struct tls_session {
  * cut off OpenSSL can neither answer its peer's questions nor send other bytes. To read stops where a whole record
  * could be left without room. And nobody raises SIGPIPE. errno is that of the system call.
  */
-
-static bool is_transient(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
 
 static int socket_read(BIO *bio, char *data, int size)
 {

@@ -8,7 +8,7 @@
 #include "push/errand.h"
 #include "push/state.h"
 #include "util/clock.h"
-#include "util/json.h"
+#include "util/json_tree.h"
 #include "util/random.h"
 #include "util/units.h"
 #include "util/utf8.h"
@@ -72,27 +72,12 @@ struct hook *errand_find_own(struct errand *errand)
     return hook;
 }
 
-/* cJSON's strings end at the first NUL: what somebody has written behind it would not count. */
-static bool has_nul(struct slice json)
-{
-    static const char nul[] = "u0000";
-    bool is_escaped = false;
-    for (size_t i = 0; i < json.size; i++) {
-        if (is_escaped && json.size - i >= sizeof nul - 1 && memcmp(json.data + i, nul, sizeof nul - 1) == 0)
-            return true;
-        is_escaped = !is_escaped && json.data[i] == '\\';
-    }
-    return false;
-}
-
-/* cJSON alone would let pass what follows the value. */
+/* Stricter than cJSON, which takes for JSON what is nearly so. */
 static bool is_json(struct slice body)
 {
     size_t blanks = json_blank_size(body);
-    struct slice value = slice_make(body.data + blanks, body.size - blanks);
-    size_t size = json_value_size(value);
-    struct slice rest = slice_make(value.data + size, value.size - size);
-    return size && json_blank_size(rest) == rest.size && utf8_valid(body) && !has_nul(body);
+    return json_value_size(slice_make(body.data + blanks, body.size - blanks)) && utf8_valid(body) &&
+           !json_has_nul(body);
 }
 
 /* An object; empty where nothing was said. NULL: answered. */
@@ -100,7 +85,7 @@ cJSON *errand_read_body(struct errand *errand)
 {
     struct slice body = errand->asked->body;
     cJSON *json = !body.size ? cJSON_CreateObject()
-                  : is_json(body) ? cJSON_ParseWithLength(body.data, body.size) : NULL;
+                  : is_json(body) ? json_tree_parse(body, JSON_DEPTH_MAX) : NULL;
     if (json && cJSON_IsObject(json))
         return json;
     webhook_json_delete(json);

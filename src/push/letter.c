@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "util/decimal.h"
 #include "util/moment.h"
 #include "wire/format.h"
 #include "wire/headers.h"
@@ -104,15 +105,6 @@ int letter_make(const struct letter *letter, struct message *ret_message)
 
 /* Reading. */
 
-static uint64_t read_number(struct slice text)
-{
-    uint64_t number = 0;
-    size_t end = text.size < FORMAT_NUMBER_SIZE_MAX ? text.size : FORMAT_NUMBER_SIZE_MAX - 1;
-    for (size_t i = 0; i < end && text.data[i] >= '0' && text.data[i] <= '9'; i++)
-        number = 10 * number + (uint64_t)(text.data[i] - '0');
-    return number;
-}
-
 static struct slice header_of(const struct stream_message *message, const char *name)
 {
     struct slice value;
@@ -121,12 +113,14 @@ static struct slice header_of(const struct stream_message *message, const char *
 
 bool letter_read(const struct stream_message *message, struct letter_content *ret_content)
 {
+    uint64_t attempt_count;
+    decimal_cut(header_of(message, "Posthorn-Dead-Count"), &attempt_count);
     struct letter_content content = {
         .id = header_of(message, "Posthorn-Dead-Id"),
         .stream = header_of(message, "Posthorn-Dead-Stream"),
         .topic = header_of(message, "Posthorn-Dead-Topic"),
         .words = header_of(message, "Posthorn-Dead-Words"),
-        .attempt_count = read_number(header_of(message, "Posthorn-Dead-Count")),
+        .attempt_count = attempt_count,
     };
     if (!cursor_parse(content.id, &content.cursor) || !content.stream.size || !content.topic.size ||
         !moment_parse(header_of(message, "Posthorn-Dead-Time"), &content.time_ms))

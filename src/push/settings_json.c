@@ -1,6 +1,5 @@
 /* Settings as JSON: a table of the members. Durations are texts such as "15s" or "never", moments are RFC
  * 3339. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <stddef.h>
@@ -8,6 +7,7 @@
 #include <stdlib.h>
 
 #include "push/settings.h"
+#include "util/json_tree.h"
 #include "util/moment.h"
 #include "util/units.h"
 
@@ -493,7 +493,7 @@ char *webhook_settings_save(const struct webhook_settings *settings)
 
 int webhook_settings_load(struct webhook_settings *settings, struct slice text, char room[WEBHOOK_FAULT_SIZE])
 {
-    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
+    cJSON *json = json_tree_parse(text, JSON_DEPTH_MAX);
     snprintf(room, WEBHOOK_FAULT_SIZE, "the settings are no JSON");
     int error = json ? webhook_settings_from_json(settings, json, WEBHOOK_JSON_ALL, room) : -EINVAL;
     webhook_json_delete(json);

@@ -7,7 +7,6 @@
  *   challenge   POST {"type":"webhook.challenge","challenge":"WORD"}, signed like all; the answer, 2xx, is WORD, or
  *               {"challenge":"WORD"}
  */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 
 #include "net/loop.h"
 #include "push/probe.h"
+#include "util/json_tree.h"
 
 enum { WORD_SIZE = 32, LINE_SIZE = 320, RETRY_MIN_MS = 5000, RETRY_MAX_MS = 3600 * 1000 };
 
@@ -67,7 +67,7 @@ static bool says_the_word(const struct question *question, struct slice answer)
 {
     if (slice_is(trim(answer), question->word))
         return true;
-    cJSON *json = answer.size ? cJSON_ParseWithLength(answer.data, answer.size) : NULL;
+    cJSON *json = json_tree_parse(answer, JSON_TREE_DEPTH);
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, "challenge");
     bool is_said = cJSON_IsString(item) && strcmp(item->valuestring, question->word) == 0;
     cJSON_Delete(json);

@@ -1,14 +1,16 @@
 #include "sidecar/durable.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "core/topic.h"
+#include "http/delivery.h"
 #include "libposthorn/posthorn.h"
 #include "net/loop.h"
+#include "util/decimal.h"
+#include "util/json_tree.h"
 #include "util/list.h"
 #include "util/log.h"
 
@@ -98,7 +100,7 @@ static const char *error_in(const cJSON *json)
 
 static void take_answer(struct durable *durable, const struct ph_message *message, answer_fn *then)
 {
-    cJSON *json = cJSON_ParseWithLength(message->payload, message->payload_size);
+    cJSON *json = json_tree_parse(slice_make(message->payload, message->payload_size), JSON_DEPTH_MAX);
     const char *error = error_in(json);
     if (error)
         try_later(durable, error);
@@ -227,38 +229,15 @@ static void begin(struct durable *durable)
 
 /* Messages. */
 
-static bool read_number(struct slice token, uint64_t *ret_number)
-{
-    enum { DIGITS_MAX = 19 };
-    uint64_t number = 0;
-    for (size_t i = 0; i < token.size; i++) {
-        if (token.data[i] < '0' || token.data[i] > '9')
-            return false;
-        number = number * 10 + (uint64_t)(token.data[i] - '0');
-    }
-    *ret_number = number;
-    return token.size > 0 && token.size <= DIGITS_MAX;
-}
-
-/* $JS.ACK.<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<ns>.<pending> */
 bool durable_read_reply(struct slice reply, struct durable_message *ret_message)
 {
-    enum { TOKENS = 9 };
-    struct slice tokens[TOKENS], token;
-    uint64_t time_ns, count, sequence;
-    unsigned token_count = 0;
-    for (size_t cursor = 0; topic_next_token(reply, &cursor, &token);) {
-        if (token_count == TOKENS)
-            return false;
-        tokens[token_count++] = token;
-    }
-    if (token_count != TOKENS || !slice_is(tokens[0], "$JS") || !slice_is(tokens[1], "ACK") ||
-        !read_number(tokens[4], &count) || !read_number(tokens[5], &sequence) || !read_number(tokens[7], &time_ns))
+    struct delivery delivery;
+    if (!delivery_read(reply, &delivery))
         return false;
-    ret_message->stream = tokens[2];
-    ret_message->delivery_count = count;
-    ret_message->sequence = sequence;
-    ret_message->time_ms = time_ns / NS_IN_MS;
+    ret_message->stream = delivery.stream;
+    ret_message->delivery_count = delivery.count;
+    ret_message->sequence = delivery.sequence;
+    ret_message->time_ms = delivery.time_ms;
     return true;
 }
 
@@ -291,7 +270,7 @@ static void take_status(struct durable *durable, const struct ph_message *messag
     if (status == 100)
         return;
     if (ph_message_header(message, "Nats-Pending-Messages", &left))
-        read_number(slice_make(left.data, left.size), &count);
+        decimal_read(slice_make(left.data, left.size), &count);
     forget_asked(durable, count);
     if (durable->state != STATE_READY)
         return;

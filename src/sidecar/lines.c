@@ -2,6 +2,7 @@
 
 #include "http/request.h"
 #include "sidecar/carry.h"
+#include "util/decimal.h"
 #include "wire/format.h"
 #include "wire/headers.h"
 
@@ -48,15 +49,10 @@ static bool is_line(struct slice name, struct slice value, bool is_head)
 unsigned lines_status(struct slice head)
 {
     struct slice value;
-    unsigned status = 0;
-    if (!headers_find(head, CARRY_STATUS, &value) || value.size != 3)
+    uint64_t status;
+    if (!headers_find(head, CARRY_STATUS, &value) || value.size != 3 || !decimal_read_max(value, 599, &status))
         return 0;
-    for (size_t i = 0; i < value.size; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9')
-            return 0;
-        status = status * 10 + (unsigned)(value.data[i] - '0');
-    }
-    return status >= 200 && status <= 599 ? status : 0;
+    return status >= 200 ? (unsigned)status : 0;
 }
 
 size_t lines_size_max(struct slice head)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "broker/session.h"
+#include "util/decimal.h"
 #include "util/random.h"
 #include "wire/format.h"
 #include "wire/headers.h"
@@ -83,12 +84,11 @@ struct batch origin_mark(struct origin *origin, const struct batch *batch)
 const struct session *origin_of(const struct origin *origin, const struct broker *broker, struct slice head)
 {
     struct slice value;
-    uint64_t connection = 0;
+    uint64_t connection;
     if (!head.size || !headers_find(head, header, &value) || value.size <= ORIGIN_NAME_SIZE + 1 ||
-        memcmp(value.data, origin->name, ORIGIN_NAME_SIZE) != 0)
+        memcmp(value.data, origin->name, ORIGIN_NAME_SIZE) != 0 ||
+        !decimal_read(slice_make(value.data + ORIGIN_NAME_SIZE + 1, value.size - ORIGIN_NAME_SIZE - 1), &connection))
         return NULL;
-    for (size_t i = ORIGIN_NAME_SIZE + 1; i < value.size; i++)
-        connection = connection * 10 + (uint64_t)(value.data[i] - '0');
     const struct session *session = broker->sessions;
     while (session && (!session->no_echo || session->connection != connection))
         session = session->next;

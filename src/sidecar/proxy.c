@@ -10,6 +10,7 @@
 #include "net/conn.h"
 #include "net/transfer.h"
 #include "sidecar/lines.h"
+#include "util/decimal.h"
 #include "util/log.h"
 #include "wire/format.h"
 
@@ -125,9 +126,7 @@ static void begin_head(struct passage *passage)
 /* curl has refused what is no number. */
 static void take_length(struct passage *passage, struct slice value)
 {
-    passage->length = 0;
-    for (size_t i = 0; i < value.size && value.data[i] >= '0' && value.data[i] <= '9'; i++)
-        passage->length = passage->length * 10 + (size_t)(value.data[i] - '0');
+    decimal_cut(value, &passage->length);
 }
 
 static void take_type(struct passage *passage, struct slice value)

@@ -5,6 +5,7 @@
 
 #include "libposthorn/posthorn.h"
 #include "stream/stream.h"
+#include "util/decimal.h"
 #include "util/hash.h"
 #include "util/random.h"
 #include "wire/format.h"
@@ -75,12 +76,10 @@ int sender_send(struct sender *sender, struct ph_conn *conn, const struct stream
 /* The number at the start of a text, which it leaves behind with what comes next. */
 static uint64_t cut_number(struct slice *text)
 {
-    uint64_t number = 0;
-    size_t i = 0;
-    for (; i < text->size && text->data[i] >= '0' && text->data[i] <= '9'; i++)
-        number = number * 10 + (uint64_t)(text->data[i] - '0');
-    i += i < text->size;
-    *text = slice_make(text->data + i, text->size - i);
+    uint64_t number;
+    size_t size = decimal_cut(*text, &number);
+    size += size < text->size;
+    *text = slice_make(text->data + size, text->size - size);
     return number;
 }
 

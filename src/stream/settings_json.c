@@ -1,11 +1,11 @@
 /* Settings as JSON: a table of the fields, in the order in which nats-server shows them. */
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "stream/settings.h"
+#include "util/json_tree.h"
 #include "util/units.h"
 
 enum { SENTENCE_SIZE = 256, NS_PER_MS = 1000000 };
@@ -371,7 +371,7 @@ char *settings_save(const struct stream_settings *settings)
 
 int settings_load(struct stream_settings *settings, struct slice text, char room[SENTENCE_SIZE])
 {
-    cJSON *json = cJSON_ParseWithLength(text.data, text.size);
+    cJSON *json = json_tree_parse(text, JSON_DEPTH_MAX);
     int error = settings_from_json(settings, json, room);
     settings->from_configuration = cJSON_IsTrue(member_of(json, "from_configuration"));
     settings->created_ms = (uint64_t)number_of(json, "created_ms");

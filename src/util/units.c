@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util/decimal.h"
+
 struct unit {
     const char *name;
     uint64_t factor;
@@ -25,14 +27,8 @@ static const struct unit duration_units[] = {
 /* The digits at the start of text. NULL where there are none, or more than 64 bits hold; else what follows them. */
 static const char *read_digits(const char *text, uint64_t *ret_number)
 {
-    uint64_t number = 0;
-    const char *at = text;
-    for (; *at >= '0' && *at <= '9'; at++)
-        if (__builtin_mul_overflow(number, 10u, &number) ||
-            __builtin_add_overflow(number, (uint64_t)(*at - '0'), &number))
-            return NULL;
-    *ret_number = number;
-    return at > text ? at : NULL;
+    size_t size = decimal_cut(slice_of(text), ret_number);
+    return size ? text + size : NULL;
 }
 
 static const struct unit *find_unit(const struct unit *units, const char *name)

@@ -1,5 +1,7 @@
 #include "wire/op.h"
 
+#include "util/decimal.h"
+
 #define ARGS_MAX 5
 
 /* The arguments of a control line: what stands between the verb and the line's end. */
@@ -54,28 +56,16 @@ static inline bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* Reads a decimal number that fills the whole slice and is at most max. */
-static bool parse_number(struct slice text, uint64_t max, uint64_t *ret_value)
+/* The protocol's numbers have at most so many digits, zeros in front counted. */
+static bool read_number(struct slice text, uint64_t max, uint64_t *ret_value)
 {
-    uint64_t value = 0;
-    if (text.size == 0 || text.size > 19)
-        return false;
-    for (size_t i = 0; i < text.size; i++) {
-        unsigned digit = (unsigned char)text.data[i] - '0';
-        if (digit > 9)
-            return false;
-        value = value * 10 + digit;
-    }
-    if (value > max)
-        return false;
-    *ret_value = value;
-    return true;
+    return text.size <= DECIMAL_SAFE_SIZE && decimal_read_max(text, max, ret_value);
 }
 
 static bool parse_size(struct slice text, uint32_t *ret_size)
 {
     uint64_t value;
-    if (!parse_number(text, INT32_MAX, &value))
+    if (!read_number(text, INT32_MAX, &value))
         return false;
     *ret_size = (uint32_t)value;
     return true;
@@ -144,7 +134,7 @@ static int parse_unsub(const struct args *args, struct wire_op *op)
     if (args->count != 1 && args->count != 2)
         return WIRE_E_ARGS;
     op->sid = args->list[0];
-    if (args->count == 2 && !parse_number(args->list[1], INT64_MAX, &op->max))
+    if (args->count == 2 && !read_number(args->list[1], INT64_MAX, &op->max))
         return WIRE_E_ARGS;
     return 0;
 }
