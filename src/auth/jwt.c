@@ -9,6 +9,7 @@
 #include "auth/jwks.h"
 #include "config/config.h"
 #include "util/base64.h"
+#include "util/file.h"
 #include "util/text.h"
 
 enum {
@@ -56,25 +57,6 @@ static bool list_has(const struct jwt_topics *list, const char *text)
 
 /* What is trusted. */
 
-static int read_file(const char *path, char **ret_data, size_t *ret_size)
-{
-    FILE *file = fopen(path, "re");
-    char *data = file ? malloc(FILE_SIZE_MAX + 1) : NULL;
-    if (!data) {
-        int error = file ? -ENOMEM : -errno;
-        if (file)
-            fclose(file);
-        return error;
-    }
-    errno = 0;
-    size_t size = fread(data, 1, FILE_SIZE_MAX + 1, file);
-    int error = ferror(file) ? -(errno ? errno : EIO) : size > FILE_SIZE_MAX ? -EFBIG : 0;
-    fclose(file);
-    *ret_data = data;
-    *ret_size = size;
-    return error;
-}
-
 static int add_set(struct jwt_trust *trust, struct slice text, char why[JWKS_WHY_SIZE])
 {
     return jwks_read(trust->keys, text, why);
@@ -93,21 +75,19 @@ static int add_file(struct jwt_trust *trust, const char *option, const char *pat
                     int (*add)(struct jwt_trust *trust, struct slice text, char why[JWKS_WHY_SIZE]),
                     char sentence[JWT_SENTENCE_SIZE])
 {
-    char why[JWKS_WHY_SIZE] = "", *data = NULL;
-    size_t size = 0;
+    char why[JWKS_WHY_SIZE] = "", *data = *path ? malloc(FILE_SIZE_MAX) : NULL;
     if (!*path)
         return 0;
-    int error = read_file(path, &data, &size);
-    if (error)
+    ssize_t size = data ? file_read(path, data, FILE_SIZE_MAX) : -ENOMEM;
+    int error = size < 0 ? (int)size : add(trust, slice_make(data, (size_t)size), why);
+    if (size < 0)
         snprintf(why, sizeof why, "%s", strerror(-error));
-    else
-        error = add(trust, slice_make(data, size), why);
     if (error && error != -ENOMEM) {
         snprintf(sentence, JWT_SENTENCE_SIZE, "[jwt] %s = %s: %s", option, path, why);
         error = -EINVAL;
     }
     if (data)
-        OPENSSL_cleanse(data, size);
+        OPENSSL_cleanse(data, FILE_SIZE_MAX);
     free(data);
     return error;
 }

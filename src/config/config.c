@@ -11,6 +11,7 @@
 #include "config/option.h"
 #include "config/source.h"
 #include "config/value.h"
+#include "util/file.h"
 #include "util/units.h"
 
 #define FILE_SIZE_MAX (1024u * 1024u)
@@ -431,32 +432,22 @@ int config_parse(enum program program, const char *name, struct slice text, cons
     return rc == -ENOMEM ? fail(ret_error, name, rc) : rc;
 }
 
-/* Reads at most one byte more than a configuration may have, which shows that it has too many. */
-static int read_file(const char *path, char *buf, size_t *ret_size)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return -errno;
-    errno = 0;
-    *ret_size = fread(buf, 1, FILE_SIZE_MAX + 1, file);
-    int rc = ferror(file) ? -(errno ? errno : EIO) : 0;
-    fclose(file);
-    return rc;
-}
-
 /* What the file at path says, or no file. */
 static int load_file(enum program program, const char *path, const char *const *overrides, size_t override_count,
                      struct config **ret_config, struct config_error *ret_error)
 {
     if (!path)
         return config_parse(program, "(no file)", slice_of(""), overrides, override_count, ret_config, ret_error);
-    size_t size = 0;
-    char *buf = malloc(FILE_SIZE_MAX + 1);
-    int rc = buf ? read_file(path, buf, &size) : -ENOMEM;
-    if (rc == 0)
-        rc = config_parse(program, path, slice_make(buf, size), overrides, override_count, ret_config, ret_error);
-    else
-        fail(ret_error, path, rc);
+    enum { ROOM_SIZE = FILE_SIZE_MAX + 1 }; /* a byte more shows a file that has too many */
+    char *buf = malloc(ROOM_SIZE);
+    ssize_t size = buf ? file_read(path, buf, ROOM_SIZE) : -ENOMEM;
+    if (size == -EFBIG)
+        size = ROOM_SIZE;
+    int rc = size < 0 ? fail(ret_error, path, (int)size)
+                      : config_parse(program, path, slice_make(buf, (size_t)size), overrides, override_count, ret_config,
+                                     ret_error);
+    if (buf)
+        explicit_bzero(buf, ROOM_SIZE); /* passwords */
     free(buf);
     return rc;
 }

@@ -4,16 +4,16 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/file.h"
 
 static uint64_t resident_size(void)
 {
     unsigned long long total, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%llu %llu", &total, &resident) != 2)
+    char text[256];
+    ssize_t size = file_read("/proc/self/statm", text, sizeof text - 1);
+    text[size > 0 ? size : 0] = '\0';
+    if (sscanf(text, "%llu %llu", &total, &resident) != 2)
         resident = 0;
-    fclose(file);
     return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

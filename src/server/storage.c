@@ -19,6 +19,7 @@
 #include "server/streams.h"
 #include "server/webhooks.h"
 #include "stream/engine.h"
+#include "util/file.h"
 #include "util/random.h"
 
 enum { DIRECTORY_MODE = 0700 };
@@ -81,13 +82,11 @@ static void read_boot_id(char id[64])
 {
     const char *given = getenv("POSTHORN_BOOT_ID");
     snprintf(id, 64, "%s", given ? given : "");
-    int fd = *id ? -1 : open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (*id)
         return;
-    ssize_t size = read(fd, id, 63);
+    ssize_t size = file_read("/proc/sys/kernel/random/boot_id", id, 63);
     id[size > 0 ? size : 0] = '\0';
     id[strcspn(id, "\n")] = '\0';
-    close(fd);
 }
 
 static int open_engine(struct storage *storage, const struct config *config, char sentence[RELOAD_SENTENCE_SIZE])

@@ -1,7 +1,6 @@
 #include "server/webhooks.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 
 #include "config/config.h"
 #include "util/clock.h"
+#include "util/file.h"
 #include "util/log.h"
 #include "util/network.h"
 #include "util/units.h"
@@ -52,24 +52,15 @@ static int add_lines(struct webhook_settings *settings, char *text)
     return error;
 }
 
-static ssize_t read_file(const char *path, char *room, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd >= 0 ? read(fd, room, size) : -1;
-    int error = errno;
-    if (fd >= 0)
-        close(fd);
-    errno = error;
-    return got;
-}
-
 static int read_secret_file(struct webhook_settings *settings, const struct config_webhook *webhook,
                             char sentence[RELOAD_SENTENCE_SIZE])
 {
     char text[FILE_SIZE_MAX], what[512];
-    ssize_t size = read_file(webhook->secret_file, text, sizeof text - 1);
+    ssize_t size = file_read(webhook->secret_file, text, sizeof text - 1);
     if (size < 0) {
-        snprintf(what, sizeof what, "secret_file %.300s cannot be read: %s", webhook->secret_file, strerror(errno));
+        explicit_bzero(text, sizeof text);
+        snprintf(what, sizeof what, "secret_file %.300s cannot be read: %s", webhook->secret_file,
+                 strerror((int)-size));
         return refuse(sentence, webhook->name, what);
     }
     text[size] = '\0';
