@@ -13,7 +13,8 @@
 #include "auth/rights.h"
 
 enum webhook_ask {
-    WEBHOOK_LIST,                    /* {"offset":N,"limit":N}, both may be left out: {"webhooks":[...],"total":N} */
+    WEBHOOK_LIST,                    /* {"offset":N,"limit":N}, both may be left out, of at most WEBHOOK_PAGE_MAX:
+                                        {"webhooks":[...],"total":N,"offset":N,"limit":N} */
     WEBHOOK_GET,
     WEBHOOK_CREATE,                  /* of a document; answered with it, and with the secret where one was made */
     WEBHOOK_CHANGE,                  /* by the members of a document */
@@ -33,6 +34,8 @@ enum webhook_ask {
     WEBHOOK_VERIFY,                  /* asks the receiver now whether it wants all this; answered with the document */
     WEBHOOK_ASK_COUNT
 };
+
+enum { WEBHOOK_PAGE_MAX = 256 };    /* in one answer, as many as of streams */
 
 enum webhook_verdict {
     WEBHOOK_GOOD,

@@ -167,7 +167,13 @@ static void ask(struct exchange *exchange, enum webhook_ask what)
 
 void webhooks_list(struct exchange *exchange)
 {
-    ask(exchange, WEBHOOK_LIST);
+    char body[80];
+    uint64_t offset = 0, limit = WEBHOOK_PAGE_MAX;
+    if (!monitor_parameter(exchange, "offset", INT32_MAX, &offset) ||
+        !monitor_parameter(exchange, "limit", WEBHOOK_PAGE_MAX, &limit))
+        return;
+    snprintf(body, sizeof body, "{\"offset\":%" PRIu64 ",\"limit\":%" PRIu64 "}", offset, limit);
+    ask_with(exchange, WEBHOOK_LIST, slice_of(body));
 }
 
 void webhooks_create(struct exchange *exchange)

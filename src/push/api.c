@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 
 #include "push/errand.h"
@@ -178,7 +177,7 @@ static void list_one(void *arg, struct hook *hook)
     listing->is_short |= !json || !cJSON_AddItemToArray(listing->array, json);
 }
 
-/* "offset" and "limit" of the page; all where nothing is said. False: answered. */
+/* "offset" and "limit" of the page. False: answered. */
 static bool read_page(struct errand *errand, struct listing *listing)
 {
     cJSON *json = errand_read_body(errand);
@@ -186,7 +185,9 @@ static bool read_page(struct errand *errand, struct listing *listing)
     const cJSON *limit = json ? cJSON_GetObjectItemCaseSensitive(json, "limit") : NULL;
     bool is_good = (!offset || cJSON_IsNumber(offset)) && (!limit || cJSON_IsNumber(limit));
     listing->offset = is_good && offset ? offset->valuedouble : 0;
-    listing->limit = is_good && limit ? limit->valuedouble : HUGE_VAL;
+    listing->limit = is_good && limit ? limit->valuedouble : WEBHOOK_PAGE_MAX;
+    if (listing->limit > WEBHOOK_PAGE_MAX)
+        listing->limit = WEBHOOK_PAGE_MAX;
     if (json && !is_good)
         errand_answer(errand, WEBHOOK_BAD, "offset and limit are numbers");
     is_good = json && is_good;
@@ -203,7 +204,9 @@ static bool ask_list(struct errand *errand)
     listing.array = json ? cJSON_AddArrayToObject(json, "webhooks") : NULL;
     if (listing.array)
         deliverer_visit(errand->deliverer, list_one, &listing);
-    if (!listing.array || listing.is_short || !cJSON_AddNumberToObject(json, "total", listing.total)) {
+    if (!listing.array || listing.is_short || !cJSON_AddNumberToObject(json, "total", listing.total) ||
+        !cJSON_AddNumberToObject(json, "offset", listing.offset) ||
+        !cJSON_AddNumberToObject(json, "limit", listing.limit)) {
         webhook_json_delete(json);
         json = NULL;
     }

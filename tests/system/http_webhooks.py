@@ -2,7 +2,9 @@
 """Webhooks over HTTP: made, looked at, changed, switched off and on, given other secrets, begun anew; and what is refused."""
 
 import json
+import os
 import re
+import subprocess
 import tempfile
 import threading
 
@@ -317,6 +319,22 @@ def who_does_not_say_yes_is_sent_nothing():
 # ------------------------------------------------------------------------------------------------------------- leaving
 
 
+def the_list_comes_in_pages():
+    with Daemon(data=True) as daemon, Http(daemon) as http:
+        names = [f"w{i:03}" for i in range(258)]
+        for name in names:
+            http.post("/v1/webhooks", json.dumps({"name": name, "url": URL, "pattern": "t.>"}).encode()).check(201)
+        for query, offset, limit in (("", 0, 256), ("?offset=256", 256, 256), ("?offset=1&limit=2", 1, 2), ("?limit=0", 0, 0), ("?offset=300", 300, 256)):
+            page = _call(http, "GET", query)
+            equal([webhook["name"] for webhook in page.pop("webhooks")], names[offset : offset + limit], f"the page {query}")
+            equal(page, {"total": 258, "offset": offset, "limit": limit}, f"the rest of {query}")
+        for query in ("?limit=257", "?limit=-1", "?offset=x"):
+            _call(http, "GET", query, None, 400, "bad-parameter")
+        listed = subprocess.run([os.environ["POSTHORN"], "webhook", "list", "--names", "-s", f"nats://{daemon.line[0]}"], capture_output=True, text=True,
+                                timeout=DEADLINE_S)
+        equal(listed.stdout.split(), names, f"posthorn webhook list, {listed.stderr}")
+
+
 def whoever_leaves_early_is_not_missed():
     """The call goes on without him, is freed, and what it was to do is done. A sanitizer sees what is not freed."""
     with Daemon(data=True) as daemon:
@@ -356,4 +374,5 @@ if __name__ == "__main__":
          they_outlive_a_crash, what_the_configuration_names_is_changed_there, what_cannot_be_is_explained, what_is_not_there_is_not_found,
          strangers_learn_nothing, other_pages_may_not_ask, attempts_are_shown_and_messages_sent_again, what_is_disabled_waits,
          an_example_is_sent_and_told_of, whoever_waits_for_an_example_is_told_that_the_server_stops, what_is_dead_is_shown_and_sent_once_more,
-         secrets_are_shown_to_who_asks_for_them, who_does_not_say_yes_is_sent_nothing, whoever_leaves_early_is_not_missed, many_ask_at_once)
+         secrets_are_shown_to_who_asks_for_them, who_does_not_say_yes_is_sent_nothing, the_list_comes_in_pages,
+         whoever_leaves_early_is_not_missed, many_ask_at_once)

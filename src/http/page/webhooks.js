@@ -20,9 +20,20 @@ export function start_webhooks() {
 
 const path_of = (webhook, verb = "") => `v1/webhooks/${encodeURIComponent(webhook)}${verb && `/${verb}`}`;
 
+/* The list comes in pages. */
+async function all() {
+    const webhooks = [];
+    let page;
+    do {
+        page = await ask_json(`v1/webhooks?offset=${webhooks.length}`);
+        webhooks.push(...page.webhooks);
+    } while (page.webhooks.length && webhooks.length < page.total);
+    return webhooks;
+}
+
 async function look() {
     try {
-        const { webhooks } = await ask_json("v1/webhooks");
+        const webhooks = await all();
         webhooks.sort((a, b) => (a.name < b.name ? -1 : 1)); /* so that they keep their places */
         set_text(by_id("webhooks-note"), webhooks.length ? seen(webhooks) : "none: POST /v1/webhooks makes one");
         sync_children(by_id("webhooks-list"), webhooks, { key: (webhook) => webhook.name, make, fill });
