@@ -443,9 +443,10 @@ static int load_file(enum program program, const char *path, const char *const *
     ssize_t size = buf ? file_read(path, buf, ROOM_SIZE) : -ENOMEM;
     if (size == -EFBIG)
         size = ROOM_SIZE;
-    int rc = size < 0 ? fail(ret_error, path, (int)size)
-                      : config_parse(program, path, slice_make(buf, (size_t)size), overrides, override_count, ret_config,
-                                     ret_error);
+    int rc = size < 0 ? fail(ret_error, path, (int)size) : 0;
+    if (rc == 0)
+        rc = config_parse(program, path, slice_make(buf, (size_t)size), overrides, override_count, ret_config,
+                          ret_error);
     if (buf)
         explicit_bzero(buf, ROOM_SIZE); /* passwords */
     free(buf);

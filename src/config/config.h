@@ -3,12 +3,12 @@
  *
  * A configuration is loaded as a whole or not at all, and is constant from then on: whoever loaded it owns it, any
  * thread may read it, and a reload loads another one beside it. Everything that is known of an option (its name, type,
- * default, limits, help) is one row of the table in options.c; the loader and all printers are driven by that table.
+ * default, limits, help) is one row of the table (options.c); the loader and all printers are driven by that table.
  *
- * To add an option: a field here, a row in options.c. To add a section: a struct here and its rows in options.c, one in
- * the table of sections, one a key in the table of options. A section that is repeated under names, as [stream NAME]
- * is, has an array in place of the struct, whose first field is char *name. Then posthornd --print-sample >
- * etc/posthornd.ini and posthornd --print-man > doc/posthornd.ini.5, and the same of posthorn-sidecar: the tests
+ * To add an option: a field here, a row in the file of its section in options/. To add a section: a struct here, a row
+ * in the table of sections in options.c, and one a key in options/. A section that is repeated under names, as
+ * [stream NAME] is, has an array in place of the struct, whose first field is char *name. Then posthornd --print-sample
+ * > etc/posthornd.ini and posthornd --print-man > doc/posthornd.ini.5, and the same of posthorn-sidecar: the tests
  * compare them.
  *
  * The programs share the table. A section says whose it is, and so may an option of it; what belongs to another program

@@ -1,6 +1,7 @@
 /*
  * option: one row of THE table of options, one row of the table of sections, and how to find them. The tables are
- * constant and stand in options.c; this header is for the config room alone. Any thread.
+ * constant and stand in options.c, the rows of options by section in options/; this header is for the config room
+ * alone. Any thread.
  */
 #ifndef CONFIG_OPTION_H
 #define CONFIG_OPTION_H
