@@ -173,17 +173,24 @@ static bool make_room(struct tail_parcel *parcel, size_t size)
     return true;
 }
 
-static struct slice write_id(char out[ID_SIZE_MAX], uint64_t id, uint64_t offset, size_t size)
+/* What the ids of a file's messages begin with. */
+static size_t write_id_start(char out[ID_SIZE_MAX], uint64_t id)
 {
-    int written = snprintf(out, ID_SIZE_MAX, "%016" PRIx64 ".%" PRIx64 "+%zx", id, offset, size);
-    return slice_make(out, (size_t)written);
+    return (size_t)snprintf(out, ID_SIZE_MAX, "%016" PRIx64 ".", id);
 }
 
-/* False: out of memory. */
-static bool add_message(struct tail_parcel *parcel, const struct followed *file, const struct tail_record *record)
+/* Where a record ends says which it is, and nothing else does: were it cut elsewhere when it is read once more, all up
+ * to an end that is known would have been published all the same. */
+static struct slice write_id(char *id, size_t start_size, uint64_t end)
 {
-    char id_room[ID_SIZE_MAX];
-    struct slice id = write_id(id_room, file->read.id, parcel->end, record->size);
+    return slice_make(id, (size_t)(format_number(id + start_size, end) - id));
+}
+
+/* id has room for ID_SIZE_MAX, and begins as all of this file do. False: out of memory. */
+static bool add_message(struct tail_parcel *parcel, const struct followed *file, const struct tail_record *record,
+                        char *id_room, size_t id_start_size)
+{
+    struct slice id = write_id(id_room, id_start_size, parcel->end + record->size);
     struct slice id_name = slice_of("Nats-Msg-Id"), path_name = slice_of("Posthorn-Path"), path = slice_of(file->path);
     struct slice type_name = slice_of("Content-Type"), type = slice_of("application/json");
     size_t size_max = HEADERS_BEGIN_SIZE + headers_add_size(id_name, id) + headers_add_size(path_name, path) +
@@ -211,6 +218,7 @@ static bool add_message(struct tail_parcel *parcel, const struct followed *file,
 static struct tail_parcel *make_parcel(struct followed *file, struct slice bytes, enum tail_end end)
 {
     struct tail_record record;
+    char id[ID_SIZE_MAX];
     if (!tail_next_record(&file->tail->rules, bytes, end, &record))
         return NULL;
     struct tail_parcel *parcel = calloc(1, sizeof *parcel);
@@ -220,10 +228,11 @@ static struct tail_parcel *make_parcel(struct followed *file, struct slice bytes
         .name = slice_of(file->tail->name), .topic = slice_of(file->tail->topic),
         .file = file, .id = file->read.id, .end = file->read.offset,
     };
-    size_t used = 0;
+    size_t used = 0, id_start_size = write_id_start(id, file->read.id);
     for (;;) {
         struct slice rest = slice_make(bytes.data + used, bytes.size - used);
-        if (!tail_next_record(&file->tail->rules, rest, end, &record) || !add_message(parcel, file, &record))
+        if (!tail_next_record(&file->tail->rules, rest, end, &record) ||
+            !add_message(parcel, file, &record, id, id_start_size))
             break;
         used += record.size;
     }

@@ -7,7 +7,7 @@
  *
  * Of each tail no more than TAIL_PARCELS_MAX parcels are out: where the loop gives none back, nothing is read. A
  * position moves when its parcel comes back, and no file is read before its id is stored, so that what is published
- * twice, after a crash, has the same Nats-Msg-Id: ID.OFFSET+SIZE.
+ * twice, after a crash, has the same Nats-Msg-Id: ID.END, where it ends in the file.
  */
 #ifndef SIDECAR_TAIL_READER_H
 #define SIDECAR_TAIL_READER_H
