@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "util/decimal.h"
+
 enum {
     RING_MIN = 16,
     STEPS_MIN = 64,
@@ -23,7 +25,7 @@ bool counted_read(struct slice id, struct counted_id *ret_id)
     uint64_t number = 0, scale = 1;
     size_t first = id.size, end = id.size;
     for (size_t at = end; at > 0 && end - at < DIGITS_MAX; at--, scale *= 10) {
-        unsigned digit = (unsigned)(unsigned char)id.data[at - 1] - '0';
+        unsigned digit = decimal_digit(id.data[at - 1]);
         if (digit > 9)
             break;
         number += digit * scale;
