@@ -5,6 +5,7 @@
 
 #include "http/call.h"
 #include "http/calls.h"
+#include "http/monitor.h"
 #include "http/names.h"
 #include "stream/registry.h"
 #include "util/json.h"
@@ -323,11 +324,37 @@ bool api_read_change(struct exchange *exchange, const struct field *fields, stru
     return !ret_change->failed;
 }
 
-void api_put_page(struct document *document, struct slice reply)
+void api_list(struct exchange *exchange, struct slice stream, const char *verb,
+              void (*report)(struct api_ask *ask, struct slice reply))
 {
-    static const char *const names[] = { "total", "offset", "limit" };
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
-        document_number(document, names[i], (uint64_t)fields_number(fields_member(reply, names[i]), 0));
+    uint64_t offset = 0;
+    if (!monitor_parameter(exchange, "offset", INT32_MAX, &offset))
+        return;
+    struct api_ask *ask = api_begin(exchange, stream, slice_make(NULL, 0), slice_make(NULL, 0), report);
+    if (!ask)
+        return;
+    document_open(&ask->body, NULL, '{');
+    document_number(&ask->body, "offset", offset);
+    document_close(&ask->body, '}');
+    api_send(ask, verb);
+}
+
+void api_answer_list(struct api_ask *ask, struct slice reply, const char *name,
+                     void (*put)(struct document *document, const struct http *http, struct slice element))
+{
+    static const char *const page[] = { "total", "offset", "limit" };
+    struct document document = { .failed = false };
+    struct slice elements = fields_member(reply, name), element;
+    size_t cursor = 0;
+    document_open(&document, NULL, '{');
+    document_open(&document, name, '[');
+    while (elements.size && *elements.data == '[' && json_next_element(elements, &cursor, &element))
+        put(&document, ask->http, element);
+    document_close(&document, ']');
+    for (unsigned i = 0; i < sizeof page / sizeof page[0]; i++)
+        document_number(&document, page[i], (uint64_t)fields_number(fields_member(reply, page[i]), 0));
+    document_close(&document, '}');
+    document_answer(&document, api_end(ask));
 }
 
 uint64_t api_epoch(const struct http *http, struct slice stream)

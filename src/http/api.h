@@ -66,8 +66,14 @@ bool api_read_name(struct exchange *exchange, struct slice object, char room[API
 bool api_write_settings(struct api_ask *ask, const struct field *fields, struct slice object);
 bool api_read_change(struct exchange *exchange, const struct field *fields, struct document *ret_change);
 
-/* Writes the members that lists have beside their elements: "total", "offset", "limit". */
-void api_put_page(struct document *document, struct slice reply);
+/* Asks for the page of a list that a request's offset begins, of all streams or of the consumers of one. */
+void api_list(struct exchange *exchange, struct slice stream, const char *verb,
+              void (*report)(struct api_ask *ask, struct slice reply));
+
+/* Ends the question with that page: the elements of the array of that name, each written by put, and beside them
+ * "total", "offset" and "limit". */
+void api_answer_list(struct api_ask *ask, struct slice reply, const char *name,
+                     void (*put)(struct document *document, const struct http *http, struct slice element));
 
 /* The epoch of a stream, which its cursors begin with; 0: it is gone. */
 uint64_t api_epoch(const struct http *http, struct slice stream);

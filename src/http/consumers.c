@@ -37,8 +37,9 @@ static void put_state(struct document *document, struct slice object)
 }
 
 /* object: {"stream_name":"...","name":"...","created":"...","config":{...},...} */
-static void put_consumer(struct document *document, struct slice object)
+static void put_consumer(struct document *document, const struct http *http, struct slice object)
 {
+    (void)http;
     struct slice config = fields_member(object, "config"), durable = fields_member(config, "durable_name");
     document_open(document, NULL, '{');
     fields_from_api(name_fields, object, document);
@@ -52,14 +53,14 @@ static void put_consumer(struct document *document, struct slice object)
 static void report_consumer(struct api_ask *ask, struct slice reply)
 {
     struct document document = { .failed = false };
-    put_consumer(&document, reply);
+    put_consumer(&document, ask->http, reply);
     document_answer(&document, api_end(ask));
 }
 
 static void report_created(struct api_ask *ask, struct slice reply)
 {
     struct document document = { .failed = false };
-    put_consumer(&document, reply);
+    put_consumer(&document, ask->http, reply);
     document_answer_as(&document, api_end(ask), 201);
 }
 
@@ -71,31 +72,12 @@ static void report_done(struct api_ask *ask, struct slice reply)
 
 static void report_list(struct api_ask *ask, struct slice reply)
 {
-    struct document document = { .failed = false };
-    size_t cursor = 0;
-    struct slice consumers = fields_member(reply, "consumers"), object;
-    document_open(&document, NULL, '{');
-    document_open(&document, "consumers", '[');
-    while (consumers.size && *consumers.data == '[' && json_next_element(consumers, &cursor, &object))
-        put_consumer(&document, object);
-    document_close(&document, ']');
-    api_put_page(&document, reply);
-    document_close(&document, '}');
-    document_answer(&document, api_end(ask));
+    api_answer_list(ask, reply, "consumers", put_consumer);
 }
 
 void consumers_list(struct exchange *exchange)
 {
-    uint64_t offset = 0;
-    if (!monitor_parameter(exchange, "offset", INT32_MAX, &offset))
-        return;
-    struct api_ask *ask = api_begin(exchange, exchange->parameter, none(), none(), report_list);
-    if (!ask)
-        return;
-    document_open(&ask->body, NULL, '{');
-    document_number(&ask->body, "offset", offset);
-    document_close(&ask->body, '}');
-    api_send(ask, "CONSUMER.LIST");
+    api_list(exchange, exchange->parameter, "CONSUMER.LIST", report_list);
 }
 
 void consumers_get(struct exchange *exchange)

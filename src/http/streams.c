@@ -71,31 +71,12 @@ static void report_done(struct api_ask *ask, struct slice reply)
 
 static void report_list(struct api_ask *ask, struct slice reply)
 {
-    struct document document = { .failed = false };
-    size_t cursor = 0;
-    struct slice streams = fields_member(reply, "streams"), object;
-    document_open(&document, NULL, '{');
-    document_open(&document, "streams", '[');
-    while (streams.size && *streams.data == '[' && json_next_element(streams, &cursor, &object))
-        put_stream(&document, ask->http, object);
-    document_close(&document, ']');
-    api_put_page(&document, reply);
-    document_close(&document, '}');
-    document_answer(&document, api_end(ask));
+    api_answer_list(ask, reply, "streams", put_stream);
 }
 
 void streams_list(struct exchange *exchange)
 {
-    uint64_t offset = 0;
-    if (!monitor_parameter(exchange, "offset", INT32_MAX, &offset))
-        return;
-    struct api_ask *ask = api_begin(exchange, none(), none(), none(), report_list);
-    if (!ask)
-        return;
-    document_open(&ask->body, NULL, '{');
-    document_number(&ask->body, "offset", offset);
-    document_close(&ask->body, '}');
-    api_send(ask, "STREAM.LIST");
+    api_list(exchange, none(), "STREAM.LIST", report_list);
 }
 
 /* ?topics=PATTERN asks for the number of messages of each topic that it names. */
