@@ -25,6 +25,7 @@ void brake_set(struct brake *brake, uint32_t limit_max, uint64_t wait_min_ms, ui
 /* Off, as many as may be; or one at first. */
 void brake_reset(struct brake *brake, bool slowly);
 
+/* The broker could not take one: nothing goes until a pause, begun when all are answered, is over. */
 void brake_apply(struct brake *brake);
 
 enum brake_state {
