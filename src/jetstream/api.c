@@ -6,6 +6,7 @@
 #include "core/topic.h"
 #include "jetstream/home.h"
 #include "util/json_tree.h"
+#include "util/utf8.h"
 
 static const char api_prefix[] = "$JS.API.";
 
@@ -165,11 +166,13 @@ void request_end(struct request *request)
 
 /* Answering. */
 
+/* Topics may be any bytes, JSON may not. */
 static void send_text(struct request *request, struct slice text)
 {
-    char *out = request->reply.size ? jetstream_room(request->jetstream, text.size + 2) : NULL;
+    size_t size_max = utf8_valid(text) ? text.size : UTF8_MENDED_RATIO * text.size;
+    char *out = request->reply.size ? jetstream_room(request->jetstream, size_max + 2) : NULL;
     if (out)
-        jetstream_send(request->jetstream, request->reply, memcpy(out, text.data, text.size), text.size);
+        jetstream_send(request->jetstream, request->reply, out, (size_t)(utf8_mend(out, text) - out));
 }
 
 void request_answer(struct request *request, cJSON *json)
@@ -237,9 +240,10 @@ cJSON *request_envelope(const struct request *request)
 
 /* Reading. */
 
+/* cJSON takes any bytes for characters, and would have us say them to others. */
 cJSON *api_parse(struct slice text)
 {
-    cJSON *json = json_tree_parse(text, JSON_TREE_DEPTH);
+    cJSON *json = utf8_valid(text) ? json_tree_parse(text, JSON_TREE_DEPTH) : NULL;
     if (cJSON_IsObject(json))
         return json;
     cJSON_Delete(json);

@@ -69,3 +69,23 @@ bool utf8_valid(struct slice text)
     }
     return true;
 }
+
+char *utf8_mend(char *out, struct slice text)
+{
+    static const char replacement[] = "\xef\xbf\xbd";
+    while (text.size > 0) {
+        size_t size = ascii_size(text);
+        if (size == 0)
+            size = utf8_character_size(text);
+        if (size > 0) {
+            memcpy(out, text.data, size);
+            out += size;
+        } else {
+            size = 1;
+            memcpy(out, replacement, UTF8_MENDED_RATIO);
+            out += UTF8_MENDED_RATIO;
+        }
+        text = slice_make(text.data + size, text.size - size);
+    }
+    return out;
+}

@@ -52,12 +52,32 @@ START_TEST(a_character_has_its_size_and_a_cut_one_none)
 }
 END_TEST
 
+START_TEST(what_is_broken_is_mended_and_the_rest_is_left)
+{
+    static const struct { struct slice text; const char *mended; } cases[] = {
+        { { "", 0 }, "" },
+        { { "eight...gr\xc3\xbc\xc3\x9f" "e", 15 }, "eight...gr\xc3\xbc\xc3\x9f" "e" },
+        { { "a\xff" "b", 3 }, "a\xef\xbf\xbd" "b" },
+        { { "\xe2\x82", 2 }, "\xef\xbf\xbd\xef\xbf\xbd" },
+        { { "eight...\xe2\x82\xac\xed\xa0\x80", 14 },
+          "eight...\xe2\x82\xac\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd" },
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char out[64];
+        size_t size = (size_t)(utf8_mend(out, cases[i].text) - out);
+        ck_assert_uint_le(size, UTF8_MENDED_RATIO * cases[i].text.size);
+        unit_assert(slice_is(slice_make(out, size), cases[i].mended));
+    }
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         well_formed_text_is_valid,
         broken_text_is_not_wherever_it_breaks,
         a_character_has_its_size_and_a_cut_one_none,
+        what_is_broken_is_mended_and_the_rest_is_left,
         NULL,
     };
     return unit_run("utf8", tests);
