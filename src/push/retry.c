@@ -35,12 +35,18 @@ enum retry_verdict retry_judge(unsigned status, bool gives_up)
     return gives_up && status >= 400 && status < 500 ? RETRY_NEVER : RETRY_AGAIN;
 }
 
+/* What is longer than can be told is for ever. */
+static uint64_t milliseconds(uint64_t seconds)
+{
+    return seconds > UINT64_MAX / SECOND ? UINT64_MAX : seconds * SECOND;
+}
+
 static bool read_seconds(const char *text, uint64_t *ret_delay_ms)
 {
     uint64_t seconds;
     if (!units_parse_count(text, &seconds))
         return false;
-    *ret_delay_ms = seconds > UINT64_MAX / SECOND ? UINT64_MAX : seconds * SECOND;
+    *ret_delay_ms = milliseconds(seconds);
     return true;
 }
 
@@ -50,8 +56,8 @@ static bool read_date(const char *text, uint64_t wall_ms, uint64_t *ret_delay_ms
     time_t date = strstr(text, "GMT") ? curl_getdate(text, NULL) : -1;
     if (date < 0)
         return false;
-    uint64_t date_ms = (uint64_t)date * SECOND;
-    *ret_delay_ms = date_ms > wall_ms ? date_ms - wall_ms : 0;
+    uint64_t date_ms = milliseconds((uint64_t)date);
+    *ret_delay_ms = date_ms == UINT64_MAX ? UINT64_MAX : date_ms > wall_ms ? date_ms - wall_ms : 0;
     return true;
 }
 

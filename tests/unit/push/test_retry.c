@@ -86,6 +86,7 @@ START_TEST(retry_after_is_seconds_or_a_date)
     ck_assert_uint_eq(after("Sun, 06 Nov 1994 08:50:00 GMT"), 23000);
     ck_assert_uint_eq(after("Sunday, 06-Nov-94 08:50:00 GMT"), 23000);
     ck_assert_uint_eq(after("Sun, 06 Nov 1994 08:00:00 GMT"), 0);
+    ck_assert_uint_eq(after("Sun, 06 Nov 1460608520 08:50:00 GMT"), UINT64_MAX);
 }
 END_TEST
 
