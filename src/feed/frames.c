@@ -120,11 +120,11 @@ void frames_give(struct frames *frames, struct frames *spare)
 /* How many marks, from the first, have a sequence (or an end) of at most limit; both ascend. */
 static size_t count_up_to(const struct frames *frames, uint64_t limit, bool by_sequence)
 {
-    const struct frame_mark *marks = frames->marks + frames->mark_head;
-    size_t low = 0, high = frames->mark_count;
+    size_t low = 0, high = frames->mark_count; /* where there are none, there is no array either */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if ((by_sequence ? marks[middle].sequence : marks[middle].end) <= limit)
+        const struct frame_mark *mark = &frames->marks[frames->mark_head + middle];
+        if ((by_sequence ? mark->sequence : mark->end) <= limit)
             low = middle + 1;
         else
             high = middle;

@@ -130,12 +130,12 @@ static size_t headers_size_max(const struct poll *poll)
 static void write_answer(struct poll *poll, const char *headers, const char *cursor)
 {
     char end[64 + CURSOR_TEXT_SIZE], *at = put(end, "],\"next\":\"");
-    size_t comma = poll->body_size ? 1 : 0;
+    char *first = poll->body_size ? poll->body + 1 : poll->body; /* behind its comma */
     at = put(at, cursor);
     at = put(at, poll->scan.gap ? "\",\"gap\":true}" : "\",\"gap\":false}");
     struct iovec parts[] = {
         { (char *)"{\"messages\":[", 13 },
-        { poll->body + comma, poll->body_size - comma },
+        { first, poll->body_size ? poll->body_size - 1 : 0 },
         { end, (size_t)(at - end) },
     };
     if (poll->not_after.epoch && !poll->is_new && !poll->scan.gap)
