@@ -28,6 +28,7 @@ struct account {
     _Atomic unsigned connections; /* written under the lock */
     _Atomic unsigned subscriptions;
     struct pacer messages, bytes;
+    size_t name_size;
     char name[];
 };
 
@@ -160,13 +161,13 @@ static bool is_spent(const struct account *account, uint64_t now_ns)
 }
 
 /* The account of that name, which may be spent; all others of the chain that are spent are freed on the way. */
-static struct account *find(struct accounts *accounts, struct account **link, uint64_t hash, const char *name,
+static struct account *find(struct accounts *accounts, struct account **link, uint64_t hash, struct slice name,
                             uint64_t now_ns)
 {
     struct account *found = NULL;
     while (*link) {
         struct account *account = *link;
-        if (account->hash == hash && strcmp(account->name, name) == 0) {
+        if (account->hash == hash && slice_equal(slice_make(account->name, account->name_size), name)) {
             found = account;
         } else if (is_spent(account, now_ns)) {
             *link = account->next;
@@ -179,24 +180,25 @@ static struct account *find(struct accounts *accounts, struct account **link, ui
     return found;
 }
 
-static struct account *add(struct accounts *accounts, struct account **link, uint64_t hash, const char *name)
+static struct account *add(struct accounts *accounts, struct account **link, uint64_t hash, struct slice name)
 {
-    size_t size = strlen(name) + 1;
-    struct account *account = calloc(1, sizeof *account + size);
+    struct account *account = calloc(1, sizeof *account + name.size);
     if (!account)
         return NULL;
     account->hash = hash;
-    memcpy(account->name, name, size);
+    account->name_size = name.size;
+    if (name.size)
+        memcpy(account->name, name.data, name.size);
     account->next = *link;
     *link = account;
     accounts->count++;
     return account;
 }
 
-int accounts_enter(struct accounts *accounts, const char *name, const struct user_limits *limits, uint64_t now_ns,
+int accounts_enter(struct accounts *accounts, struct slice name, const struct user_limits *limits, uint64_t now_ns,
                    struct account **ret_account)
 {
-    uint64_t hash = hash_bytes(accounts->seed, name, strlen(name));
+    uint64_t hash = hash_bytes(accounts->seed, name.data, name.size);
     struct account **link = &accounts->chains[hash % CHAIN_COUNT];
     unsigned max = limits ? limits->connections_max : 0;
     int error = 0;

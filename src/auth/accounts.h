@@ -1,6 +1,6 @@
 /*
  * accounts: what each user uses at this moment, all workers together, so that limits hold for a user and not for each
- * of his connections.
+ * of his connections; and in a table of its own, what each address uses.
  *
  * A rate is kept by the generic cell rate algorithm (ITU-T I.371): a moment, up to which all that was published is paid
  * for. Each message moves it on by its share of a second; who is more than a second ahead of the clock waits. So a
@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "util/slice.h"
+
 struct account;
 struct accounts;
 struct user_limits;
@@ -30,7 +32,7 @@ void accounts_destroy(struct accounts *accounts);
  * Counts a connection in under a name; limits NULL: it comes in whatever they say. 0 and the account, which
  * accounts_leave gives back; -EDQUOT: the user has as many as he may, -ENOMEM. now_ns: of the monotonic clock.
  */
-int accounts_enter(struct accounts *accounts, const char *name, const struct user_limits *limits, uint64_t now_ns,
+int accounts_enter(struct accounts *accounts, struct slice name, const struct user_limits *limits, uint64_t now_ns,
                    struct account **ret_account);
 void accounts_leave(struct accounts *accounts, struct account *account);
 

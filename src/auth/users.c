@@ -120,6 +120,13 @@ bool users_open(const struct users *users)
     return users->count == 0 && !users->trust;
 }
 
+const struct user_limits *users_limits(const struct users *users, const char *name)
+{
+    const struct user *user = find_name(users, slice_of(name));
+    user = user ? user : users->host;
+    return user ? user->limits : NULL;
+}
+
 bool users_have_nkeys(const struct users *users)
 {
     return users->has_nkeys;

@@ -59,6 +59,10 @@ void users_destroy(struct users *users);
 /* True where nobody has to identify himself. */
 bool users_open(const struct users *users);
 
+/* What a user of that name may use, whether he is here or not: as the configuration says, or as it says of those whom
+ * tokens bring. NULL: there is no such user, and no limit. */
+const struct user_limits *users_limits(const struct users *users, const char *name);
+
 /* True where somebody has an nkey, and clients are to be given a nonce. */
 bool users_have_nkeys(const struct users *users);
 

@@ -125,6 +125,7 @@ static const struct {
     [RECEIPT_TOO_MANY] = { "503", "10077", "maximum messages exceeded" },
     [RECEIPT_TOO_MANY_BYTES] = { "503", "10077", "maximum bytes exceeded" },
     [RECEIPT_TOO_MANY_OF_TOPIC] = { "503", "10077", "maximum messages per subject exceeded" },
+    [RECEIPT_OVER_QUOTA] = { "400", "10002", "resource limits exceeded for account" },
     [RECEIPT_SEALED] = { "400", "10109", "invalid operation on sealed stream" },
     [RECEIPT_NO_ROLLUP] = { "500", "10111", "rollup not permitted" },
     [RECEIPT_NOT_READY] = { "503", "10163", "expected last sequence per subject temporarily unavailable" },

@@ -54,7 +54,7 @@ static bool still_welcome(struct session *session, bool was_open)
 
 static void review(struct session *session, bool was_open)
 {
-    bool welcome = still_welcome(session, was_open);
+    bool welcome = still_welcome(session, was_open) && session_count_place(session) == 0;
     bool changed = session_review_rights(session, welcome);
     if (welcome)
         session_take_limits(session);

@@ -8,6 +8,7 @@
 #define BROKER_BROKER_H
 
 #include "auth/gate.h"
+#include "auth/limits.h"
 #include "broker/audit.h"
 #include "broker/webhooks.h"
 #include "core/router.h"
@@ -91,6 +92,7 @@ struct broker_judge {
 struct broker_limits {
     struct topic_limits topic;
     unsigned subscriptions_max; /* of one session; 0: no limit */
+    struct user_limits address; /* of all that come from one address; rates and subscriptions alone */
 };
 
 struct broker {
@@ -98,6 +100,7 @@ struct broker {
     struct counters *counters;   /* the loop's */
     const struct users *users;
     struct accounts *accounts;   /* what users use, all workers together; NULL: it is not counted, as in tests */
+    struct accounts *places;     /* and what addresses do, in the same way */
     struct broker_limits limits;
     struct broker_hooks hooks;
     struct broker_outlet outlet;

@@ -172,6 +172,12 @@ static void refuse_all(const struct keeper *keeper, const struct batch *batch)
         batch->receipts[i] = (struct receipt){ .stream = stream_name(keeper->stream), .verdict = RECEIPT_NO_MEMORY };
 }
 
+static void count_refusals(struct broker *broker, const struct batch *batch)
+{
+    for (unsigned i = 0; i < batch->count; i++)
+        broker->counters->quota_refusals += batch->receipts[i].verdict == RECEIPT_OVER_QUOTA;
+}
+
 static unsigned keep(struct sink *sink, const struct batch *batch)
 {
     const struct keeper_sink *at = (const struct keeper_sink *)sink;
@@ -183,8 +189,10 @@ static unsigned keep(struct sink *sink, const struct batch *batch)
         refuse_all(keeper, batch);
         return 0;
     }
-    broker->counters->messages_kept +=
-        stream_append(keeper->stream, batch, broker_wall_ms(broker), &keeper->watch);
+    unsigned kept = stream_append(keeper->stream, batch, broker_wall_ms(broker), &keeper->watch);
+    broker->counters->messages_kept += kept;
+    if (kept < batch->count)
+        count_refusals(broker, batch);
     for (unsigned i = 0; i < batch->count; i++)
         if (batch->messages[i].reply_size)
             note(batch->receipts[i].sequence ? &keeper->acks : &keeper->refusals,

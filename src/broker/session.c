@@ -42,9 +42,19 @@ void session_open(struct session *session, struct broker *broker, const struct s
     session->rights = rights_of(session);
 }
 
+static void leave_place(struct session *session)
+{
+    if (!session->place_account)
+        return;
+    account_move_subscriptions(session->place_account, -(int)session->subscription_count);
+    accounts_leave(session->broker->places, session->place_account);
+    session->place_account = NULL;
+}
+
 void session_close(struct session *session)
 {
     session_forget_user(session);
+    leave_place(session);
     *session->link = session->next;
     if (session->next)
         session->next->link = session->link;
@@ -77,7 +87,7 @@ bool session_review_rights(struct session *session, bool welcome)
     return set_rights(session, welcome ? rights_of(session) : rights_none());
 }
 
-/* Limits of a user. */
+/* Limits of a user, and of a place. */
 
 /* NULL: there are none. */
 static const struct user_limits *limits_of(const struct session *session)
@@ -85,12 +95,55 @@ static const struct user_limits *limits_of(const struct session *session)
     return session->user ? session->user->limits : NULL;
 }
 
+static const struct user_limits *place_limits_of(const struct session *session)
+{
+    return &session->broker->limits.address;
+}
+
+static bool is_paced(const struct account *account, const struct user_limits *limits)
+{
+    return account && limits && (limits->publish_rate || limits->publish_bytes_rate);
+}
+
+static bool user_is_paced(const struct session *session)
+{
+    return is_paced(session->account, limits_of(session));
+}
+
+static bool place_is_paced(const struct session *session)
+{
+    return is_paced(session->place_account, place_limits_of(session));
+}
+
 void session_take_limits(struct session *session)
 {
     const struct user_limits *limits = limits_of(session);
     bool has_size = limits && limits->payload_size_max && limits->payload_size_max < UINT32_MAX;
-    session->is_paced = session->account && limits && (limits->publish_rate || limits->publish_bytes_rate);
+    session->is_paced = user_is_paced(session) || place_is_paced(session);
     session->payload_size_max = has_size ? (uint32_t)limits->payload_size_max : UINT32_MAX;
+}
+
+int session_count_place(struct session *session)
+{
+    struct broker *broker = session->broker;
+    bool counts = session->place.size && broker->places && address_limits_any(place_limits_of(session));
+    int error = 0;
+    if (!counts)
+        leave_place(session);
+    else if (!session->place_account)
+        error = accounts_enter(broker->places, session->place, NULL, clock_monotonic_ns(), &session->place_account);
+    else
+        return 0;
+    if (session->place_account)
+        account_move_subscriptions(session->place_account, (int)session->subscription_count);
+    session_take_limits(session);
+    return error;
+}
+
+int session_come_from(struct session *session, struct slice place)
+{
+    session->place = place;
+    return session_count_place(session);
 }
 
 /* Counts it under the name of a user, if anything is counted here. 0, -EDQUOT or -ENOMEM. */
@@ -99,7 +152,8 @@ static int open_account(struct session *session, const struct user *user)
     struct broker *broker = session->broker;
     if (!broker->accounts)
         return 0;
-    int error = accounts_enter(broker->accounts, user->name, user->limits, clock_monotonic_ns(), &session->account);
+    int error = accounts_enter(broker->accounts, slice_of(user->name), user->limits, clock_monotonic_ns(),
+                               &session->account);
     if (error)
         broker->counters->limit_errors++;
     else
@@ -220,16 +274,25 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 void session_batch_room(const struct session *session, unsigned *ret_count_max, size_t *ret_size_max)
 {
-    uint64_t count = UINT64_MAX, size = UINT64_MAX;
-    if (session->is_paced)
-        account_room(session->account, limits_of(session), clock_monotonic_ns(), &count, &size);
-    *ret_count_max = (unsigned)smaller(count, *ret_count_max);
-    *ret_size_max = (size_t)smaller(size, *ret_size_max);
+    uint64_t now_ns = clock_monotonic_ns(), count, size;
+    if (user_is_paced(session)) {
+        account_room(session->account, limits_of(session), now_ns, &count, &size);
+        *ret_count_max = (unsigned)smaller(count, *ret_count_max);
+        *ret_size_max = (size_t)smaller(size, *ret_size_max);
+    }
+    if (place_is_paced(session)) {
+        account_room(session->place_account, place_limits_of(session), now_ns, &count, &size);
+        *ret_count_max = (unsigned)smaller(count, *ret_count_max);
+        *ret_size_max = (size_t)smaller(size, *ret_size_max);
+    }
 }
 
 uint64_t session_owes_ms(const struct session *session)
 {
-    return session->is_paced ? account_wait_ms(session->account, clock_monotonic_ns()) : 0;
+    uint64_t now_ns = session->is_paced ? clock_monotonic_ns() : 0;
+    uint64_t user_ms = user_is_paced(session) ? account_wait_ms(session->account, now_ns) : 0;
+    uint64_t place_ms = place_is_paced(session) ? account_wait_ms(session->place_account, now_ns) : 0;
+    return user_ms > place_ms ? user_ms : place_ms;
 }
 
 uint64_t session_pending_size_max(const struct session *session, uint64_t size_max)
@@ -243,7 +306,12 @@ static void charge(struct session *session, const struct batch *batch)
     uint64_t size = 0;
     for (unsigned i = 0; i < batch->count; i++)
         size += batch->messages[i].body_size;
-    uint64_t wait_ms = account_charge(session->account, limits_of(session), batch->count, size, clock_monotonic_ns());
+    uint64_t now_ns = clock_monotonic_ns(), wait_ms = 0, place_ms = 0;
+    if (user_is_paced(session))
+        wait_ms = account_charge(session->account, limits_of(session), batch->count, size, now_ns);
+    if (place_is_paced(session))
+        place_ms = account_charge(session->place_account, place_limits_of(session), batch->count, size, now_ns);
+    wait_ms = wait_ms > place_ms ? wait_ms : place_ms;
     session->wait_ms = (unsigned)smaller(wait_ms, WAIT_MAX_MS);
     session->broker->counters->rate_limits += wait_ms != 0;
 }
@@ -370,10 +438,31 @@ static void announce(struct broker *broker, struct slice pattern, struct slice g
         broker->outlet.interest(broker->outlet.arg, pattern, group, delta);
 }
 
+static void uncount_subscription(struct session *session)
+{
+    if (session->account)
+        account_unsubscribe(session->account);
+    if (session->place_account)
+        account_unsubscribe(session->place_account);
+}
+
+static bool count_subscription(struct session *session)
+{
+    unsigned max = session->broker->limits.subscriptions_max;
+    if (max && session->subscription_count >= max)
+        return false;
+    if (session->account && !account_subscribe(session->account, limits_of(session)))
+        return false;
+    if (!session->place_account || account_subscribe(session->place_account, place_limits_of(session)))
+        return true;
+    if (session->account)
+        account_unsubscribe(session->account);
+    return false;
+}
+
 int session_subscribe(struct session *session, struct sink *sink, struct slice pattern, struct slice group)
 {
     struct broker *broker = session->broker;
-    unsigned max = broker->limits.subscriptions_max;
     if (!pattern_valid(pattern, &broker->limits.topic))
         return -EINVAL;
     enum reach reach = rights_reach(session->rights, pattern, group);
@@ -381,16 +470,14 @@ int session_subscribe(struct session *session, struct sink *sink, struct slice p
         session_deny(session, right_name(RIGHT_SUBSCRIBE), pattern);
         return -EACCES;
     }
-    if ((max && session->subscription_count >= max) ||
-        (session->account && !account_subscribe(session->account, limits_of(session)))) {
+    if (!count_subscription(session)) {
         broker->counters->limit_errors++;
         return -EDQUOT;
     }
     sink->is_limited = reach == REACH_PART;
     int error = router_add(broker->router, sink, pattern, group);
     if (error) {
-        if (session->account)
-            account_unsubscribe(session->account);
+        uncount_subscription(session);
         return error;
     }
     session->subscription_count++;
@@ -413,8 +500,7 @@ void session_unsubscribe(struct session *session, struct sink *sink)
     if (broker->hooks.interest || broker->outlet.interest)
         announce_end(broker, sink);
     router_remove(broker->router, sink);
-    if (session->account)
-        account_unsubscribe(session->account);
+    uncount_subscription(session);
     session->subscription_count--;
     broker->counters->subscriptions_closed++;
 }

@@ -54,11 +54,13 @@ struct session {
     struct session *next, **link;
     uint64_t messages_in, messages_out; /* published; delivered, where the front end counts them */
     struct account *account;   /* of the user; NULL: of nobody, or nothing is counted */
+    struct slice place;        /* whence it comes; empty: nowhere that is counted */
+    struct account *place_account; /* of all who come from there; NULL: that has no limits */
     uint32_t subscription_count;
     uint32_t payload_size_max; /* of a message, headers included, beside what the protocol allows; UINT32_MAX: none */
     unsigned wait_ms;          /* for so long it is to publish no more: set by session_publish, cleared by who waits */
     bool is_audited;           /* what it asks for now is told of by its front end */
-    bool is_paced;             /* the user may publish so much a second */
+    bool is_paced;             /* the user, or who comes from the place, may publish so much a second */
     bool dismissed;            /* told to go by a lame duck */
     bool is_own;               /* the server's, which has all rights and stays */
 };
@@ -68,6 +70,13 @@ void session_open(struct session *session, struct broker *broker, const struct s
 
 /* The same for the server itself, which may do everything: its front ends look at the rights of those they serve. */
 void session_open_own(struct session *session, struct broker *broker, const struct session_ops *ops);
+
+/* It comes from a place, by whose bytes (which are borrowed for its life) limits of addresses are counted. 0 or
+ * -ENOMEM: it cannot be counted, and is not to stay. */
+int session_come_from(struct session *session, struct slice place);
+
+/* Looks at the limits of addresses anew. 0 or -ENOMEM as above. */
+int session_count_place(struct session *session);
 
 /* Leaves. Every sink of the session has been unsubscribed. */
 void session_close(struct session *session);
@@ -98,10 +107,10 @@ void session_rest(struct session *session);
 /* It is nobody again, and what it was about to prove is dropped. */
 void session_forget_user(struct session *session);
 
-/* Looks at the limits of its user anew, who is another after a reload. */
+/* Looks at the limits of its user anew, who is another after a reload, and at those of its place. */
 void session_take_limits(struct session *session);
 
-/* Limits of a user: */
+/* Limits of its user, and of the place that it comes from: */
 
 /* Whether a message of that size, headers included, may be published. */
 static inline bool session_takes_size(const struct session *session, uint64_t size)
@@ -112,7 +121,7 @@ static inline bool session_takes_size(const struct session *session, uint64_t si
 /* How many messages and bytes may be published before session_publish is called: one message at least. */
 void session_batch_room(const struct session *session, unsigned *ret_count_max, size_t *ret_size_max);
 
-/* For how many milliseconds the user is to publish no more; 0: he may. */
+/* For how many milliseconds it is to publish no more; 0: it may. */
 uint64_t session_owes_ms(const struct session *session);
 
 /* Output that may wait for one connection of the user; size_max: for that of anybody. */

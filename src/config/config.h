@@ -49,7 +49,10 @@ struct config_server {
     uint64_t lame_duck_grace_ms;             /* from SIGUSR2 to the first connection closed */
     uint64_t lame_duck_duration_ms;          /* over which the connections are closed */
     unsigned connections_max;
-    unsigned connections_per_address_max;    /* 0: no limit */
+    unsigned connections_per_address_max;    /* these and the next three: 0: no limit */
+    unsigned subscriptions_per_address_max;
+    uint64_t publish_rate_per_address;       /* messages a second */
+    uint64_t publish_bytes_rate_per_address; /* bytes a second */
     unsigned core_dumps;                     /* 0 or 1 */
     unsigned open;                           /* 0 or 1: whether strangers may come in where there are no users */
     uint64_t auth_delay_max_ms;              /* for which a refusal is held back; 0: not at all */
@@ -215,6 +218,8 @@ struct config_user {
     uint64_t publish_bytes_rate;             /* bytes a second */
     uint64_t payload_size_max;
     uint64_t pending_size_max;
+    uint64_t streams_max;
+    uint64_t stored_bytes_max;
     struct config_list publish, publish_deny;     /* patterns */
     struct config_list subscribe, subscribe_deny; /* patterns, each perhaps with a blank and a group behind it */
     char *allow_responses;                   /* as config_read_responses reads it */

@@ -44,6 +44,7 @@ enum receipt_verdict {
     RECEIPT_TOO_MANY,       /* over messages_max, with discard = new */
     RECEIPT_TOO_MANY_BYTES, /* over bytes_max */
     RECEIPT_TOO_MANY_OF_TOPIC,
+    RECEIPT_OVER_QUOTA,     /* the user whose stream it is keeps all that he may */
     RECEIPT_SEALED,
     RECEIPT_NO_ROLLUP,      /* Nats-Rollup where the stream does not allow it, or with another value than sub or all */
     RECEIPT_NOT_READY,      /* the last sequence of the topic is not known now: ask again */

@@ -577,6 +577,8 @@ int http_accept(struct http *http, int fd, const struct address *peer, uint64_t 
     session_open(&client->session, http->broker, &client_session_ops);
     client->exchange = (struct exchange){ .http = http, .session = &client->session };
     enter_for(client, PHASE_IDLE, http->state->idle_timeout_ms);
+    if (session_come_from(&client->session, address_place_counted(&client->conn.peer)) != 0)
+        conn_drop(&client->conn, CONN_OUT_OF_MEMORY);
     if (!refused && peer->family != AF_UNIX)
         secure_begin(&client->conn, http->state->secure_demand);
     if (refused)

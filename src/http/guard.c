@@ -292,8 +292,8 @@ static bool check_pace(struct exchange *exchange)
         return true;
     exchange->http->loop->counters.rate_limits++;
     snprintf(header, sizeof header, "Retry-After: %llu\r\n", (unsigned long long)((wait_ms + 999) / 1000));
-    answer_problem(exchange, PROBLEM_TOO_OFTEN, header, "The user has published more than publish_rate or "
-                   "publish_bytes_rate allow.");
+    answer_problem(exchange, PROBLEM_TOO_OFTEN, header, "More was published than publish_rate and "
+                   "publish_bytes_rate allow the user, or those of its address allow that.");
     return false;
 }
 

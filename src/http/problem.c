@@ -52,6 +52,7 @@ const struct problem_info problem_infos[PROBLEM_KIND_COUNT] = {
     [PROBLEM_NO_REPLY]       = { 504, "no-reply",           "Nobody replied in time" },
     [PROBLEM_VERSION]        = { 505, "unknown-version",    "This server speaks HTTP/1.1 and HTTP/1.0" },
     [PROBLEM_STREAM_FULL]    = { 507, "stream-full",        "The stream is full, and is to keep what it has" },
+    [PROBLEM_OVER_QUOTA]     = { 507, "over-quota",         "The user keeps all that he may" },
     [PROBLEM_DISK_FULL]      = { 507, "disk-full",          "The disk of the server is full" },
 };
 /* clang-format on */

@@ -57,6 +57,7 @@ enum problem_kind {
     PROBLEM_NO_REPLY,           /* 504: nobody answered in time */
     PROBLEM_VERSION,            /* 505 */
     PROBLEM_STREAM_FULL,        /* 507: by its bounds */
+    PROBLEM_OVER_QUOTA,         /* 507: the user keeps all that he may */
     PROBLEM_DISK_FULL,          /* 507 */
     PROBLEM_KIND_COUNT
 };

@@ -77,6 +77,7 @@ static const struct refusal {
     [RECEIPT_TOO_MANY] = { PROBLEM_STREAM_FULL, "It holds messages_max messages.", NULL },
     [RECEIPT_TOO_MANY_BYTES] = { PROBLEM_STREAM_FULL, "It holds bytes_max bytes.", NULL },
     [RECEIPT_TOO_MANY_OF_TOPIC] = { PROBLEM_STREAM_FULL, "It holds messages_per_topic_max of the topic.", NULL },
+    [RECEIPT_OVER_QUOTA] = { PROBLEM_OVER_QUOTA, "The user whose stream it is keeps stored_bytes_max bytes.", NULL },
     [RECEIPT_SEALED] = { PROBLEM_NOT_ALLOWED, "The stream is sealed.", NULL },
     [RECEIPT_NO_ROLLUP] = { PROBLEM_NOT_ALLOWED, "The stream does not allow a rollup (allow_rollup).", NULL },
     [RECEIPT_DISK_FULL] = { PROBLEM_DISK_FULL, "The stream will take messages again when there is room.", NULL },

@@ -25,9 +25,12 @@ struct stream;
     X(INSUFFICIENT, 503, 10023, "insufficient resources") \
     X(INVALID_JSON, 400, 10025, "invalid JSON") \
     X(CONSUMERS_MAX, 400, 10026, "maximum consumers limit reached") \
+    X(STREAMS_MAX, 400, 10027, "maximum number of streams reached") \
+    X(NO_MEMORY_LEFT, 500, 10028, "insufficient memory resources available") \
     X(NO_MESSAGE, 404, 10037, "no message found") \
     X(NOT_EMPTY, 400, 10038, "expected an empty request payload") \
     X(NO_SEQUENCE, 400, 10043, "sequence not found") \
+    X(NO_STORAGE_LEFT, 500, 10047, "insufficient storage resources available") \
     X(STREAM_CREATE, 500, 10049, "the stream cannot be made") \
     X(STREAM_DELETE, 500, 10050, "the stream cannot be deleted") \
     X(STREAM_CONFIG, 500, 10052, "the settings of the stream are not valid") \

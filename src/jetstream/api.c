@@ -131,7 +131,7 @@ static char *append(char *at, struct slice text, struct slice *ret_copy)
 
 static struct request *request_create(struct jetstream *jetstream, const struct letter_text *letter)
 {
-    size_t size = letter->topic.size + letter->reply.size + letter->payload.size;
+    size_t size = letter->user.size + letter->topic.size + letter->reply.size + letter->payload.size;
     struct request *request = calloc(1, sizeof *request + size);
     struct slice topic;
     if (!request)
@@ -139,7 +139,8 @@ static struct request *request_create(struct jetstream *jetstream, const struct 
     list_init(&request->place);
     request->jetstream = jetstream;
     request->rights = rights_ref(letter->rights);
-    char *at = append(request->text, letter->topic, &topic);
+    char *at = append(request->text, letter->user, &request->user);
+    at = append(at, letter->topic, &topic);
     at = append(at, letter->reply, &request->reply);
     append(at, letter->payload, &request->payload);
     request->endpoint = find_endpoint(topic, request->names, &request->rest);

@@ -22,6 +22,7 @@ struct request {
     struct jetstream *jetstream;
     const struct endpoint *endpoint;
     const struct rights *rights;     /* of who asks; a reference */
+    struct slice user;               /* and his name; empty: nobody in particular */
     struct slice reply, payload;
     struct slice names[TOKENS_MAX];  /* the stream, the consumer; empty: not in the topic */
     struct slice rest;               /* what the topic has behind them */
@@ -49,7 +50,7 @@ struct request {
     char sentence[CONSUMER_FAULT_TEXT_SIZE];     /* and in words; "": those of the table */
     uint64_t sequence, count;        /* how far it has come */
     void (*settled)(struct request *request);
-    char text[];                     /* the topic, reply and payload */
+    char text[];                     /* the user, topic, reply and payload */
 };
 
 /* What is asked for by topic: true where there is such an endpoint. */

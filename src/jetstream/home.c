@@ -16,8 +16,10 @@ enum { TABLE_MIN = 8 };
 static unsigned take_letters(struct sink *sink, const struct batch *batch)
 {
     struct home_sink *at = (struct home_sink *)sink;
+    struct slice nobody = slice_make(NULL, 0);
     unsigned count = 0;
-    while (count < batch->count && letters_add(&at->jetstream->letters, batch->topic, &batch->messages[count], NULL))
+    while (count < batch->count &&
+           letters_add(&at->jetstream->letters, batch->topic, &batch->messages[count], nobody, NULL))
         count++;
     loop_again(at->jetstream->loop);
     return count;

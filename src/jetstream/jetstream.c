@@ -88,7 +88,8 @@ static unsigned take_requests(struct sink *sink, const struct batch *batch)
         return 0;
     const struct session *session = batch->origin;
     const struct rights *rights = session ? session->rights : NULL;
-    while (count < batch->count && letters_add(&jetstream->letters, batch->topic, &batch->messages[count], rights))
+    while (count < batch->count && letters_add(&jetstream->letters, batch->topic, &batch->messages[count], batch->user,
+                                              rights))
         count++;
     loop_again(jetstream->loop);
     return count;

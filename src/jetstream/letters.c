@@ -9,7 +9,7 @@ enum {
 
 static size_t size_of(const struct letter *letter)
 {
-    size_t size = sizeof *letter + letter->topic_size + letter->reply_size + letter->body_size;
+    size_t size = sizeof *letter + letter->user_size + letter->topic_size + letter->reply_size + letter->body_size;
     return (size + 7) & ~(size_t)7;
 }
 
@@ -35,11 +35,12 @@ static char *append(char *at, const char *data, size_t size)
     return at + size;
 }
 
-bool letters_add(struct letters *letters, struct slice topic, const struct message *message,
+bool letters_add(struct letters *letters, struct slice topic, const struct message *message, struct slice user,
                  const struct rights *rights)
 {
     const struct letter letter = {
         .rights = rights,
+        .user_size = (uint32_t)user.size,
         .topic_size = (uint32_t)topic.size,
         .reply_size = message->reply_size,
         .head_size = message->head_size,
@@ -49,6 +50,7 @@ bool letters_add(struct letters *letters, struct slice topic, const struct messa
         return false;
     char *at = letters->bytes + letters->size;
     at = append(at, (const char *)&letter, sizeof letter);
+    at = append(at, user.data, user.size);
     at = append(at, topic.data, topic.size);
     at = append(at, message->reply, message->reply_size);
     append(at, message->body, message->body_size);
@@ -62,10 +64,12 @@ bool letters_next(const struct letters *letters, size_t *cursor, struct letter_t
     if (*cursor == letters->size)
         return false;
     const struct letter *letter = (const struct letter *)(const void *)(letters->bytes + *cursor);
-    const char *topic = (const char *)(letter + 1), *reply = topic + letter->topic_size;
+    const char *user = (const char *)(letter + 1), *topic = user + letter->user_size;
+    const char *reply = topic + letter->topic_size;
     const char *head = reply + letter->reply_size;
     *ret_text = (struct letter_text){
         .rights = letter->rights,
+        .user = slice_make(user, letter->user_size),
         .topic = slice_make(topic, letter->topic_size),
         .reply = slice_make(reply, letter->reply_size),
         .head = slice_make(head, letter->head_size),

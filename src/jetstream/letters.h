@@ -9,10 +9,10 @@
 #include "auth/rights.h"
 #include "core/sink.h"
 
-/* One of them; topic, reply and body (headers, then payload) stand behind it. */
+/* One of them; user, topic, reply and body (headers, then payload) stand behind it. */
 struct letter {
     const struct rights *rights; /* of who sent it, a reference; NULL: everything */
-    uint32_t topic_size, reply_size, head_size, body_size;
+    uint32_t user_size, topic_size, reply_size, head_size, body_size;
 };
 
 /* Zero is empty. */
@@ -22,14 +22,15 @@ struct letters {
     bool has_rights; /* of some sender */
 };
 
-/* Copies a message, and refers to the rights of who sent it. False: out of memory. */
-bool letters_add(struct letters *letters, struct slice topic, const struct message *message,
+/* Copies a message with the name of the user who sent it (empty: nobody's in particular, or nobody will ask), and
+ * refers to his rights. False: out of memory. */
+bool letters_add(struct letters *letters, struct slice topic, const struct message *message, struct slice user,
                  const struct rights *rights);
 
 /* Walks what is there: starts with *cursor = 0; false behind the last. Slices are borrowed until one is added. */
 struct letter_text {
     const struct rights *rights;
-    struct slice topic, reply, head, payload;
+    struct slice user, topic, reply, head, payload;
 };
 bool letters_next(const struct letters *letters, size_t *cursor, struct letter_text *ret_text);
 

@@ -29,15 +29,51 @@ static void count_stream(struct account *account, struct stream *stream)
     account->consumers += stream_consumer_count(stream);
 }
 
-static cJSON *no_limits(void)
+/* Those of the user who asks. What he may keep is one sum of both storages. */
+static cJSON *limits_json(const struct quota_limits *limits)
 {
-    static const char *const limits[] = { "max_memory",      "max_storage",             "max_streams",
-                                          "max_consumers",   "max_ack_pending",         "memory_max_stream_bytes",
-                                          "storage_max_stream_bytes" };
+    double bytes_max = limits->bytes_max ? (double)limits->bytes_max : -1;
+    double streams_max = limits->streams_max ? (double)limits->streams_max : -1;
+    const struct {
+        const char *name;
+        double value;
+    } rows[] = {
+        { "max_memory", bytes_max },
+        { "max_storage", bytes_max },
+        { "max_streams", streams_max },
+        { "max_consumers", -1 },
+        { "max_ack_pending", -1 },
+        { "memory_max_stream_bytes", -1 },
+        { "storage_max_stream_bytes", -1 },
+    };
     cJSON *json = cJSON_CreateObject();
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-        json = answer_add_number(json, limits[i], -1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        json = answer_add_number(json, rows[i].name, rows[i].value);
     return answer_add(json, "max_bytes_required", cJSON_CreateFalse());
+}
+
+/* What is counted: where the user has limits, the streams that count for them; else those that he may look at. */
+static bool is_counted(const struct request *request, const struct quota_limits *limits, struct stream *stream)
+{
+    struct stream_settings settings;
+    if (!limits->streams_max && !limits->bytes_max)
+        return access_may_look(request->rights, stream);
+    if (stream_get_settings(stream, &settings) != 0)
+        return false;
+    const char *owner = settings_owner(&settings);
+    bool is_his = owner && slice_is(request->user, owner);
+    settings_finish(&settings);
+    return is_his;
+}
+
+static struct quota_limits limits_of(const struct request *request)
+{
+    struct stream_use use = { .streams = 0 };
+    char *user = request->user.size ? strndup(request->user.data, request->user.size) : NULL;
+    if (user)
+        stream_registry_get_use(request->jetstream->registry, user, &use);
+    free(user);
+    return use.limits;
 }
 
 /* Each worker counts its own. */
@@ -56,10 +92,11 @@ static cJSON *api_counts(const struct request *request)
 static void answer_info(struct request *request)
 {
     struct account account = { 0 };
+    const struct quota_limits limits = limits_of(request);
     size_t count = 0;
     struct stream **streams = stream_registry_list(request->jetstream->registry, &count);
     for (size_t i = 0; streams && i < count; i++) {
-        if (access_may_look(request->rights, streams[i]))
+        if (is_counted(request, &limits, streams[i]))
             count_stream(&account, streams[i]);
         stream_destroy(streams[i]);
     }
@@ -69,7 +106,7 @@ static void answer_info(struct request *request)
     json = answer_add_number(json, "storage", account.storage);
     json = answer_add_number(json, "streams", account.streams);
     json = answer_add_number(json, "consumers", account.consumers);
-    json = answer_add(json, "limits", no_limits());
+    json = answer_add(json, "limits", limits_json(&limits));
     request_answer(request, answer_add(json, "api", api_counts(request)));
 }
 
@@ -94,9 +131,21 @@ static int fault_of(int error, int otherwise)
         return API_STREAM_NOT_FOUND;
     case -EADDRINUSE:
         return API_STREAM_OVERLAP;
+    case -EDQUOT:
+        return API_STREAMS_MAX;
     default:
         return otherwise;
     }
+}
+
+/* Whether the user who owns it may have it so, in the words of account limits. */
+static int quota_fault(struct request *request)
+{
+    const struct stream_settings *settings = request->stream_settings;
+    int error = stream_registry_may_keep(request->jetstream->registry, settings);
+    if (error == -ENOSPC)
+        return settings->storage == STREAM_MEMORY ? API_NO_MEMORY_LEFT : API_NO_STORAGE_LEFT;
+    return fault_of(error, API_INSUFFICIENT);
 }
 
 static void set_fault(struct request *request, int fault, const char *sentence)
@@ -155,8 +204,11 @@ static bool read_settings(struct request *request)
 /* The stream that was changed, with a reference; NULL: it was not, and the request has failed. */
 static struct stream *changed_stream(struct request *request)
 {
-    if (!request->fault)
+    int fault = request->fault;
+    if (!fault)
         return request_stream(request);
+    if (fault == API_STREAMS_MAX || fault == API_NO_STORAGE_LEFT || fault == API_NO_MEMORY_LEFT)
+        request->jetstream->broker->counters->quota_refusals++;
     request_fail(request, request->fault, sentence_of(request));
     return NULL;
 }
@@ -192,10 +244,52 @@ static int compare_with_present(struct request *request)
     return fault;
 }
 
+/* Dead letters are the business of whoever made the stream that they are from. */
+static const char *owner_of_dead(const struct stream_settings *grave, struct stream_registry *registry,
+                                 struct stream_settings *ret_settings)
+{
+    struct slice prefix = slice_of(DEAD_STREAM), name = slice_of(grave->name);
+    struct stream *stream = NULL;
+    *ret_settings = (struct stream_settings){ .name = NULL };
+    if (slice_starts_with(name, prefix))
+        stream = stream_registry_find(registry, slice_make(name.data + prefix.size, name.size - prefix.size));
+    bool known = stream && stream_get_settings(stream, ret_settings) == 0;
+    stream_destroy(stream);
+    return known ? settings_owner(ret_settings) : NULL;
+}
+
+/* 0 or -ENOMEM. What the server asks for is nobody's, but for dead letters. */
+static int set_owner(struct request *request)
+{
+    struct stream_settings *settings = request->stream_settings, source = { .name = NULL };
+    settings->owner = request->user.size ? strndup(request->user.data, request->user.size) : NULL;
+    if (request->user.size)
+        return settings->owner ? 0 : -ENOMEM;
+    const char *owner = owner_of_dead(settings, request->jetstream->registry, &source);
+    int error = settings_set_text(&settings->owner, owner);
+    settings_finish(&source);
+    return error;
+}
+
+/* What the server makes for dead letters is not refused: they would be lost otherwise, or wait for ever. */
+static int judge_new(struct request *request)
+{
+    struct stream *stream = stream_registry_find(request->jetstream->registry, request->names[0]);
+    bool is_there = stream != NULL;
+    stream_destroy(stream);
+    return is_there || !request->user.size ? 0 : quota_fault(request);
+}
+
 static void create(struct request *request)
 {
     struct stream *stream;
-    int error = stream_registry_add(request->jetstream->registry, request->stream_settings, &stream);
+    int error = set_owner(request), fault = error ? 0 : judge_new(request);
+    if (fault) {
+        set_fault(request, fault, NULL);
+        return;
+    }
+    if (!error)
+        error = stream_registry_add(request->jetstream->registry, request->stream_settings, &stream);
     if (error == -EEXIST) {
         set_fault(request, compare_with_present(request), NULL);
     } else if (error) {
@@ -230,14 +324,19 @@ static void take_over(struct request *request, const struct stream_settings *pre
     char room[256];
     struct stream_settings *settings = request->stream_settings;
     settings->created_ms = present->created_ms;
+    if (settings_set_text(&settings->owner, present->owner) != 0) {
+        set_fault(request, API_INSUFFICIENT, NULL);
+        return;
+    }
     if (!cJSON_HasObjectItem(request->json, "sync")) {
         settings->sync = present->sync;
         settings->sync_interval_ms = present->sync_interval_ms;
     }
     const char *wrong = present->from_configuration ? "the configuration has this stream: change it there"
                                                     : settings_check_change(present, settings, room);
-    if (wrong)
-        set_fault(request, API_STREAM_CONFIG, wrong);
+    int fault = wrong ? API_STREAM_CONFIG : quota_fault(request);
+    if (fault)
+        set_fault(request, fault, wrong);
 }
 
 static void update(struct request *request)

@@ -397,8 +397,11 @@ int line_accept(struct line *line, int fd, const struct address *peer, uint64_t 
     }
     session_open(&client->session, line->broker, &client_session_ops);
     client->session.connection = client_id;
+    error = session_come_from(&client->session, address_place_counted(&client->conn.peer));
     secure_begin(&client->conn, refused ? SECURE_NO : demand_of(client));
     begin(client);
+    if (error)
+        conn_drop(&client->conn, CONN_OUT_OF_MEMORY);
     if (refused) {
         line->loop->counters.limit_errors++;
         client_fail(client, CONN_LIMIT, "maximum connections exceeded");

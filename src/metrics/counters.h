@@ -29,7 +29,8 @@
     COUNTER(auth_failures, "Connections closed because they did not identify themselves") \
     COUNTER(protocol_errors, "Connections closed because of what they sent") \
     COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \
-    COUNTER(rate_limits, "Times that a publisher was held back, or refused, for the rate of its user") \
+    COUNTER(rate_limits, "Times that a publisher was held back, or refused, for the rate of its user or address") \
+    COUNTER(quota_refusals, "Messages and streams refused because their user keeps all that he may") \
     COUNTER(permission_errors, "Messages and subscriptions refused because the user may not") \
     COUNTER(publish_stalls, "Times that a publisher was held back for slow subscribers") \
     COUNTER(mailbox_parks, "Times that a client was held back for a full mailbox") \

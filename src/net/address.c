@@ -72,6 +72,12 @@ struct slice address_place(const struct address *address)
     return slice_make((const char *)address->ip, size);
 }
 
+struct slice address_place_counted(const struct address *address)
+{
+    bool has_host = address->family == AF_INET || address->family == AF_INET6;
+    return has_host ? address_place(address) : slice_make(NULL, 0);
+}
+
 bool address_same_host(const struct address *a, const struct address *b)
 {
     return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;

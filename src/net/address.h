@@ -36,6 +36,9 @@ struct address address_of_socket(int fd);
  * one address has them all. Borrowed. */
 struct slice address_place(const struct address *address);
 
+/* The same, for limits that hold for each place; empty for a unix socket, which has none. */
+struct slice address_place_counted(const struct address *address);
+
 bool address_same_host(const struct address *a, const struct address *b);
 
 #endif

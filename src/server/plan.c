@@ -107,7 +107,8 @@ static int carry_over(struct stream_settings *settings, const struct stream_sett
 {
     settings->created_ms = there->created_ms;
     settings->sealed = there->sealed;
-    return settings_set_text(&settings->metadata, there->metadata);
+    int error = settings_set_text(&settings->owner, there->owner);
+    return error ? error : settings_set_text(&settings->metadata, there->metadata);
 }
 
 static int change(struct plan_item *item, struct stream_settings *settings, char sentence[RELOAD_SENTENCE_SIZE])

@@ -13,7 +13,9 @@
 
 #include "auth/accounts.h"
 #include "auth/gate.h"
+#include "auth/limits.h"
 #include "auth/passes.h"
+#include "auth/users.h"
 #include "config/config.h"
 #include "net/loop.h"
 #include "push/deliverer.h"
@@ -57,6 +59,7 @@ struct supervisor {
     unsigned worker_count; /* and our own number in the post */
     struct worker **workers;
     struct accounts *accounts; /* of users, for all workers */
+    struct accounts *places;   /* of addresses, in the same way */
     const struct worker_guest *guest; /* NULL: none */
     struct admission *admission;
     struct gate *gate;         /* ends before the workers do, who write to it */
@@ -295,6 +298,19 @@ static int accept_config(void *arg, const struct config *config, char sentence[R
     return storage_reload(&supervisor->storage, config, sentence);
 }
 
+/* What a user may keep, asked by whoever changes streams. */
+static void quota_of(void *arg, const char *owner, struct quota_limits *ret_limits)
+{
+    const struct user_limits *limits = users_limits(arg, owner);
+    if (limits)
+        *ret_limits = (struct quota_limits){ limits->streams_max, limits->stored_bytes_max };
+}
+
+static void take_quotas(struct supervisor *supervisor)
+{
+    stream_registry_set_quotas(supervisor->storage.registry, quota_of, supervisor->reload.users);
+}
+
 static unsigned install_config(void *arg)
 {
     struct supervisor *supervisor = arg;
@@ -302,6 +318,7 @@ static unsigned install_config(void *arg)
     const struct mail_configure mail = { { MAIL_CONFIGURE }, config, supervisor->reload.users, supervisor->reload.tls };
     const struct admission_limits limits = admission_limits_of(config);
     apply_log(config);
+    take_quotas(supervisor);
     gate_reset(supervisor->gate, config->server.auth_delay_max_ms);
     admission_set_limits(supervisor->admission, &limits);
     if (supervisor->recent) {
@@ -437,8 +454,9 @@ static int make_workers(struct supervisor *supervisor)
     supervisor->identity.http.passes = passes_create();
     supervisor->workers = calloc(supervisor->worker_count, sizeof(struct worker *));
     supervisor->accounts = accounts_create();
+    supervisor->places = accounts_create();
     if (!supervisor->post || !supervisor->identity.http.queues || !supervisor->identity.http.passes ||
-        !supervisor->accounts || !supervisor->workers)
+        !supervisor->accounts || !supervisor->places || !supervisor->workers)
         return -ENOMEM;
     supervisor->office = post_open(supervisor->post, supervisor->worker_count, &supervisor->loop);
     for (unsigned i = 0; i < supervisor->worker_count; i++) {
@@ -451,6 +469,7 @@ static int make_workers(struct supervisor *supervisor)
             .config = supervisor->reload.config,
             .users = supervisor->reload.users,
             .accounts = supervisor->accounts,
+            .places = supervisor->places,
             .tls = supervisor->reload.tls,
             .gate = supervisor->gate,
             .recent = supervisor->recent,
@@ -521,6 +540,8 @@ static int open_storage(struct supervisor *supervisor)
     int code = storage_open(&supervisor->storage, supervisor->reload.config, sentence);
     if (code)
         log_error("start_refused", "error=\"%s\"", sentence);
+    else
+        take_quotas(supervisor);
     return code;
 }
 
@@ -613,6 +634,7 @@ static void supervisor_finish(struct supervisor *supervisor)
         worker_destroy(supervisor->workers[i]);
     signals_finish(&supervisor->signals);
     accounts_destroy(supervisor->accounts);
+    accounts_destroy(supervisor->places);
     post_destroy(supervisor->post);
     stream_destroy(supervisor->recent);
     storage_close(&supervisor->storage);

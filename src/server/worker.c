@@ -132,6 +132,7 @@ static struct broker_limits limits_of(const struct config *config)
     return (struct broker_limits){
         .topic = { (uint32_t)config->line.topic_size_max, config->line.topic_depth_max },
         .subscriptions_max = config->line.subscriptions_max,
+        .address = address_limits_of(&config->server),
     };
 }
 
@@ -547,6 +548,7 @@ static int worker_init(struct worker *worker, const struct worker_setup *setup)
     if (error)
         return error;
     worker->broker.accounts = setup->accounts;
+    worker->broker.places = setup->places;
     worker->broker.hooks = (struct broker_hooks){
         .arg = worker, .wall_ms = wall_ms, .survey = send_survey, .show_address = show_address,
     };

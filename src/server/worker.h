@@ -68,7 +68,7 @@ struct worker_setup {
     const struct http_identity *http_identity;
     const struct config *config;
     const struct users *users;
-    struct accounts *accounts;
+    struct accounts *accounts, *places;
     struct tls *tls; /* NULL: there is none */
     struct gate *gate;
     struct stream *recent; /* NULL: off */

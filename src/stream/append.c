@@ -82,6 +82,8 @@ static enum receipt_verdict judge(struct stream *stream, const struct newcomer *
         verdict = RECEIPT_TOO_LARGE;
     if (!verdict && stream->limits.refuse_new)
         verdict = judge_room(stream, newcomer);
+    if (!verdict && stream->quota && !stream_quota_takes(stream, record_size(newcomer->topic, newcomer->message)))
+        verdict = RECEIPT_OVER_QUOTA;
     return verdict;
 }
 

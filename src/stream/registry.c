@@ -12,6 +12,7 @@ struct stream_registry {
     struct stream_engine *engine;
     pthread_mutex_t lock;         /* taken before that of a stream */
     pthread_mutex_t changing;     /* whoever opens or removes a stream, which takes its time; taken before the other */
+    struct quotas quotas;
     atomic_uint_fast64_t generation;
     struct stream **streams;      /* by name, a reference each */
     size_t count, room;
@@ -25,6 +26,7 @@ struct stream_registry *stream_registry_create(struct stream_engine *engine)
     registry->engine = engine;
     pthread_mutex_init(&registry->lock, NULL);
     pthread_mutex_init(&registry->changing, NULL);
+    quotas_init(&registry->quotas);
     return registry;
 }
 
@@ -35,6 +37,7 @@ void stream_registry_destroy(struct stream_registry *registry)
     for (size_t i = 0; i < registry->count; i++)
         stream_destroy(registry->streams[i]);
     free(registry->streams);
+    quotas_finish(&registry->quotas);
     pthread_mutex_destroy(&registry->changing);
     pthread_mutex_destroy(&registry->lock);
     free(registry);
@@ -131,6 +134,29 @@ static int enter(struct stream_registry *registry, struct stream *stream)
     return has_room ? 0 : -ENOMEM;
 }
 
+/* The quota that it is to count for, held; NULL: none. 0 or -ENOMEM. */
+static int hold_quota(struct stream_registry *registry, const struct stream_settings *settings,
+                      struct quota **ret_quota)
+{
+    const char *owner = settings_owner(settings);
+    *ret_quota = owner ? quotas_hold(&registry->quotas, owner) : NULL;
+    return owner && !*ret_quota ? -ENOMEM : 0;
+}
+
+static int open_stream(struct stream_registry *registry, const struct stream_settings *settings,
+                       struct stream **ret_stream)
+{
+    struct quota *quota;
+    int error = hold_quota(registry, settings, &quota);
+    if (!error)
+        error = stream_open(registry->engine, settings, ret_stream);
+    if (error)
+        quota_release(quota);
+    else
+        stream_set_quota(*ret_stream, quota);
+    return error;
+}
+
 static int add(struct stream_registry *registry, const struct stream_settings *settings, struct stream **ret_stream)
 {
     struct stream *stream;
@@ -138,7 +164,7 @@ static int add(struct stream_registry *registry, const struct stream_settings *s
         return -EEXIST;
     if (is_taken(registry, settings, NULL))
         return -EADDRINUSE;
-    int error = stream_open(registry->engine, settings, &stream);
+    int error = open_stream(registry, settings, &stream);
     if (!error && (error = enter(registry, stream)) != 0)
         stream_destroy(stream);
     else if (!error && ret_stream)
@@ -155,15 +181,29 @@ int stream_registry_add(struct stream_registry *registry, const struct stream_se
     return error;
 }
 
-int stream_registry_change(struct stream_registry *registry, const struct stream_settings *settings)
+static int change(struct stream_registry *registry, const struct stream_settings *settings)
 {
-    pthread_mutex_lock(&registry->changing);
+    struct quota *quota;
     struct stream *stream = find(registry, slice_of(settings->name));
     int error = !stream ? -ENOENT : is_taken(registry, settings, stream) ? -EADDRINUSE : 0;
     if (!error)
-        error = stream_set_settings(stream, settings);
-    if (!error)
-        turn_generation(registry);
+        error = hold_quota(registry, settings, &quota);
+    if (error)
+        return error;
+    error = stream_set_settings(stream, settings);
+    if (error) {
+        quota_release(quota);
+        return error;
+    }
+    stream_set_quota(stream, quota);
+    turn_generation(registry);
+    return 0;
+}
+
+int stream_registry_change(struct stream_registry *registry, const struct stream_settings *settings)
+{
+    pthread_mutex_lock(&registry->changing);
+    int error = change(registry, settings);
     pthread_mutex_unlock(&registry->changing);
     return error;
 }
@@ -187,8 +227,10 @@ int stream_registry_remove(struct stream_registry *registry, const char *name)
 {
     pthread_mutex_lock(&registry->changing);
     struct stream *stream = take_out(registry, slice_of(name));
-    if (stream)
+    if (stream) {
         stream_remove(stream);
+        stream_set_quota(stream, NULL);
+    }
     pthread_mutex_unlock(&registry->changing);
     stream_destroy(stream);
     return stream ? 0 : -ENOENT;
@@ -237,6 +279,78 @@ struct stream **stream_registry_list(struct stream_registry *registry, size_t *r
         list[i] = stream_ref(registry->streams[i]);
     pthread_mutex_unlock(&registry->lock);
     return list;
+}
+
+/* What owners keep. Streams are changed by one thread after the other, so that what is found holds. */
+
+/* Streams that had nothing to count do so now. */
+static void count_anew(struct stream_registry *registry)
+{
+    pthread_mutex_lock(&registry->lock);
+    for (size_t i = 0; i < registry->count; i++) {
+        stream_lock(registry->streams[i]);
+        stream_unlock(registry->streams[i]);
+    }
+    pthread_mutex_unlock(&registry->lock);
+}
+
+void stream_registry_set_quotas(struct stream_registry *registry, quota_limits_fn *limits_of, void *arg)
+{
+    quotas_set(&registry->quotas, limits_of, arg);
+    count_anew(registry);
+}
+
+static void add_use(struct stream *stream, const char *owner, struct stream_use *use)
+{
+    struct log_state state;
+    stream_lock(stream);
+    const char *whose = settings_owner(&stream->settings);
+    if (whose && strcmp(whose, owner) == 0) {
+        log_get_state(stream->log, &state);
+        use->streams++;
+        use->bytes += state.byte_count;
+        use->claimed += state.byte_count > stream->limits.bytes_max ? state.byte_count : stream->limits.bytes_max;
+    }
+    stream_unlock(stream);
+}
+
+/* Of all his streams but one; but empty: of all. */
+static struct stream_use use_of(struct stream_registry *registry, const char *owner, struct slice but)
+{
+    struct stream_use use = { .limits = quotas_limits(&registry->quotas, owner) };
+    pthread_mutex_lock(&registry->lock);
+    for (size_t i = 0; i < registry->count; i++)
+        if (!but.size || !slice_is(but, stream_name(registry->streams[i])))
+            add_use(registry->streams[i], owner, &use);
+    pthread_mutex_unlock(&registry->lock);
+    return use;
+}
+
+void stream_registry_get_use(struct stream_registry *registry, const char *owner, struct stream_use *ret_use)
+{
+    *ret_use = use_of(registry, owner, slice_make(NULL, 0));
+}
+
+/* One that has no bound asks for room for something. */
+static int judge_bytes(const struct stream_use *others, uint64_t bytes_max)
+{
+    uint64_t max = others->limits.bytes_max, asked = bytes_max ? bytes_max : 1;
+    bool has_room = !max || (others->claimed < max && asked <= max - others->claimed);
+    return has_room ? 0 : -ENOSPC;
+}
+
+int stream_registry_may_keep(struct stream_registry *registry, const struct stream_settings *settings)
+{
+    const char *owner = settings_owner(settings);
+    if (!owner)
+        return 0;
+    struct stream_use all = use_of(registry, owner, slice_make(NULL, 0));
+    struct stream_use others = use_of(registry, owner, slice_of(settings->name));
+    bool is_new = all.streams == others.streams;
+    if (is_new && others.limits.streams_max && others.streams >= others.limits.streams_max)
+        return -EDQUOT;
+    bool grows = is_new || all.claimed - others.claimed < settings->bytes_max;
+    return grows ? judge_bytes(&others, settings->bytes_max) : 0;
 }
 
 unsigned stream_home(const struct stream *stream, unsigned worker_count)

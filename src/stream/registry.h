@@ -9,6 +9,7 @@
 #ifndef STREAM_REGISTRY_H
 #define STREAM_REGISTRY_H
 
+#include "stream/quota.h"
 #include "stream/stream.h"
 
 struct stream_registry;
@@ -40,6 +41,22 @@ uint64_t stream_registry_generation(const struct stream_registry *registry);
 /* All streams, by name, each with a reference of the caller's; an array to be freed. *ret_count of them. NULL: none,
  * or out of memory. */
 struct stream **stream_registry_list(struct stream_registry *registry, size_t *ret_count);
+
+/* What owners may keep, from now on; limits_of is called by whoever changes streams until this is called again, with
+ * NULL for no limits. */
+void stream_registry_set_quotas(struct stream_registry *registry, quota_limits_fn *limits_of, void *arg);
+
+/* What an owner may keep, and what he has: streams, the bytes that they hold, and those that they hold or may. Streams
+ * that the configuration owns are nobody's. */
+struct stream_use {
+    struct quota_limits limits;
+    uint64_t streams, bytes, claimed;
+};
+void stream_registry_get_use(struct stream_registry *registry, const char *owner, struct stream_use *ret_use);
+
+/* Whether the owner of a stream may have it so: to be asked before it is added or changed. 0; -EDQUOT: he has as many
+ * streams as he may; -ENOSPC: they leave no room for its bytes_max. Whoever adds streams does so one after the other. */
+int stream_registry_may_keep(struct stream_registry *registry, const struct stream_settings *settings);
 
 /* The worker on which the consumers of a stream live. */
 unsigned stream_home(const struct stream *stream, unsigned worker_count);

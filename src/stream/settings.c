@@ -34,6 +34,7 @@ void settings_finish(struct stream_settings *settings)
     free(settings->name);
     free(settings->description);
     free(settings->metadata);
+    free(settings->owner);
     *settings = (struct stream_settings){ .name = NULL };
 }
 
@@ -63,7 +64,7 @@ int settings_copy(struct stream_settings *to, const struct stream_settings *from
 {
     int error = 0;
     *to = *from;
-    to->name = to->description = to->metadata = NULL;
+    to->name = to->description = to->metadata = to->owner = NULL;
     to->topics = NULL;
     to->topic_count = 0;
     for (unsigned i = 0; i < from->topic_count && !error; i++)
@@ -74,6 +75,8 @@ int settings_copy(struct stream_settings *to, const struct stream_settings *from
         error = settings_set_text(&to->description, from->description);
     if (!error)
         error = settings_set_text(&to->metadata, from->metadata);
+    if (!error)
+        error = settings_set_text(&to->owner, from->owner);
     if (error)
         settings_finish(to);
     return error;
@@ -223,4 +226,9 @@ bool settings_equal(const struct stream_settings *a, const struct stream_setting
     return text_equal(a->name, b->name) && text_equal(a->description, b->description) &&
            text_equal(a->metadata, b->metadata) && topics_equal(a, b) && storage_equal(a, b) && bounds_equal(a, b) &&
            permissions_equal(a, b);
+}
+
+const char *settings_owner(const struct stream_settings *settings)
+{
+    return settings->from_configuration ? NULL : settings->owner;
 }

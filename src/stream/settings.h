@@ -47,6 +47,7 @@ struct stream_settings {
     bool discard_new_per_topic;      /* with STREAM_DISCARD_NEW: also at messages_per_topic_max */
     bool deny_delete, deny_purge, allow_rollup, allow_direct, sealed;
     bool from_configuration;         /* the INI owns it: the API does not change it */
+    char *owner;                     /* the user who made it by the API; NULL: nobody in particular */
     char *metadata;                  /* a JSON object as text; NULL: none */
     uint64_t created_ms;             /* wall clock */
 };
@@ -67,8 +68,11 @@ const char *settings_check(const struct stream_settings *settings, char room[256
 /* A sentence that says what cannot be changed on a stream that is there; NULL: it can become so. */
 const char *settings_check_change(const struct stream_settings *from, const struct stream_settings *to, char room[256]);
 
-/* Whatever they came from, and whenever they were created. */
+/* Whatever they came from, whoever made them, and whenever that was. */
 bool settings_equal(const struct stream_settings *a, const struct stream_settings *b);
+
+/* Whose limits it counts for; NULL: nobody's. */
+const char *settings_owner(const struct stream_settings *settings);
 
 /* The object as the JetStream API shows it. NULL: out of memory. */
 struct cJSON *settings_to_json(const struct stream_settings *settings);
@@ -80,7 +84,7 @@ struct cJSON *settings_to_json(const struct stream_settings *settings);
  */
 int settings_from_json(struct stream_settings *settings, const struct cJSON *json, char room[256]);
 
-/* The same as text to be stored, with from_configuration and created_ms; freed by the caller. NULL: out of memory. */
+/* The same as text to be stored, with from_configuration, owner and created_ms; freed by the caller. NULL: out of memory. */
 char *settings_save(const struct stream_settings *settings);
 /* As settings_from_json. */
 int settings_load(struct stream_settings *settings, struct slice text, char room[256]);

@@ -363,7 +363,8 @@ char *settings_save(const struct stream_settings *settings)
     cJSON *json = settings_to_json(settings);
     char *text = NULL;
     if (json && add(json, "from_configuration", cJSON_CreateBool(settings->from_configuration)) &&
-        add(json, "created_ms", number_json(settings->created_ms)))
+        add(json, "created_ms", number_json(settings->created_ms)) &&
+        (!settings->owner || add(json, "owner", cJSON_CreateString(settings->owner))))
         text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     return text;
@@ -375,6 +376,9 @@ int settings_load(struct stream_settings *settings, struct slice text, char room
     int error = settings_from_json(settings, json, room);
     settings->from_configuration = cJSON_IsTrue(member_of(json, "from_configuration"));
     settings->created_ms = (uint64_t)number_of(json, "created_ms");
+    const char *owner = cJSON_GetStringValue(member_of(json, "owner"));
+    if (!error && owner)
+        error = settings_set_text(&settings->owner, owner);
     if (member_of(json, "duplicate_window") && number_of(json, "duplicate_window") == 0)
         settings->duplicate_window_ms = 0; /* what was stored says what it means */
     cJSON_Delete(json);

@@ -19,6 +19,7 @@
 #include "stream/engine_state.h"
 #include "stream/trains.h"
 #include "stream/past.h"
+#include "stream/quota.h"
 #include "stream/stream.h"
 #include "stream/topics.h"
 #include "util/hash.h"
@@ -47,6 +48,8 @@ struct stream {
     struct stream_settings settings;
     atomic_bool allows_direct;    /* of the settings */
     struct stream_limits limits;
+    struct quota *quota;          /* of its owner; NULL: it counts for nobody */
+    uint64_t counted_bytes;       /* what the quota knows of */
     struct duplicates duplicates;
     struct trains trains;
     uint64_t id_seed, last_id;    /* a hash of the id of the newest message; 0: it has none */
@@ -121,8 +124,13 @@ static inline void stream_lock(struct stream *stream)
     pthread_mutex_lock(&stream->lock);
 }
 
+/* What it holds has perhaps changed: its quota is told. Under the lock. */
+void stream_count_bytes(struct stream *stream);
+
 static inline void stream_unlock(struct stream *stream)
 {
+    if (stream->quota)
+        stream_count_bytes(stream);
     pthread_mutex_unlock(&stream->lock);
 }
 
@@ -175,6 +183,12 @@ static inline bool stream_is_bounded(const struct stream *stream)
 {
     return stream->limits.messages_max || stream->limits.bytes_max || stream->limits.age_max_ms;
 }
+
+/* It counts for this quota from now on, which it takes; NULL: for nobody. Without the lock. */
+void stream_set_quota(struct stream *stream, struct quota *quota);
+
+/* Whether its owner may keep so many bytes more here. */
+bool stream_quota_takes(const struct stream *stream, uint64_t size);
 
 /* What settings mean as bounds. */
 struct stream_limits stream_limits_of(const struct stream_settings *settings);

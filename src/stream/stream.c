@@ -41,6 +41,7 @@ void stream_free(struct stream *stream)
 {
     if (!stream)
         return;
+    stream_set_quota(stream, NULL);
     log_close(stream->log);
     stream_finish_purges(stream);
     duplicates_finish(&stream->duplicates);
@@ -225,6 +226,51 @@ int stream_set_settings(struct stream *stream, const struct stream_settings *set
     if (stream->engine)
         engine_commit_soon(stream->engine, stream);
     return 0;
+}
+
+/* What counts for its owner. */
+
+/* One that makes room for itself holds no more than its bound, but for what it is about to let go. */
+static uint64_t counting(const struct stream *stream, uint64_t byte_count)
+{
+    const struct stream_limits *limits = &stream->limits;
+    bool is_over = limits->bytes_max && !limits->refuse_new && byte_count > limits->bytes_max;
+    return is_over ? limits->bytes_max : byte_count;
+}
+
+static uint64_t byte_count_of(const struct stream *stream)
+{
+    struct log_state state;
+    log_get_state(stream->log, &state);
+    return state.byte_count;
+}
+
+void stream_count_bytes(struct stream *stream)
+{
+    if (!quota_has_limit(stream->quota))
+        return;
+    uint64_t bytes = counting(stream, byte_count_of(stream));
+    if (bytes != stream->counted_bytes)
+        quota_count(stream->quota, stream->counted_bytes, bytes);
+    stream->counted_bytes = bytes;
+}
+
+bool stream_quota_takes(const struct stream *stream, uint64_t size)
+{
+    return !quota_has_limit(stream->quota) ||
+           quota_takes(stream->quota, stream->counted_bytes, counting(stream, byte_count_of(stream) + size));
+}
+
+void stream_set_quota(struct stream *stream, struct quota *quota)
+{
+    stream_lock(stream);
+    struct quota *old = stream->quota;
+    if (old)
+        quota_count(old, stream->counted_bytes, 0);
+    stream->quota = quota;
+    stream->counted_bytes = 0;
+    stream_unlock(stream);
+    quota_release(old);
 }
 
 int stream_remove(struct stream *stream)

@@ -53,6 +53,21 @@
         "unlimited",   "1",      "1000000", RELOAD,
         .help = "The most connections at a time from one IP address; one more is refused.",
         .zero = "unlimited" },
+    { "server", "subscriptions_per_address_max", AT(server, subscriptions_per_address_max), OPTION_COUNT,
+        "unlimited",   "1",      "1000000000", RELOAD,
+        .help = "The most subscriptions of all connections from one IP address together, of IPv6 from one network of "
+                "64 bits; one more is refused. This and the rates below count whoever comes by the same proxy as one, "
+                "and nobody who comes by a unix socket.",
+        .zero = "unlimited" },
+    { "server", "publish_rate_per_address",   AT(server, publish_rate_per_address),    OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000000", RELOAD,
+        .help = "The most messages that are published in a second from such an address, all connections together; "
+                "beyond, publishers are slowed down as by publish_rate of [user NAME].",
+        .zero = "unlimited" },
+    { "server", "publish_bytes_rate_per_address", AT(server, publish_bytes_rate_per_address), OPTION_SIZE,
+        "unlimited",   "1",      "1TiB",    RELOAD,
+        .help = "The same for bytes of headers and payloads in a second.",
+        .zero = "unlimited" },
     { "server", "core_dumps",                 AT(server, core_dumps),                  OPTION_CHOICE,
         "no",          NULL,     NULL,      0,
         .help = "Whether a crash may leave a core dump behind, in which passwords, tokens and messages stand readable. "

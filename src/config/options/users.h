@@ -85,6 +85,18 @@
         .help = "Output that may wait for one connection of the user over the line protocol, which is closed where "
                 "more piles up; line.pending_size_max bounds it besides.",
         .zero = "unlimited" },
+    { "user",   "streams_max",                AT(user, streams_max),                   OPTION_COUNT_WIDE,
+        "unlimited",   "1",      "1000000000", RELOAD,
+        .help = "The most streams that the user makes by the JetStream API or over HTTP, buckets among them, and those "
+                "of their dead letters. A stream is the user's who made it, whoever publishes to it, until it is "
+                "deleted; those that this file names are nobody's.",
+        .zero = "unlimited", .programs = BROKER },
+    { "user",   "stored_bytes_max",           AT(user, stored_bytes_max),              OPTION_SIZE,
+        "unlimited",   "1",      "1024TiB",    RELOAD,
+        .help = "The most bytes that these streams hold together, in memory and in files. A stream whose bytes_max is "
+                "more than what the others leave is not made. When all is used up, what is published to them is "
+                "refused until something has gone; one that makes room by its bytes_max goes on.",
+        .zero = "unlimited", .programs = BROKER },
     { "user",   "publish",                    AT(user, publish),                       OPTION_LIST,
         ">",           "0",      "1024",    RELOAD,
         .help = "Topics that the user may publish to, and ask. Empty: none. What is asked of the JetStream API and of "

@@ -13,7 +13,7 @@
 static struct account *enter(struct accounts *accounts, const char *name, uint64_t now_ns)
 {
     struct account *account;
-    ck_assert_int_eq(accounts_enter(accounts, name, NULL, now_ns, &account), 0);
+    ck_assert_int_eq(accounts_enter(accounts, slice_of(name), NULL, now_ns, &account), 0);
     return account;
 }
 
@@ -22,18 +22,18 @@ START_TEST(connections_are_counted_by_name)
     const struct user_limits limits = { .connections_max = 2 };
     struct accounts *accounts = accounts_create();
     struct account *first, *second, *third, *other;
-    ck_assert_int_eq(accounts_enter(accounts, "ann", &limits, 0, &first), 0);
-    ck_assert_int_eq(accounts_enter(accounts, "ann", &limits, 0, &second), 0);
+    ck_assert_int_eq(accounts_enter(accounts, slice_of("ann"), &limits, 0, &first), 0);
+    ck_assert_int_eq(accounts_enter(accounts, slice_of("ann"), &limits, 0, &second), 0);
     ck_assert_ptr_eq(first, second);
-    ck_assert_int_eq(accounts_enter(accounts, "ann", &limits, 0, &third), -EDQUOT);
+    ck_assert_int_eq(accounts_enter(accounts, slice_of("ann"), &limits, 0, &third), -EDQUOT);
     ck_assert_ptr_null(third);
-    ck_assert_int_eq(accounts_enter(accounts, "bob", &limits, 0, &other), 0);
-    ck_assert_int_eq(accounts_enter(accounts, "ann", NULL, 0, &third), 0); /* whatever they say */
+    ck_assert_int_eq(accounts_enter(accounts, slice_of("bob"), &limits, 0, &other), 0);
+    ck_assert_int_eq(accounts_enter(accounts, slice_of("ann"), NULL, 0, &third), 0); /* whatever they say */
     ck_assert_uint_eq(account_connections(first), 3);
     for (int i = 0; i < 3; i++)
         accounts_leave(accounts, first);
     accounts_leave(accounts, other);
-    ck_assert_int_eq(accounts_enter(accounts, "ann", &limits, 0, &first), 0);
+    ck_assert_int_eq(accounts_enter(accounts, slice_of("ann"), &limits, 0, &first), 0);
     accounts_leave(accounts, first);
     accounts_destroy(accounts);
 }
@@ -124,7 +124,7 @@ static void *use(void *arg)
     const struct user_limits limits = { .publish_rate = 1000000, .subscriptions_max = 1000 };
     for (int i = 0; i < ROUNDS; i++) {
         struct account *account;
-        if (accounts_enter(shared, i % 2 ? "ann" : "bob", NULL, S, &account) != 0)
+        if (accounts_enter(shared, slice_of(i % 2 ? "ann" : "bob"), NULL, S, &account) != 0)
             return NULL;
         account_charge(account, &limits, 1, 0, S);
         if (account_subscribe(account, &limits))

@@ -45,6 +45,9 @@ START_TEST(without_a_file_the_defaults_hold)
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 120000);
     ck_assert_uint_eq(config->server.connections_max, 65536);
     ck_assert_uint_eq(config->server.connections_per_address_max, 0);
+    ck_assert_uint_eq(config->server.subscriptions_per_address_max, 0);
+    ck_assert_uint_eq(config->server.publish_rate_per_address, 0);
+    ck_assert_uint_eq(config->server.publish_bytes_rate_per_address, 0);
     ck_assert_uint_eq(config->server.open, 0);
     ck_assert_uint_eq(config->line.listen.item_count, 2);
     ck_assert_str_eq(config->line.listen.items[0], "127.0.0.1:4222");
@@ -73,6 +76,7 @@ START_TEST(file_sets_every_option)
         "[server]\nname = north\nworkers = 3\nspin = 20us\nlog = /var/log/posthornd.log\n"
         "log_level = debug\nlame_duck_grace = 1s\nlame_duck_duration = 3m\nconnections_max = 10\n"
         "connections_per_address_max = 5\nopen = yes\ndata_dir = /var/lib/x\ncache_size = 1GiB\nsegment_size = 8MiB\n"
+        "subscriptions_per_address_max = 6\npublish_rate_per_address = 700\npublish_bytes_rate_per_address = 8MiB\n"
         "[line]\nlisten = 10.0.0.5:4222,\n    unix:/run/line.sock ; for those here\n"
         "unix_mode = 0600\npayload_size_max = 2MiB\npending_size_max = 8MiB\ncontrol_size_max = 8KiB\n"
         "subscriptions_max = 7\ntopic_size_max = 4KiB\ntopic_depth_max = 16\n"
@@ -91,6 +95,9 @@ START_TEST(file_sets_every_option)
     ck_assert_uint_eq(config->server.lame_duck_duration_ms, 180000);
     ck_assert_uint_eq(config->server.connections_max, 10);
     ck_assert_uint_eq(config->server.connections_per_address_max, 5);
+    ck_assert_uint_eq(config->server.subscriptions_per_address_max, 6);
+    ck_assert_uint_eq(config->server.publish_rate_per_address, 700);
+    ck_assert_uint_eq(config->server.publish_bytes_rate_per_address, 8 << 20);
     ck_assert_uint_eq(config->server.open, 1);
     ck_assert_uint_eq(config->line.listen.item_count, 2);
     ck_assert_str_eq(config->line.listen.items[0], "10.0.0.5:4222");
@@ -107,6 +114,19 @@ START_TEST(file_sets_every_option)
     ck_assert_uint_eq(config->line.write_timeout_ms, 250);
     ck_assert_uint_eq(config->line.ping_interval_ms, 30000);
     ck_assert_uint_eq(config->line.pings_outstanding_max, 3);
+    config_destroy(config);
+}
+END_TEST
+
+START_TEST(what_a_user_keeps_may_be_bounded)
+{
+    struct config *config = load("[user ann]\ntoken = t\nstreams_max = 5\nstored_bytes_max = 2TiB\n"
+                                 "[user bob]\ntoken = b\n",
+                                 NULL, 0);
+    ck_assert_uint_eq(config->users[0].streams_max, 5);
+    ck_assert_uint_eq(config->users[0].stored_bytes_max, UINT64_C(2) << 40);
+    ck_assert_uint_eq(config->users[1].streams_max, 0);
+    ck_assert_uint_eq(config->users[1].stored_bytes_max, 0);
     config_destroy(config);
 }
 END_TEST
@@ -641,6 +661,7 @@ int main(void)
     TCase *loading = tcase_create("loading"), *refusing = tcase_create("refusing"), *files = tcase_create("files");
     tcase_add_test(loading, without_a_file_the_defaults_hold);
     tcase_add_test(loading, file_sets_every_option);
+    tcase_add_test(loading, what_a_user_keeps_may_be_bounded);
     tcase_add_test(loading, stream_that_says_no_more_has_the_defaults);
     tcase_add_test(loading, stream_has_what_its_section_says);
     tcase_add_test(loading, users_stand_in_the_order_of_the_file);

@@ -41,7 +41,8 @@ static char *printed(const struct config *config)
 static const char *const texts[] = {
     "",
     "[server]\nname = n ; x\nworkers = 3\nspin = 20us\nlog = /var/log/a b;c\nlog_level = error\nlame_duck_grace = 0\n"
-    "connections_per_address_max = 5\nopen = yes\n"
+    "connections_per_address_max = 5\nsubscriptions_per_address_max = 6\n"
+    "publish_bytes_rate_per_address = 1MiB\nopen = yes\n"
     "[line]\nlisten = 10.0.0.5:4222,\n  unix:/run/x\nunix_mode = 7\npayload_size_max = 1025\nping_interval = 1500ms\n"
     "[stream a]\ntopics = a.>,b\nsync = never\nmessages_max = 5000000000\n[stream b]\ntopics = c\nsync = 1s\n",
 };

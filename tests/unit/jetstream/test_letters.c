@@ -16,7 +16,7 @@ static bool add(struct letters *letters, const char *topic, const char *reply, c
         .body_size = (uint32_t)size,
         .reply_size = (uint32_t)strlen(reply),
     };
-    return letters_add(letters, slice_of(topic), &message, NULL);
+    return letters_add(letters, slice_of(topic), &message, slice_of("ann"), NULL);
 }
 
 static void expect(const struct letters *letters, size_t *cursor, const char *topic, const char *reply,
@@ -25,6 +25,7 @@ static void expect(const struct letters *letters, size_t *cursor, const char *to
     struct letter_text text;
     unit_assert(letters_next(letters, cursor, &text));
     unit_assert(slice_is(text.topic, topic) && slice_is(text.reply, reply));
+    unit_assert(slice_is(text.user, "ann"));
     unit_assert(slice_is(text.head, head) && slice_is(text.payload, payload));
 }
 

@@ -117,12 +117,14 @@ START_TEST(what_is_named_otherwise_is_changed_and_keeps_its_birth)
     struct stream_settings *a = there("a", "a.>");
     a->from_configuration = true;
     ck_assert_int_eq(settings_set_text(&a->metadata, "{\"k\":1}"), 0);
+    ck_assert_int_eq(settings_set_text(&a->owner, "ann"), 0);
     lay("[stream a]\ntopics = a.>, b\nage_max = 1h\n");
     ck_assert_int_eq(item("a")->step, PLAN_CHANGE);
     ck_assert_uint_eq(item("a")->settings.topic_count, 2);
     ck_assert_uint_eq(item("a")->settings.age_max_ms, 3600000);
     ck_assert_uint_eq(item("a")->settings.created_ms, 1000);
     ck_assert_str_eq(item("a")->settings.metadata, "{\"k\":1}");
+    ck_assert_str_eq(item("a")->settings.owner, "ann");
 }
 END_TEST
 

@@ -28,7 +28,8 @@ static void expect_shown(const struct stream_settings *settings, const char *exp
 
 START_TEST(what_is_shown_is_what_clients_expect)
 {
-    struct stream_settings settings = read_good("{\"name\":\"S\",\"subjects\":[\"s.>\"],\"unknown\":[1]}");
+    struct stream_settings settings = read_good("{\"name\":\"S\",\"subjects\":[\"s.>\"],\"unknown\":[1],\"owner\":\"x\"}");
+    ck_assert_ptr_null(settings.owner); /* nobody makes streams for others */
     expect_shown(&settings,
                  "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"retention\":\"limits\",\"max_consumers\":-1,\"max_msgs\":-1,"
                  "\"max_bytes\":-1,\"max_age\":0,\"max_msgs_per_subject\":-1,\"max_msg_size\":-1,\"discard\":\"old\","
@@ -199,12 +200,17 @@ START_TEST(what_is_stored_comes_back)
     char room[256] = "";
     settings.from_configuration = true;
     settings.created_ms = 1795448711954;
+    ck_assert_int_eq(settings_set_text(&settings.owner, "ann"), 0);
     settings.duplicate_window_ms = 0; /* as a configuration may say */
     char *text = settings_save(&settings);
     ck_assert_int_eq(settings_load(&loaded, slice_of(text), room), 0);
     ck_assert(settings_equal(&settings, &loaded));
     ck_assert(loaded.from_configuration);
     ck_assert_uint_eq(loaded.created_ms, settings.created_ms);
+    ck_assert_str_eq(loaded.owner, "ann");
+    ck_assert_ptr_null(settings_owner(&loaded)); /* it is the configuration's */
+    loaded.from_configuration = false;
+    ck_assert_str_eq(settings_owner(&loaded), "ann");
     settings_finish(&loaded);
     ck_assert_int_eq(settings_load(&loaded, slice_make(text, 5), room), -EINVAL);
     settings_finish(&loaded);
