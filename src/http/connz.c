@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "http/document.h"
+#include "http/limits.h"
 #include "http/monitor.h"
 #include "net/address.h"
 
@@ -248,6 +249,10 @@ static void put_session(struct document *document, struct connz *connz, const st
     put_word(document, "version", facts.version);
     if (connz->users && session->user)
         put_word(document, "authorized_user", session->user->name);
+    if (connz->users) {
+        limits_put_user(document, session);
+        limits_put_address(document, session);
+    }
     if (connz->subscriptions && session->ops->list && session->subscription_count)
         put_subscriptions(document, connz, session);
     document_close(document, '}');

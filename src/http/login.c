@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "http/cookie.h"
 #include "http/http.h"
+#include "http/limits.h"
 #include "http/routes.h"
 #include "net/conn.h"
 #include "net/secure.h"
@@ -18,9 +19,19 @@ static void answer_user(struct exchange *exchange, const char *headers)
     answer_json(exchange, 200, json, headers);
 }
 
+/* And what he may, of which he hears nowhere else. */
 void login_show(struct exchange *exchange)
 {
-    answer_user(exchange, "Cache-Control: no-store\r\n");
+    const struct session *session = exchange->session;
+    struct document document = { .failed = false };
+    document_open(&document, NULL, '{');
+    if (session->user)
+        document_text(&document, "user", slice_of(session->user->name));
+    else
+        document_value(&document, "user", slice_of("null"));
+    limits_put_user_whole(&document, exchange->http, session);
+    document_close(&document, '}');
+    document_answer(&document, exchange);
 }
 
 /* Whoever is nobody in particular needs no cookie. */

@@ -3,6 +3,7 @@
 
 #include "config/config.h"
 #include "http/document.h"
+#include "http/limits.h"
 #include "http/monitor.h"
 #include "http/process.h"
 
@@ -114,6 +115,8 @@ static void put_bounds(struct document *document, const struct http *http, struc
     document_number(document, "bytes_max", settings.bytes_max);
     document_number(document, "messages_max", settings.messages_max);
     document_number(document, "age_max_ms", settings.age_max_ms);
+    if (settings_owner(&settings))
+        document_text(document, "owner", slice_of(settings_owner(&settings)));
     if (!is_recent)
         settings_finish(&settings);
 }
@@ -165,6 +168,7 @@ static void put_own(struct document *document, const struct http *http, const st
     document_open(document, "posthorn", '{');
     document_number(document, "workers", http->identity->worker_count);
     put_streams(document, http);
+    limits_put_owners(document, http);
     put_readers(document, &tally->feed);
     put_counters(document, &tally->counters);
     if (http->routes->put_facts)

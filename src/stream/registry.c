@@ -300,17 +300,22 @@ void stream_registry_set_quotas(struct stream_registry *registry, quota_limits_f
     count_anew(registry);
 }
 
-static void add_use(struct stream *stream, const char *owner, struct stream_use *use)
+/* Under the stream's lock. */
+static void count_use(struct stream *stream, struct stream_use *use)
 {
     struct log_state state;
+    log_get_state(stream->log, &state);
+    use->streams++;
+    use->bytes += state.byte_count;
+    use->claimed += state.byte_count > stream->limits.bytes_max ? state.byte_count : stream->limits.bytes_max;
+}
+
+static void add_use(struct stream *stream, const char *owner, struct stream_use *use)
+{
     stream_lock(stream);
     const char *whose = settings_owner(&stream->settings);
-    if (whose && strcmp(whose, owner) == 0) {
-        log_get_state(stream->log, &state);
-        use->streams++;
-        use->bytes += state.byte_count;
-        use->claimed += state.byte_count > stream->limits.bytes_max ? state.byte_count : stream->limits.bytes_max;
-    }
+    if (whose && strcmp(whose, owner) == 0)
+        count_use(stream, use);
     stream_unlock(stream);
 }
 
@@ -329,6 +334,46 @@ static struct stream_use use_of(struct stream_registry *registry, const char *ow
 void stream_registry_get_use(struct stream_registry *registry, const char *owner, struct stream_use *ret_use)
 {
     *ret_use = use_of(registry, owner, slice_make(NULL, 0));
+}
+
+/* His place, made where he has none. NULL: out of memory. */
+static struct stream_owner *owner_of(struct stream_owner *owners, size_t *count, const char *name)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(owners[i].name, name) == 0)
+            return &owners[i];
+    owners[*count] = (struct stream_owner){ .name = strdup(name) };
+    return owners[*count].name ? &owners[(*count)++] : NULL;
+}
+
+static void count_for_owner(struct stream *stream, struct stream_owner *owners, size_t *count)
+{
+    stream_lock(stream);
+    const char *name = settings_owner(&stream->settings);
+    struct stream_owner *owner = name ? owner_of(owners, count, name) : NULL;
+    if (owner)
+        count_use(stream, &owner->use);
+    stream_unlock(stream);
+}
+
+struct stream_owner *stream_registry_list_owners(struct stream_registry *registry, size_t *ret_count)
+{
+    *ret_count = 0;
+    pthread_mutex_lock(&registry->lock);
+    struct stream_owner *owners = registry->count ? calloc(registry->count, sizeof *owners) : NULL;
+    for (size_t i = 0; owners && i < registry->count; i++)
+        count_for_owner(registry->streams[i], owners, ret_count);
+    pthread_mutex_unlock(&registry->lock);
+    for (size_t i = 0; i < *ret_count; i++)
+        owners[i].use.limits = quotas_limits(&registry->quotas, owners[i].name);
+    return owners;
+}
+
+void stream_owners_free(struct stream_owner *owners, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(owners[i].name);
+    free(owners);
 }
 
 /* One that has no bound asks for room for something. */

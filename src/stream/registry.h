@@ -54,8 +54,18 @@ struct stream_use {
 };
 void stream_registry_get_use(struct stream_registry *registry, const char *owner, struct stream_use *ret_use);
 
+/* All owners, with what they have; an array for stream_owners_free, which takes NULL. NULL: there are none, or out of
+ * memory. */
+struct stream_owner {
+    char *name;
+    struct stream_use use;
+};
+struct stream_owner *stream_registry_list_owners(struct stream_registry *registry, size_t *ret_count);
+void stream_owners_free(struct stream_owner *owners, size_t count);
+
 /* Whether the owner of a stream may have it so: to be asked before it is added or changed. 0; -EDQUOT: he has as many
- * streams as he may; -ENOSPC: they leave no room for its bytes_max. Whoever adds streams does so one after the other. */
+ * streams as he may; -ENOSPC: they leave no room for its bytes_max. What is found holds as long as nobody else changes
+ * streams: the clerk alone does. */
 int stream_registry_may_keep(struct stream_registry *registry, const struct stream_settings *settings);
 
 /* The worker on which the consumers of a stream live. */

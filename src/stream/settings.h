@@ -84,7 +84,8 @@ struct cJSON *settings_to_json(const struct stream_settings *settings);
  */
 int settings_from_json(struct stream_settings *settings, const struct cJSON *json, char room[256]);
 
-/* The same as text to be stored, with from_configuration, owner and created_ms; freed by the caller. NULL: out of memory. */
+/* The same as text to be stored, with from_configuration, owner and created_ms; freed by the caller. NULL: out of
+ * memory. */
 char *settings_save(const struct stream_settings *settings);
 /* As settings_from_json. */
 int settings_load(struct stream_settings *settings, struct slice text, char room[256]);

@@ -234,9 +234,46 @@ def dead_letters_are_of_whose_stream_it_is():
         equal(ann.state("A")["bytes"] + ann.state("DEAD_A")["bytes"] <= 100 * 1024, True, f"bytes together (of them {held} at first)")
 
 
+def what_is_used_is_told_to_whom_it_concerns():
+    if ORACLE:
+        raise Skip("nats-server has no such limits")
+    limits = "connections_max = 9\nsubscriptions_max = 7\npublish_rate = 100\nstreams_max = 5\nstored_bytes_max = 1MiB\n"
+    plain = "[user zoe]\ntoken = zoe\nsubscribe =\n"
+    config = ANN + limits + BOB + plain + "[server]\nsubscriptions_per_address_max = 50\n"
+    with Daemon(config=config) as daemon, Http(daemon) as http:
+        ann = _jet(daemon)
+        ann.stream("A", ["a.>"])
+        ann.stream("B", ["b.>"])
+        ann.put("a.a", b"x" * 1000)
+        ann.client.subscribe("x", "1")
+        ann.client.flush()
+        held = ann.state("A")["bytes"]
+        told = http.get("/v1/session", _bearer("ann")).check(200).json()
+        wanted = {"connections": {"used": 2, "max": 9}, "subscriptions": {"used": 2, "max": 7}, "publish_rate": {"max": 100},
+                  "publish_bytes_rate": {"max": None}, "wait_ms": 0, "payload_size": {"max": None}, "pending_size": {"max": None},
+                  "streams": {"used": 2, "max": 5}, "stored_bytes": {"used": held, "max": MIB}}
+        equal(told, {"user": "ann", "limits": wanted}, "what Ann is told")
+        told = http.get("/v1/session", _bearer("zoe")).check(200).json()["limits"]
+        equal((told["streams"], told["connections"]), ({"used": 0, "max": None}, {"used": 1, "max": None}), "what Zoe is told")
+        owners = http.get("/varz", _bearer("bob")).check(200).json()["posthorn"]["owners"]
+        equal(owners, [{"user": "ann", "streams": wanted["streams"], "stored_bytes": wanted["stored_bytes"]}], "owners")
+        rows = http.get("/connz?auth=1", _bearer("bob")).check(200).json()["connections"]
+        row = next(row for row in rows if row.get("authorized_user") == "ann")
+        equal(row["limits"]["subscriptions"], wanted["subscriptions"], "limits of a connection")
+        equal(row["address_limits"]["subscriptions"], {"used": 2, "max": 50}, "limits of its address")
+        rows = http.get("/connz", _bearer("bob")).check(200).json()["connections"]
+        equal([row for row in rows if "limits" in row or "address_limits" in row], [], "rows with limits, unasked")
+        for target in ("/varz", "/connz?auth=1"):
+            http.get(target, _bearer("zoe")).check(403)
+        batch = b'{"topic":"x","data":"x"}\n' * 1000
+        http.post("/v1/publish", batch, {**_bearer("ann"), "Content-Type": "application/x-ndjson"}).check(200)
+        wait_ms = http.get("/v1/session", _bearer("ann")).json()["limits"]["wait_ms"]
+        equal(0 < wait_ms <= 9000, True, f"for how long Ann has to wait ({wait_ms} ms)")
+
+
 if __name__ == "__main__":
     main(streams_are_counted_by_who_made_them, makers_of_many_at_once_do_not_get_more,
          a_stream_that_there_is_no_room_for_is_not_made, what_goes_over_is_refused_whoever_publishes,
          nobody_is_told_who_does_not_ask_and_it_is_delivered, a_stream_that_makes_room_for_itself_goes_on,
          a_restart_remembers_whose_they_are, a_reload_changes_what_they_may, what_the_configuration_names_is_nobodys,
-         dead_letters_are_of_whose_stream_it_is)
+         dead_letters_are_of_whose_stream_it_is, what_is_used_is_told_to_whom_it_concerns)

@@ -28,7 +28,8 @@ static void expect_shown(const struct stream_settings *settings, const char *exp
 
 START_TEST(what_is_shown_is_what_clients_expect)
 {
-    struct stream_settings settings = read_good("{\"name\":\"S\",\"subjects\":[\"s.>\"],\"unknown\":[1],\"owner\":\"x\"}");
+    struct stream_settings settings = read_good("{\"name\":\"S\",\"subjects\":[\"s.>\"],\"unknown\":[1],"
+                                                "\"owner\":\"x\"}");
     ck_assert_ptr_null(settings.owner); /* nobody makes streams for others */
     expect_shown(&settings,
                  "{\"name\":\"S\",\"subjects\":[\"s.>\"],\"retention\":\"limits\",\"max_consumers\":-1,\"max_msgs\":-1,"
