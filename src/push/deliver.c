@@ -7,10 +7,12 @@
 #include <stdlib.h>
 
 #include "net/loop.h"
+#include "push/head.h"
 
 enum {
     IDLE_MAX = 256,
     LINES_ROOM = 16,
+    RECEIVE_SIZE = 1024,             /* curl makes such a buffer for each request: this is the least it takes */
     NAME_KEPT_S = 1,                 /* a receiver that moves is found by the next attempt */
 };
 
@@ -22,6 +24,20 @@ struct deliver {
     struct list under_way;
     struct handle **idle;            /* to be used again: all of them have the options of prepare() */
     unsigned idle_count;
+    struct head head;                /* room to write one */
+    struct guard passed_by;          /* who let the address below pass, the last that did */
+    char passed[INET6_ADDRSTRLEN];
+};
+
+/* What curl sends by. It keeps its URL as curl has read it: a busy webhook has the same again. */
+struct handle {
+    CURL *easy;
+    CURLU *url;
+    char *text;                      /* of the URL; NULL: it has none */
+    struct head_start start;         /* of the heads that go there */
+    bool has_head;                   /* it sends the head that was written last, else lines */
+    uint64_t timeout_ms;             /* as curl has been told; 0: it has not */
+    struct delivery *delivery;       /* under way */
 };
 
 /* What curl asks. */
@@ -35,10 +51,29 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     return delivery->refused ? CURL_SOCKET_BAD : transfer_open_socket(&delivery->transfer, address);
 }
 
+static bool has_passed(const struct deliver *deliver, const char *peer)
+{
+    return deliver->passed_by.allowed == deliver->guard->allowed &&
+           deliver->passed_by.allowed_count == deliver->guard->allowed_count && strcmp(deliver->passed, peer) == 0;
+}
+
+static void note_passed(struct deliver *deliver, const char *peer)
+{
+    size_t size = strlen(peer) + 1;
+    if (size > sizeof deliver->passed)
+        return;
+    memcpy(deliver->passed, peer, size);
+    deliver->passed_by = *deliver->guard;
+}
+
 /* The address once more, before each request: a connection that was kept may be from before the guard was changed. */
 static int look_at_peer(void *arg, char *peer, char *own, int peer_port, int own_port)
 {
-    struct delivery *delivery = arg;
+    const struct handle *handle = arg;
+    struct delivery *delivery = handle->delivery;
+    delivery->refused = NULL;
+    if (has_passed(delivery->deliver, peer))
+        return CURL_PREREQFUNC_OK;
     struct sockaddr_in in = { .sin_family = AF_INET };
     struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
     const struct sockaddr *address = strchr(peer, ':') ? (struct sockaddr *)&in6 : (struct sockaddr *)&in;
@@ -47,13 +82,15 @@ static int look_at_peer(void *arg, char *peer, char *own, int peer_port, int own
     delivery->refused = inet_pton(address->sa_family, peer, bytes) == 1
                             ? guard_refuses(delivery->deliver->guard, address)
                             : "neither IPv4 nor IPv6";
+    if (!delivery->refused)
+        note_passed(delivery->deliver, peer);
     return delivery->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* More than that ends the attempt; by then its status is known. */
 static size_t take_answer(char *data, size_t unit, size_t count, void *arg)
 {
-    struct delivery *delivery = arg;
+    struct delivery *delivery = ((const struct handle *)arg)->delivery;
     size_t size = unit * count, room = sizeof delivery->answer - delivery->answer_size;
     size_t kept = size < room ? size : room;
     memcpy(delivery->answer + delivery->answer_size, data, kept);
@@ -79,16 +116,10 @@ static void prepare(struct deliver *deliver, CURL *easy)
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, look_at_peer);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, (long)NAME_KEPT_S);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_answer);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)RECEIVE_SIZE);
     if (deliver->ca)
         curl_easy_setopt(easy, CURLOPT_CAINFO, deliver->ca);
 }
-
-/* What curl sends by. It keeps its URL as curl has read it: a busy webhook has the same again. */
-struct handle {
-    CURL *easy;
-    CURLU *url;
-    char *text;                      /* of the URL; NULL: it has none */
-};
 
 static void free_handle(struct handle *handle)
 {
@@ -96,6 +127,7 @@ static void free_handle(struct handle *handle)
         return;
     curl_easy_cleanup(handle->easy);
     curl_url_cleanup(handle->url);
+    head_start_finish(&handle->start);
     free(handle->text);
     free(handle);
 }
@@ -109,6 +141,8 @@ static struct handle *make_handle(struct deliver *deliver)
     handle->url = curl_url();
     if (handle->easy && handle->url) {
         prepare(deliver, handle->easy);
+        curl_easy_setopt(handle->easy, CURLOPT_PREREQDATA, handle);
+        curl_easy_setopt(handle->easy, CURLOPT_WRITEDATA, handle);
         return handle;
     }
     free_handle(handle);
@@ -141,12 +175,14 @@ static bool set_url(struct handle *handle, const char *text)
         return true;
     free(handle->text);
     handle->text = NULL;
+    head_start_finish(&handle->start);
     curl_easy_setopt(handle->easy, CURLOPT_CURLU, NULL);
     if (curl_easy_setopt(handle->easy, CURLOPT_URL, text) != CURLE_OK)
         return false;
     if (curl_url_set(handle->url, CURLUPART_URL, text, CURLU_DISALLOW_USER) != CURLUE_OK)
         return true;
     curl_easy_setopt(handle->easy, CURLOPT_CURLU, handle->url);
+    head_start_make(handle->url, &handle->start);
     handle->text = strdup(text);
     return true;
 }
@@ -189,12 +225,19 @@ static bool has_line(const struct delivery *delivery, const char *name)
     return false;
 }
 
-/* That we wait for no 100 Continue; and who we are, as a line like the others, since curl would write its own anew for
- * each request. */
+/* What curl would add if it were not there: without a value, it is left away. And who we are, as a line like the
+ * others, since curl would write its own anew for each request. */
 static int add_common_lines(struct delivery *delivery)
 {
-    int error = delivery_add_line(delivery, "Expect:");
-    return error || has_line(delivery, "User-Agent:") ? error : delivery_add_line(delivery, "User-Agent: posthorn");
+    static const struct { const char *name, *line; } common[] = {
+        { "Expect:", "Expect:" }, { "Accept:", "Accept:" }, { "Content-Type:", "Content-Type:" },
+        { "User-Agent:", "User-Agent: posthorn" },
+    };
+    int error = 0;
+    for (unsigned i = 0; i < sizeof common / sizeof *common && !error; i++)
+        if (!has_line(delivery, common[i].name))
+            error = delivery_add_line(delivery, common[i].line);
+    return error;
 }
 
 /* A list as curl wants it, which it only reads. */
@@ -205,15 +248,56 @@ static struct curl_slist *link_lines(struct delivery *delivery)
     return delivery->line_count ? delivery->lines : NULL;
 }
 
-static void describe(struct delivery *delivery, CURL *easy)
+/* False: out of memory. */
+static bool send_lines(struct handle *handle, struct delivery *delivery)
 {
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, link_lines(delivery));
+    if (add_common_lines(delivery) != 0)
+        return false;
+    if (handle->has_head)
+        curl_easy_setopt(handle->easy, CURLOPT_REQUEST_TARGET, NULL);
+    handle->has_head = false;
+    return curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, link_lines(delivery)) == CURLE_OK;
+}
+
+/* The head is whole: curl is not to add to it. */
+static bool send_head(struct handle *handle, const char *head)
+{
+    static struct curl_slist lines[] = {
+        { "Host:", &lines[1] }, { "Accept:", &lines[2] }, { "Content-Type:", &lines[3] },
+        { "Content-Length:", &lines[4] }, { "Expect:", NULL },
+    };
+    if (!handle->has_head && curl_easy_setopt(handle->easy, CURLOPT_HTTPHEADER, lines) != CURLE_OK)
+        return false;
+    handle->has_head = true;
+    return curl_easy_setopt(handle->easy, CURLOPT_REQUEST_TARGET, head) == CURLE_OK;
+}
+
+/* False: out of memory. */
+static bool say_head(struct deliver *deliver, struct handle *handle, struct delivery *delivery)
+{
+    bool is_plain = handle->start.bytes && !deliver->proxy && !delivery->method;
+    const char *head = is_plain && !has_line(delivery, "User-Agent:")
+                           ? head_write(&deliver->head, &handle->start, delivery->lines, delivery->line_count,
+                                        delivery->content.size)
+                           : NULL;
+    return head ? send_head(handle, head) : send_lines(handle, delivery);
+}
+
+static void set_timeout(struct handle *handle, uint64_t timeout_ms)
+{
+    if (handle->timeout_ms == timeout_ms)
+        return;
+    curl_easy_setopt(handle->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    curl_easy_setopt(handle->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms);
+    handle->timeout_ms = timeout_ms;
+}
+
+static void describe(const struct delivery *delivery, struct handle *handle)
+{
+    CURL *easy = handle->easy;
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)delivery->content.size);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, delivery->content.size ? delivery->content.data : "");
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)delivery->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)delivery->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, delivery);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, delivery);
+    set_timeout(handle, delivery->timeout_ms);
     if (delivery->method) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, delivery->method);
@@ -231,7 +315,7 @@ static void restore(const struct delivery *delivery)
 
 int delivery_start(struct deliver *deliver, struct delivery *delivery)
 {
-    struct handle *handle = add_common_lines(delivery) == 0 ? take_handle(deliver) : NULL;
+    struct handle *handle = take_handle(deliver);
     if (!handle)
         return -ENOMEM;
     delivery->deliver = deliver;
@@ -239,9 +323,10 @@ int delivery_start(struct deliver *deliver, struct delivery *delivery)
     delivery->answer_size = 0;
     delivery->answer_total = 0;
     delivery->began_ms = loop_now_ms(deliver->loop);
-    describe(delivery, handle->easy);
+    describe(delivery, handle);
     delivery->transfer.done = on_done;
-    if (!set_url(handle, delivery->url) ||
+    handle->delivery = delivery;
+    if (!set_url(handle, delivery->url) || !say_head(deliver, handle, delivery) ||
         transfer_start(deliver->transfers, &delivery->transfer, handle->easy, delivery->key) != 0) {
         free_handle(handle);
         return -ENOMEM;
@@ -370,7 +455,7 @@ static void finish(struct delivery *delivery, CURLcode code)
         result.error = error_of(delivery, code);
     result.is_guarded = is_guarded(delivery, code);
     result.status = (unsigned)status;
-    if (status)
+    if (status && status / 100 != 2)
         read_retry_after(delivery, &result);
     if (status && delivery->look)
         delivery->look(delivery);
@@ -437,6 +522,7 @@ void deliver_destroy(struct deliver *deliver)
     drop_handles(deliver);
     transfers_destroy(deliver->transfers);
     free(deliver->idle);
+    head_finish(&deliver->head);
     free(deliver->ca);
     free(deliver->proxy);
     free(deliver);

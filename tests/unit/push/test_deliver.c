@@ -113,9 +113,35 @@ START_TEST(a_request_arrives_with_its_lines_and_body)
     ck_assert(strncmp(request, "POST /hook HTTP/1.1\r\n", 21) == 0);
     ck_assert_str_eq(receiver_header(request, "webhook-id", room, sizeof room), "1-2");
     ck_assert_str_eq(receiver_header(request, "content-type", room, sizeof room), "text/plain");
-    ck_assert_str_eq(receiver_header(request, "user-agent", room, sizeof room), "posthorn");
+    ck_assert_str_eq(receiver_header(request, "user-agent", room, sizeof room), "posthorn HTTP/1.1");
     ck_assert_ptr_null(receiver_header(request, "expect", room, sizeof room));
     ck_assert_str_eq(receiver_body(request), "hello");
+    finish();
+}
+END_TEST
+
+/* One handle after the other writes its head itself and has curl write it. */
+START_TEST(a_head_is_whole_whoever_writes_it)
+{
+    static char request[4096];
+    char url[128], expected[512];
+    const char *host = receiver.url + sizeof "http://" - 1;
+    begin(keep, request);
+    snprintf(url, sizeof url, "%s?a=b%%20c", receiver.url);
+    for (unsigned i = 0; i < 3; i++) {
+        bool is_own = i == 1; /* their name for us, which is not to be added to */
+        struct delivery delivery = { .url = NULL };
+        ck_assert_int_eq(delivery_add_line(&delivery, is_own ? "User-Agent: me" : "Accept: text/plain"), 0);
+        start(&delivery, url, "12345");
+        wait_for(1);
+        ck_assert_uint_eq(last.status, 200);
+        snprintf(expected, sizeof expected, "POST /hook?a=b%%20c HTTP/1.1\r\nHost: %.*s\r\n%s\r\n\r\n12345",
+                 (int)strcspn(host, "/"), host,
+                 is_own ? "User-Agent: me\r\nContent-Length: 5"
+                        : "Accept: text/plain\r\nContent-Length: 5\r\nUser-Agent: posthorn HTTP/1.1");
+        ck_assert_str_eq(request, expected);
+    }
+    ck_assert_uint_eq(receiver_connections(&receiver), 1);
     finish();
 }
 END_TEST
@@ -406,6 +432,7 @@ int main(void)
 {
     const TTest *const tests[] = {
         a_request_arrives_with_its_lines_and_body,
+        a_head_is_whole_whoever_writes_it,
         lines_are_as_many_as_there_are,
         connections_are_kept,
         each_goes_where_its_url_says,
