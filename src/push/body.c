@@ -11,7 +11,11 @@
 #include "wire/format.h"
 #include "wire/headers.h"
 
-enum { HEADERS_MAX = 128, FIXED_SIZE = 512 };
+enum {
+    HEADERS_MAX = 128,
+    PLACE_SIZE = 128,                /* what stands between the parts, of a payload */
+    FIXED_SIZE = 512,                /* and of the others */
+};
 
 /* Text that stands between the parts. */
 #define PUT(out, text) format_bytes(out, text, sizeof(text) - 1)
@@ -392,15 +396,28 @@ static void write_structured(struct writing *writing)
 
 /* The table. */
 
-/* What is told of a message may stand twice, with each byte escaped; of its headers, a line each with a prefix, a
- * member each, and room to decode the longest. */
+/* A line each, with a prefix, a member each, and room to decode the longest. */
+static size_t headers_size_max(const struct body_source *source)
+{
+    size_t size = source->message->head.size, count = size < HEADERS_MAX ? size : HEADERS_MAX;
+    return count * sizeof header_prefix + 14 * size;
+}
+
+/* What is told of a message may stand twice, with each byte escaped. */
 static size_t head_size_max(const struct body_source *source)
 {
     size_t names = source->message->topic.size + source->stream_name.size + source->id.size + source->origin.size;
-    return FIXED_SIZE + 2 * 6 * names + HEADERS_MAX * sizeof header_prefix + 14 * source->message->head.size;
+    return FIXED_SIZE + 2 * 6 * names + headers_size_max(source);
 }
 
-static size_t plain_size_max(const struct body_source *source)
+/* Most are such, and small: a block that is no larger than it must be is had at once. */
+static size_t payload_size_max(const struct body_source *source)
+{
+    size_t names = source->message->topic.size + source->stream_name.size;
+    return PLACE_SIZE + 3 * names + headers_size_max(source) + source->message->payload.size;
+}
+
+static size_t event_size_max(const struct body_source *source)
 {
     return head_size_max(source) + source->message->payload.size;
 }
@@ -419,9 +436,9 @@ static const struct encoder {
     size_t (*size_max)(const struct body_source *source);
     void (*write)(struct writing *writing);
 } encoders[BODY_KIND_COUNT] = {
-    [BODY_PAYLOAD] = { plain_size_max, write_payload },
+    [BODY_PAYLOAD] = { payload_size_max, write_payload },
     [BODY_ENVELOPE] = { envelope_size_max, write_envelope },
-    [BODY_CLOUDEVENTS] = { plain_size_max, write_event },
+    [BODY_CLOUDEVENTS] = { event_size_max, write_event },
     [BODY_CLOUDEVENTS_STRUCTURED] = { structured_size_max, write_structured },
 };
 

@@ -7,8 +7,9 @@
 #include "push/hook.h"
 #include "push/letter.h"
 #include "push/request.h"
+#include "wire/format.h"
 
-enum { WORDS_SIZE = 128, ORIGIN_SIZE = 512 };
+enum { WORDS_SIZE = 128, NAME_SIZE_MAX = 255, ORIGIN_SIZE = 16 + NAME_SIZE_MAX };
 
 struct flight {
     struct request request;          /* first */
@@ -29,16 +30,18 @@ static void flight_free(struct flight *flight)
 static int make_request(struct flight *flight, const struct stream_message *message, struct slice stream,
                         uint64_t epoch)
 {
+    static const char streams[] = "/streams/";
     char room[ORIGIN_SIZE];
     struct request *request = &flight->request;
     struct hook *hook = flight->parcel->source->hook;
-    int size = snprintf(room, sizeof room, "/streams/%.255s", stream.data);
+    char *end = format_bytes(room, streams, sizeof streams - 1);
+    end = format_bytes(end, stream.data, stream.size < NAME_SIZE_MAX ? stream.size : NAME_SIZE_MAX);
     const struct body_source source = {
         .message = message,
         .stream_name = stream,
         .epoch = epoch,
         .id = slice_make(request->id, cursor_write((struct cursor){ epoch, message->sequence }, request->id)),
-        .origin = slice_make(room, (size_t)size),
+        .origin = slice_make(room, (size_t)(end - room)),
     };
     flight->sequence = message->sequence;
     int error = body_make((enum body_kind)hook->settings.body, &source, &request->body);
@@ -98,7 +101,7 @@ static void note_attempt(const struct flight *flight, const struct deliver_resul
         .error = result->error,
         .answer_size = (unsigned)result->answer.size,
     };
-    snprintf(attempt.id, sizeof attempt.id, "%s", flight->request.id);
+    memcpy(attempt.id, flight->request.id, sizeof attempt.id);
     memcpy(attempt.answer, result->answer.data, result->answer.size);
     attempts_note(&flight->parcel->source->hook->attempts, &attempt);
     count(&flight->parcel->source->hook->counts, result, verdict);

@@ -1,13 +1,13 @@
 #include "push/request.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "net/loop.h"
 #include "push/hook.h"
 #include "push/sign.h"
+#include "wire/format.h"
 
 static int add_body_lines(struct request *request)
 {
@@ -60,8 +60,11 @@ static int sign(struct request *request, const struct hook *hook)
 
 static int add_standard_lines(struct request *request)
 {
-    snprintf(request->id_line, REQUEST_LINE_SIZE, "webhook-id: %s", request->id);
-    snprintf(request->time_line, REQUEST_LINE_SIZE, "webhook-timestamp: %" PRIu64, request->wall_ms / 1000);
+    static const char id_name[] = "webhook-id: ", time_name[] = "webhook-timestamp: ";
+    char *out = format_bytes(request->id_line, id_name, sizeof id_name - 1);
+    format_bytes(out, request->id, strlen(request->id) + 1);
+    out = format_bytes(request->time_line, time_name, sizeof time_name - 1);
+    *format_number(out, request->wall_ms / 1000) = '\0';
     int error = delivery_add_line(&request->delivery, request->id_line);
     return error ? error : delivery_add_line(&request->delivery, request->time_line);
 }

@@ -1,14 +1,13 @@
 #include "push/sign.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "util/base64.h"
+#include "wire/format.h"
 
 enum { DIGEST_SIZE = 32, SIGNATURE_SIZE = 64, STAMP_SIZE = 24 };
 
@@ -54,8 +53,11 @@ void signer_destroy(struct signer *signer)
 /* ".1614265330." */
 static struct slice write_stamp(uint64_t timestamp_s, char room[STAMP_SIZE])
 {
-    int size = snprintf(room, STAMP_SIZE, ".%" PRIu64 ".", timestamp_s);
-    return slice_make(room, (size_t)size);
+    char *out = room;
+    *out++ = '.';
+    out = format_number(out, timestamp_s);
+    *out++ = '.';
+    return slice_make(room, (size_t)(out - room));
 }
 
 static bool add(EVP_MAC_CTX *hmac, struct slice part)
