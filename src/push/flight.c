@@ -246,6 +246,7 @@ int flight_start(struct parcel *parcel, const struct stream_message *message)
         return -ENOMEM;
     }
     parcel->flight = flight;
+    hook->credit -= hook->credit > 0;
     lanes_start(&hook->lanes, &parcel->entry);
     breaker_begin(&hook->breaker);
     pace_begin(&hook->pace, loop_now_ms(hook->world->loop));

@@ -147,6 +147,7 @@ struct hook {
     uint64_t kept_ms, kept_stamp;
     const struct webhook_tally *tally; /* as it was last told; NULL: it never was. The owner's */
     unsigned tally_place;            /* among those that are told one by one, from 1; 0: it is not */
+    unsigned credit;                 /* requests that it may begin before others that wait */
 };
 
 /* Takes the settings, which are complete and checked. 0 or -ENOMEM; then they are still the caller's. */

@@ -509,6 +509,43 @@ START_TEST(those_that_wait_take_turns)
 }
 END_TEST
 
+struct turns {
+    struct hook *hooks[2];
+    uint64_t seen[2];                /* delivered */
+    unsigned last, changes;
+};
+
+static bool have_sent_forty(void *arg)
+{
+    struct turns *turns = arg;
+    for (unsigned i = 0; i < 2; i++)
+        if (turns->hooks[i]->counts.delivered != turns->seen[i]) {
+            turns->seen[i] = turns->hooks[i]->counts.delivered;
+            turns->changes += turns->last != i;
+            turns->last = i;
+        }
+    return turns->seen[0] + turns->seen[1] >= 40;
+}
+
+START_TEST(a_turn_lasts_for_a_few_requests)
+{
+    struct turns turns = { .last = 2 };
+    begin(NULL);
+    scene.world.traffic.max = 1;
+    turns.hooks[0] = scene.hook;
+    scene_begin(&scene, receiver.url, NULL);
+    turns.hooks[1] = scene.hook;
+    for (unsigned i = 0; i < 100; i++)
+        publish("t.a", "x");
+    hook_is_ready(turns.hooks[0]);
+    scene_run_until(&scene, have_sent_forty, &turns);
+    ck_assert_uint_ge(turns.changes, 4);
+    ck_assert_uint_le(turns.changes, 20);
+    hook_destroy(turns.hooks[0]);
+    finish();
+}
+END_TEST
+
 START_TEST(one_is_sent_once_more_where_somebody_asks)
 {
     begin("{\"mode\":\"ordered\"}");
@@ -585,6 +622,7 @@ int main(void)
         settings_change_under_way,
         a_connection_that_comes_free_finds_whoever_needs_it,
         those_that_wait_take_turns,
+        a_turn_lasts_for_a_few_requests,
         one_is_sent_once_more_where_somebody_asks,
         one_that_hangs_does_not_delay_another,
         NULL,
