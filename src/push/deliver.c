@@ -479,6 +479,7 @@ static bool copy_text(char **to, const char *text)
 int deliver_change(struct deliver *deliver, const struct deliver_options *options)
 {
     char *ca, *proxy;
+    deliver->passed[0] = '\0'; /* the guard may judge otherwise now */
     bool is_good = copy_text(&ca, options->ca);
     is_good &= copy_text(&proxy, options->proxy);
     if (!is_good) {
