@@ -4,8 +4,8 @@
  *   input = seed of the fragments (1 byte), who may enter (1: even anybody, odd one guest), script
  *
  * Three connections over socket pairs send what the script says, in random fragments. A byte of the script is sent by
- * the one whose turn it is, but for FF (the next one's turn), FE (time passes) and FD (this one hangs up); FC stands for
- * "Host: localhost", CR LF, and the guest's token, so that requests need not spell them. All answers begin as answers
+ * the one whose turn it is, but for FF (the next one's turn), FE (time passes) and FD (this one hangs up); FC stands
+ * for "Host: localhost", CR LF, and the guest's token, so that requests need not spell them. Answers begin as answers
  * do; at the end nothing is left; and nobody who may not gets a message of topics that are closed to the guest.
  */
 #include "fuzz.h"
