@@ -347,6 +347,7 @@ static void node_visit(const struct index_node *node, index_visit *visit, void *
 void index_match(struct index *index, struct slice topic, index_visit *visit, void *arg)
 {
     unsigned depth_end = topic_cut(index, topic), step_count = 0;
+    unsigned wild_from = topic_is_reserved(topic); /* the first token for which wildcards stand */
     if (depth_end == 0)
         return;
     index->steps[step_count++] = (struct visit_step){ index->root, 0 };
@@ -356,9 +357,9 @@ void index_match(struct index *index, struct slice topic, index_visit *visit, vo
             node_visit(step.node, visit, arg);
             continue;
         }
-        if (step.node->rest)
+        if (step.node->rest && step.depth >= wild_from)
             node_visit(step.node->rest, visit, arg);
-        if (step.node->star)
+        if (step.node->star && step.depth >= wild_from)
             index->steps[step_count++] = (struct visit_step){ step.node->star, step.depth + 1 };
         const struct token *token = &index->tokens[step.depth];
         struct index_node *child = edge_find(index, step.node, token->hash, slice_make(token->data, token->size));

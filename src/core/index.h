@@ -37,7 +37,7 @@ int index_add(struct index *index, struct sink *sink, struct slice pattern, stru
 /* Takes it out again, and the nodes that only it needed. */
 void index_remove(struct index *index, struct sink *sink);
 
-/* Visits every sink whose pattern names the topic. */
+/* Visits every sink whose pattern names the topic; one that is reserved (topic.h), in its first token by name. */
 void index_match(struct index *index, struct slice topic, index_visit *visit, void *arg);
 
 /* Visits the sinks that stand under exactly this pattern, until visit returns true; returns that sink or NULL. */

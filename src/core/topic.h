@@ -71,6 +71,13 @@ static inline bool topic_is_private(struct slice topic)
     return (topic.size && topic.data[0] == '$') || slice_starts_with(topic, slice_make("_INBOX.", 7));
 }
 
+/* True for what the server tells of itself, and is asked: for those who subscribe, a wildcard at the start of a pattern
+ * does not name it. */
+static inline bool topic_is_reserved(struct slice topic)
+{
+    return topic.size && topic.data[0] == '$' && slice_starts_with(topic, slice_make("$POSTHORN.", 10));
+}
+
 /* True where there is a topic that streams of both patterns would keep. Both are valid. */
 static inline bool patterns_contend(struct slice a, struct slice b)
 {

@@ -127,8 +127,6 @@ class Daemon:
         self.options = dict(option.split("=", 1) for option in options)
         if data:
             self.options["server.data_dir"] = os.path.join(self.dir, "data") if data is True else str(data)
-        self._tells_start = log_level in (None, "info", "debug") and "server.log" not in self.options and \
-            not re.search(r"^log(_level)? *=", config or "", re.MULTILINE)
         self.config_path = None
         self.line = []  # addresses of the line protocol's listeners
         self.http = []  # and of HTTP's
@@ -186,8 +184,6 @@ class Daemon:
             raise AssertionError(f"no ready line but {line!r}\n{self.log_text()}")
         self.line = found.group(1).split(",")
         self.http = found.group(2).split(",") if found.group(2) else []
-        if self._tells_start:
-            self.wait_log(r" audit event=server .*start")  # so that whoever subscribes to all hears nothing of it
 
     def _read_ready_line(self):
         text = b""

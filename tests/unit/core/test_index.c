@@ -213,6 +213,30 @@ START_TEST(an_index_is_destroyed_with_sinks_in_it)
 }
 END_TEST
 
+/* What is reserved goes to those who name its first token, and wildcards stand for the others as ever. */
+START_TEST(no_wildcard_at_the_start_names_what_is_reserved)
+{
+    static const char *const patterns[] = { ">", "*.>", "*.b", "*.b.c", "$POSTHORN.>", "$POSTHORN.*", "$POSTHORN.b.c" };
+    enum { COUNT = sizeof patterns / sizeof *patterns };
+    struct index *index = index_create(9);
+    struct stub stubs[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        stub_init(&stubs[i]);
+        index_add(index, &stubs[i].sink, slice_of(patterns[i]), i % 2 ? slice_of("g") : plain);
+    }
+    ck_assert_uint_eq(match_count(index, "$POSTHORN.b"), 2);
+    ck_assert_uint_eq(match_count(index, "$POSTHORN.b.c"), 2);
+    ck_assert_uint_eq(match_count(index, "$POSTHORNS.b"), 3); /* somebody else's, as are these: */
+    ck_assert_uint_eq(match_count(index, "$POSTHORN"), 1);
+    ck_assert_uint_eq(match_count(index, "$JS.b"), 3);
+    ck_assert_uint_eq(match_count(index, "a.b.c"), 3);
+    for (unsigned i = 0; i < COUNT; i++)
+        index_remove(index, &stubs[i].sink);
+    ck_assert_uint_eq(index_node_count(index), 0);
+    index_destroy(index);
+}
+END_TEST
+
 /* Nodes come and go in the thousands: the table of edges grows, shrinks and closes its gaps. */
 START_TEST(what_is_in_stays_found_while_others_go)
 {
@@ -248,6 +272,7 @@ int main(void)
         the_deepest_patterns_meet_in_one_topic,
         a_very_long_token_is_found_and_removed,
         an_index_is_destroyed_with_sinks_in_it,
+        no_wildcard_at_the_start_names_what_is_reserved,
         what_is_in_stays_found_while_others_go,
         NULL,
     };
