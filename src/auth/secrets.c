@@ -54,7 +54,7 @@ static int copy_password(struct secrets *secrets, const char *password)
         return secrets->hash ? 0 : -ENOMEM;
     }
     digest_of(slice_of(password), secrets->password);
-    secrets->has_password = secrets->is_readable = true;
+    secrets->has_password = true;
     return 0;
 }
 
@@ -62,7 +62,7 @@ static void copy_token(struct secrets *secrets, const char *token)
 {
     if (token && !digest_read(token, secrets->token)) {
         digest_of(slice_of(token), secrets->token);
-        secrets->is_readable = true;
+        secrets->token_is_readable = true;
     }
     secrets->has_token = token != NULL;
 }

@@ -17,8 +17,8 @@ enum { DIGEST_SIZE = 32 };
 struct secrets {
     char *hash;                        /* of his password, by crypt(5); NULL: none */
     bool has_password, has_token, has_nkey;
-    bool is_readable;                  /* the configuration has one of them as it is shown */
-    unsigned char password[DIGEST_SIZE]; /* of one that stands readable in the configuration */
+    bool token_is_readable;            /* it stands in the configuration as it is shown */
+    unsigned char password[DIGEST_SIZE]; /* of one that stands there so */
     unsigned char token[DIGEST_SIZE];
     struct nkey nkey;
     char *subject;                     /* of his certificate; NULL: none */

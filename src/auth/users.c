@@ -132,16 +132,16 @@ bool users_have_nkeys(const struct users *users)
     return users->has_nkeys;
 }
 
-const char *users_readable(const struct users *users, size_t *ret_count)
+const char *users_next_readable(const struct users *users, size_t *cursor, bool *ret_is_token)
 {
-    const char *name = NULL;
-    *ret_count = 0;
-    for (size_t i = 0; i < users->count; i++)
-        if (users->secrets[i].is_readable) {
-            name = name ? name : users->list[i].name;
-            (*ret_count)++;
-        }
-    return name;
+    while (*cursor < 2 * users->count) {
+        size_t place = (*cursor)++;
+        const struct secrets *secrets = &users->secrets[place / 2];
+        *ret_is_token = place % 2;
+        if (*ret_is_token ? secrets->token_is_readable : secrets->has_password)
+            return users->list[place / 2].name;
+    }
+    return NULL;
 }
 
 /* Ways to prove who one is. */

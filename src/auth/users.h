@@ -66,8 +66,9 @@ const struct user_limits *users_limits(const struct users *users, const char *na
 /* True where somebody has an nkey, and clients are to be given a nonce. */
 bool users_have_nkeys(const struct users *users);
 
-/* A user whose password or token stands readable in the configuration, and how many there are; NULL: none. */
-const char *users_readable(const struct users *users, size_t *ret_count);
+/* Walks the passwords and tokens that stand readable in the configuration: starts with *cursor = 0. Returns the name of
+ * the user; NULL: there are no more. */
+const char *users_next_readable(const struct users *users, size_t *cursor, bool *ret_is_token);
 
 /* True where a credential is shown that the client has to say: not a certificate or a unix user alone. */
 bool credentials_are_said(const struct credentials *credentials);

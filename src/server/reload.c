@@ -15,10 +15,12 @@ _Static_assert((int)TLS_SENTENCE_SIZE == (int)RELOAD_SENTENCE_SIZE, "why certifi
 /* Whoever reads the configuration can enter as such a user. */
 static void warn_of_readable_secrets(const struct users *users)
 {
-    size_t count;
-    const char *name = users_readable(users, &count);
-    if (name)
-        log_warning("secrets_readable", "user=%s users=%zu action=\"put hashes there (posthorn passwd)\"", name, count);
+    size_t cursor = 0;
+    bool is_token;
+    const char *name;
+    while ((name = users_next_readable(users, &cursor, &is_token)))
+        log_warning("secrets_readable", "user=%s option=%s action=\"posthorn passwd%s, and its line in [user %s]\"",
+                    name, is_token ? "token" : "password", is_token ? " --token" : "", name);
 }
 
 int reload_init(struct reload *reload, struct config *config, const struct reload_source *source,
