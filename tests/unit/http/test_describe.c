@@ -70,6 +70,24 @@ START_TEST(what_is_described_can_be_asked_for)
 }
 END_TEST
 
+/* Who has to be somebody may be told 401, and who has to have a right 403. */
+START_TEST(who_may_be_refused_is_described)
+{
+    const cJSON *path, *operation;
+    cJSON_ArrayForEach(path, cJSON_GetObjectItem(document, "paths"))
+        cJSON_ArrayForEach(operation, path) {
+            const struct route *route = route_of(path, operation);
+            const cJSON *responses = cJSON_GetObjectItem(operation, "responses");
+            bool needs_user = route && route->right != RIGHT_ANYBODY;
+            bool needs_right = needs_user && route->right != RIGHT_MEMBER;
+            ck_assert_msg(!cJSON_GetObjectItem(responses, "401") == !needs_user, "%s %s: 401", operation->string,
+                          path->string);
+            ck_assert_msg(!cJSON_GetObjectItem(responses, "403") == !needs_right, "%s %s: 403", operation->string,
+                          path->string);
+        }
+}
+END_TEST
+
 START_TEST(what_can_be_asked_for_is_described)
 {
     bool *described = calloc(broker_routes.row_count, sizeof *described);
@@ -94,6 +112,7 @@ int main(void)
     TCase *tcase = tcase_create("describe");
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, what_is_described_can_be_asked_for);
+    tcase_add_test(tcase, who_may_be_refused_is_described);
     tcase_add_test(tcase, what_can_be_asked_for_is_described);
     suite_add_tcase(suite, tcase);
     SRunner *runner = srunner_create(suite);
