@@ -6,8 +6,21 @@
 #include "http/limits.h"
 #include "http/monitor.h"
 #include "http/process.h"
+#include "net/secure.h"
 
 enum { NS_IN_MS = 1000000 };
+
+/* What clients find in INFO, and, of HTTP, the port where it is HTTPS; what is not so is left out. */
+static void put_tls(struct document *document, const struct http *http)
+{
+    const struct config *config = http->config;
+    bool is_spoken = config->line.tls != SECURE_NO;
+    if (is_spoken)
+        document_flag(document, config->line.tls == SECURE_REQUIRED ? "tls_required" : "tls_available", true);
+    if (is_spoken && config->tls.verify == SECURE_REQUIRED)
+        document_flag(document, "tls_verify", true);
+    document_number(document, "https_port", config->http.tls != SECURE_NO ? http->identity->http_port : 0);
+}
 
 static void put_identity(struct document *document, const struct http *http)
 {
@@ -21,7 +34,7 @@ static void put_identity(struct document *document, const struct http *http)
     document_text(document, "http_host", slice_of(identity->http_host));
     document_number(document, "http_port", identity->http_port);
     document_text(document, "http_base_path", slice_of(""));
-    document_number(document, "https_port", 0);
+    put_tls(document, http);
     if (!users_open(http->broker->users))
         document_flag(document, "auth_required", true);
 }

@@ -45,6 +45,14 @@ def the_line_is_secured_before_info():
                 _exchange(client, other)
 
 
+def the_monitor_tells_what_is_spoken():
+    for line, http, named in (("no", "no", set()), ("optional", "optional", {"tls_available"}), ("required", "optional", {"tls_required"})):
+        with Daemon(*pki.options(line, http)) as daemon, Http(daemon) as web:
+            told = web.get("/varz").json()
+            equal({name for name in told if name.startswith("tls_")}, named, f"what is told of TLS with {line}")
+            equal(told["https_port"], 0 if http == "no" else told["http_port"], f"https_port with {http}")
+
+
 def with_auto_either_may_begin():
     with Daemon(*pki.options(handshake_first="auto")) as daemon:
         with pki.client(daemon, first=True) as client, pki.client(daemon) as other:
@@ -453,7 +461,7 @@ def _s_client(address, *options, said=b""):
 
 
 if __name__ == "__main__":
-    main(the_line_is_secured_behind_info, the_line_is_secured_before_info, with_auto_either_may_begin,
+    main(the_line_is_secured_behind_info, the_line_is_secured_before_info, the_monitor_tells_what_is_spoken, with_auto_either_may_begin,
          where_it_is_optional_both_are_served, unix_sockets_stay_plain, https_is_served, the_protocol_that_both_have_is_agreed_upon,
          a_page_of_its_own_is_an_https_page, large_messages_pass_both_ways, many_small_messages_keep_their_order,
          a_slow_reader_gets_everything, a_slow_reader_of_events_gets_everything,
