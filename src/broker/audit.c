@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "auth/rights.h"
 #include "broker/session.h"
 #include "util/json.h"
 #include "util/log.h"
@@ -14,7 +13,6 @@
 enum {
     TEXT_MAX = 512,      /* of a user's name, an object or a reason; the rest is cut off */
     NOTES_MAX = 1000,    /* that wait for the end of a turn */
-    ADDRESS_SIZE = 64,
     FIXED_SIZE = 512,    /* names of members, numbers and words */
 };
 
@@ -64,16 +62,22 @@ struct members {
     struct slice texts[MEMBER_COUNT];
 };
 
-static struct members members_of(const struct broker *broker, const struct audit_entry *entry,
-                                 char address[ADDRESS_SIZE])
+const char *audit_show_peer(const struct broker *broker, const struct address *peer, char out[AUDIT_ADDRESS_SIZE])
 {
-    bool has_address = entry->peer && broker->hooks.show_address;
-    if (has_address)
-        broker->hooks.show_address(entry->peer, address);
+    if (!peer || !broker->hooks.show_address)
+        return NULL;
+    broker->hooks.show_address(peer, out);
+    return out;
+}
+
+static struct members members_of(const struct broker *broker, const struct audit_entry *entry,
+                                 char room[AUDIT_ADDRESS_SIZE])
+{
+    const char *address = entry->address ? entry->address : audit_show_peer(broker, entry->peer, room);
     return (struct members){
         { "user", "address", "protocol", "action", "object", "reason" },
-        { cut(entry->user), text_of(has_address ? address : NULL), text_of(entry->protocol), text_of(entry->action),
-          cut(entry->object), cut(text_of(entry->reason)) },
+        { cut(entry->user), text_of(address), text_of(entry->protocol), text_of(entry->action), cut(entry->object),
+          cut(text_of(entry->reason)) },
     };
 }
 
@@ -167,9 +171,11 @@ static bool may_tell(struct broker *broker, const struct audit_entry *entry, uns
     uint64_t second = broker_wall_ms(broker) / 1000;
     if (second != audit->second) {
         audit->second = second;
-        audit->refusals = 0;
+        audit->refusals = audit->silents = 0;
     }
-    if (entry->outcome == AUDIT_REFUSED && ++audit->refusals > AUDIT_REFUSALS_MAX) {
+    bool is_over = entry->is_silent ? ++audit->silents > AUDIT_SILENT_MAX
+                                    : entry->outcome == AUDIT_REFUSED && ++audit->refusals > AUDIT_REFUSALS_MAX;
+    if (is_over) {
         audit->missed++;
         return false;
     }
@@ -180,7 +186,7 @@ static bool may_tell(struct broker *broker, const struct audit_entry *entry, uns
 
 void audit_tell(struct broker *broker, const struct audit_entry *entry)
 {
-    char address[ADDRESS_SIZE];
+    char address[AUDIT_ADDRESS_SIZE];
     unsigned missed;
     if (!may_tell(broker, entry, &missed))
         return;
@@ -189,73 +195,23 @@ void audit_tell(struct broker *broker, const struct audit_entry *entry)
     keep_note(broker, entry, &members, missed);
 }
 
-void audit_tell_of(struct session *session, struct audit_entry entry)
+bool audit_describe(const struct session *session, struct audit_entry *entry)
 {
     struct session_facts facts = { .protocol = NULL };
     if (session->ops && session->ops->describe)
         session->ops->describe(session, &facts);
-    if (!facts.protocol)
-        return; /* the server's own */
-    entry.peer = facts.peer;
-    entry.protocol = facts.protocol;
-    entry.client = facts.id;
-    if (!entry.user.size && session->user)
-        entry.user = slice_of(session->user->name);
-    audit_tell(session->broker, &entry);
+    entry->peer = facts.peer;
+    entry->protocol = facts.protocol;
+    entry->client = facts.id;
+    if (!entry->user.size && session->user)
+        entry->user = slice_of(session->user->name);
+    return facts.protocol != NULL;
 }
 
-/* Topics that ask for a change, without what stands behind them, which is what it is asked of; and what it takes. */
-static const struct asking {
-    const char *prefix;
-    enum right right;
-} askings[] = {
-    { "$JS.API.STREAM.CREATE.", RIGHT_MANAGE },
-    { "$JS.API.STREAM.UPDATE.", RIGHT_MANAGE },
-    { "$JS.API.STREAM.DELETE.", RIGHT_MANAGE },
-    { "$JS.API.STREAM.PURGE.", RIGHT_MANAGE },
-    { "$JS.API.STREAM.MSG.DELETE.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.create", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.change.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.remove.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.enable.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.disable.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.rotate.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.recover.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.resend.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.replay.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.secrets.", RIGHT_MANAGE },
-    { "$POSTHORN.API.webhook.verify.", RIGHT_MANAGE },
-    { "$JS.API.CONSUMER.CREATE.", RIGHT_SUBSCRIBE },
-    { "$JS.API.CONSUMER.DURABLE.CREATE.", RIGHT_SUBSCRIBE },
-    { "$JS.API.CONSUMER.DELETE.", RIGHT_SUBSCRIBE },
-};
-
-static const struct asking *find_asking(struct slice topic)
+void audit_tell_of(struct session *session, struct audit_entry entry)
 {
-    for (size_t i = 0; i < sizeof askings / sizeof *askings; i++)
-        if (slice_starts_with(topic, slice_of(askings[i].prefix)))
-            return &askings[i];
-    return NULL;
-}
-
-void audit_note_request(struct session *session, struct slice topic)
-{
-    const struct asking *asking = session->is_audited ? NULL : find_asking(topic);
-    if (!asking)
-        return;
-    if (!rights_give(session->rights, asking->right)) { /* who is asked will say so */
-        session_deny(session, right_name(asking->right), topic);
-        return;
-    }
-    char action[64];
-    size_t size = strlen(asking->prefix);
-    snprintf(action, sizeof action, "%.*s", (int)(size - (asking->prefix[size - 1] == '.')), asking->prefix);
-    audit_tell_of(session, (struct audit_entry){
-        .event = AUDIT_ADMIN,
-        .outcome = AUDIT_ACCEPTED,
-        .action = action,
-        .object = slice_make(topic.data + size, topic.size - size),
-    });
+    if (audit_describe(session, &entry))
+        audit_tell(session->broker, &entry);
 }
 
 /* A sidecar's affairs are not its broker's. */

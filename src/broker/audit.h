@@ -6,8 +6,9 @@
  * and a message on $POSTHORN.audit.EVENT in the same turn, an object of JSON with these members and the time; what is
  * not known is left out. doc/security.md lists the events. A stream that asks for $POSTHORN.audit.> keeps them.
  *
- * Strangers can bring about refusals as fast as they like, so each worker tells of AUDIT_REFUSALS_MAX a second; the
- * first one after those that were left out says how many they were, as `missed`. Belongs to the worker's thread.
+ * Strangers can bring about refusals as fast as they like, so each worker tells of AUDIT_REFUSALS_MAX a second, and of
+ * AUDIT_SILENT_MAX where they have shown nothing; the first event after those that were left out says how many they
+ * were, as `missed`. Belongs to the worker's thread.
  */
 #ifndef BROKER_AUDIT_H
 #define BROKER_AUDIT_H
@@ -18,7 +19,7 @@ struct address;
 struct broker;
 struct session;
 
-enum { AUDIT_REFUSALS_MAX = 50 };
+enum { AUDIT_REFUSALS_MAX = 50, AUDIT_SILENT_MAX = 5, AUDIT_ADDRESS_SIZE = 64 };
 
 enum audit_event {
     AUDIT_LOGIN,  /* somebody has said who he is */
@@ -33,12 +34,14 @@ struct audit_entry {
     enum audit_event event;
     enum audit_outcome outcome;
     struct slice user;          /* as he calls himself, where he is refused; empty: nobody in particular */
-    const struct address *peer; /* NULL: not known */
+    const struct address *peer; /* NULL: not known, or: */
+    const char *address;        /* as text; NULL: that of the peer */
     const char *protocol;       /* NULL: none */
     uint64_t client;            /* 0: none */
     const char *action;         /* NULL: none */
     struct slice object;        /* what it was done to: a topic, a path; empty: nothing */
     const char *reason;         /* of a refusal or failure; NULL: none */
+    bool is_silent;             /* a refusal of who has shown nothing */
 };
 
 /* What waits for the end of the turn. */
@@ -46,7 +49,7 @@ struct audit {
     struct audit_note *first, **last;
     unsigned count;             /* of those */
     uint64_t second;            /* that is being counted */
-    unsigned refusals, missed;
+    unsigned refusals, silents, missed;
 };
 
 void audit_init(struct audit *audit);
@@ -61,9 +64,12 @@ void audit_tell(struct broker *broker, const struct audit_entry *entry);
  * Of the server's own sessions nothing is told. */
 void audit_tell_of(struct session *session, struct audit_entry entry);
 
-/* A session publishes under a topic, whatever it is: where it asks the server to change something, that is told, and
- * where its user may not. What comes of it is the answer's to say. */
-void audit_note_request(struct session *session, struct slice topic);
+/* Fills in peer, protocol and client of a session, and the user unless the entry names one; borrows all of it. False:
+ * it is the server's own, of which nothing is told. */
+bool audit_describe(const struct session *session, struct audit_entry *entry);
+
+/* An address as text, written at out; NULL: it is not known. */
+const char *audit_show_peer(const struct broker *broker, const struct address *peer, char out[AUDIT_ADDRESS_SIZE]);
 
 /* Once a turn, not from within a delivery: publishes what waits. */
 void audit_turn(struct broker *broker);

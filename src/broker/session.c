@@ -5,6 +5,7 @@
 
 #include "auth/accounts.h"
 #include "auth/limits.h"
+#include "broker/asked.h"
 #include "broker/grants.h"
 #include "broker/keeper.h"
 #include "util/clock.h"
@@ -216,6 +217,15 @@ int session_refuse_pass(struct session *session)
     return refuse(session, slice_make(NULL, 0), -EACCES);
 }
 
+int session_refuse_silent(struct session *session)
+{
+    session->broker->counters->auth_failures++;
+    audit_tell_of(session, (struct audit_entry){
+        .event = AUDIT_LOGIN, .outcome = AUDIT_REFUSED, .reason = "no credentials", .is_silent = true,
+    });
+    return -EACCES;
+}
+
 int session_enter_as(struct session *session, const struct user *user)
 {
     int error = open_account(session, user);
@@ -401,8 +411,8 @@ int session_route(struct session *session, struct slice topic, const struct matc
         session->broker->counters->limit_errors++;
         return -ENAMETOOLONG;
     }
-    if (topic.size && *topic.data == '$')
-        audit_note_request(session, topic);
+    if (session->broker->outlet.publish && topic.size && *topic.data == '$')
+        asked_elsewhere(session, topic);
     *ret_match = match;
     return 0;
 }

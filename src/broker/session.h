@@ -98,6 +98,9 @@ void session_recognise(struct session *session, const struct credentials *creden
 /* Counts and tells that somebody was refused who has shown something elsewhere. Returns -EACCES. */
 int session_refuse_pass(struct session *session);
 
+/* The same of somebody who has to prove who he is and has shown nothing. */
+int session_refuse_silent(struct session *session);
+
 /* Enters as a user who has proven elsewhere who he is; takes him, who is held. 0, -EDQUOT or -ENOMEM. */
 int session_enter_as(struct session *session, const struct user *user);
 

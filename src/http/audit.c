@@ -39,6 +39,10 @@ void audit_end(struct exchange *exchange, unsigned status)
     char reason[16];
     if (!exchange->audited)
         return;
+    if (status == 403) { /* that it is denied has been told where it was */
+        audit_forget(exchange);
+        return;
+    }
     snprintf(reason, sizeof reason, "status %u", status);
     audit_tell_of(exchange->session, (struct audit_entry){
         .event = AUDIT_ADMIN,

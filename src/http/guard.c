@@ -214,7 +214,7 @@ static int identify_by_header(struct exchange *exchange, struct slice value)
     struct credentials credentials = presence(exchange);
     char room[SECRET_SIZE_MAX];
     int error = read_authorization(value, room, &credentials) ? session_identify(exchange->session, &credentials)
-                                                              : -EACCES;
+                                                              : session_refuse_pass(exchange->session);
     OPENSSL_cleanse(room, sizeof room);
     return error;
 }
@@ -223,7 +223,7 @@ static int identify_by_presence(struct exchange *exchange)
 {
     const struct credentials credentials = presence(exchange);
     session_recognise(exchange->session, &credentials);
-    return session_needs_user(exchange->session) ? -EACCES : 0;
+    return session_needs_user(exchange->session) ? session_refuse_silent(exchange->session) : 0;
 }
 
 /* By the first of these that is shown. 0, -EPERM: a cookie does not count here, or as of session_identify. */

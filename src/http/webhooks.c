@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/broker.h"
+#include "broker/session.h"
 #include "http/api.h"
 #include "http/calls.h"
 #include "http/exchange.h"
@@ -70,6 +70,8 @@ static void answer_good(struct exchange *exchange, const struct webhook_call *ca
 static void answer_fault(struct exchange *exchange, const struct webhook_call *call)
 {
     enum problem_kind kind = faults[call->verdict].kind;
+    if (kind == PROBLEM_FORBIDDEN)
+        session_deny(exchange->session, right_name(RIGHT_SUBSCRIBE), slice_of(exchange->audited));
     bool is_of_settings = call->ask == WEBHOOK_CREATE || call->ask == WEBHOOK_CHANGE;
     if (kind == PROBLEM_BAD_BODY && is_of_settings)
         kind = PROBLEM_BAD_SETTINGS;

@@ -26,6 +26,11 @@ static const struct row *error_row(int number)
     return &other;
 }
 
+const char *answer_sentence(int number)
+{
+    return error_row(number)->sentence;
+}
+
 cJSON *answer_error(int number, const char *sentence)
 {
     const struct row *row = error_row(number);

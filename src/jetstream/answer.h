@@ -60,6 +60,9 @@ enum api_error {
 #undef X
 };
 
+/* What an error says where nothing else is said. */
+const char *answer_sentence(int number);
+
 /* {"type":...}. NULL: out of memory, which every function below takes. */
 cJSON *answer_begin(const char *type);
 

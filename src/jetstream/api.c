@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/asked.h"
 #include "core/topic.h"
 #include "jetstream/home.h"
 #include "util/json_tree.h"
@@ -138,6 +139,8 @@ static struct request *request_create(struct jetstream *jetstream, const struct 
         return NULL;
     list_init(&request->place);
     request->jetstream = jetstream;
+    request->asked = *letter->asked;
+    *letter->asked = NULL;
     request->rights = rights_ref(letter->rights);
     char *at = append(request->text, letter->user, &request->user);
     at = append(at, letter->topic, &topic);
@@ -148,9 +151,27 @@ static struct request *request_create(struct jetstream *jetstream, const struct 
     return request;
 }
 
+/* Tells what came of it. failure: why it was not done; NULL: it was. */
+static void tell(struct request *request, const char *failure)
+{
+    asked_done(request->asked, request->jetstream->broker, failure);
+    request->asked = NULL;
+}
+
+static void tell_failure(struct request *request, int number, const char *sentence)
+{
+    if (number != API_FORBIDDEN) {
+        tell(request, sentence ? sentence : answer_sentence(number));
+        return;
+    }
+    asked_refused(request->asked, request->jetstream->broker, request->endpoint->right);
+    request->asked = NULL;
+}
+
 void request_end(struct request *request)
 {
     list_remove(&request->place);
+    tell(request, "not answered");
     if (request->stream_settings)
         settings_finish(request->stream_settings);
     if (request->consumer_settings)
@@ -184,6 +205,7 @@ void request_answer(struct request *request, cJSON *json)
         request_fail(request, API_INSUFFICIENT, NULL);
         return;
     }
+    tell(request, NULL);
     send_text(request, slice_of(text));
     cJSON_free(text);
     request_end(request);
@@ -196,6 +218,7 @@ void request_fail(struct request *request, int number, const char *sentence)
     const struct endpoint *endpoint = request->endpoint;
     const char *members = endpoint->error_members ? endpoint->error_members : "";
     request->jetstream->broker->counters->api_errors++;
+    tell_failure(request, number, sentence);
     if (!endpoint->type) {
         request_answer_status(request, number == API_FORBIDDEN ? "NATS/1.0 403 Permissions Violation"
                                                                : "NATS/1.0 408 Bad Request");
@@ -338,18 +361,19 @@ static bool check_right(struct request *request)
     struct stream *stream = stream_registry_find(request->jetstream->registry, request->names[0]);
     bool may = request_may(request, stream, right);
     stream_destroy(stream);
-    if (!may) {
-        request->jetstream->broker->counters->permission_errors++;
+    if (!may)
         request_fail(request, API_FORBIDDEN, sentences[right]);
-    }
     return may;
 }
 
 void request_begin(struct jetstream *jetstream, const struct letter_text *letter)
 {
     struct request *request = request_create(jetstream, letter);
-    if (!request)
+    if (!request) {
+        asked_done(*letter->asked, jetstream->broker, "out of memory");
+        *letter->asked = NULL;
         return;
+    }
     if (!request->endpoint) {
         request_end(request);
         return;

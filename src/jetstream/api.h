@@ -15,6 +15,7 @@
 #include "jetstream/answer.h"
 #include "jetstream/state.h"
 
+struct asked;
 struct endpoint;
 
 struct request {
@@ -23,6 +24,7 @@ struct request {
     const struct endpoint *endpoint;
     const struct rights *rights;     /* of who asks; a reference */
     struct slice user;               /* and his name; empty: nobody in particular */
+    struct asked *asked;             /* until the audit is told; NULL: it is not, or has been */
     struct slice reply, payload;
     struct slice names[TOKENS_MAX];  /* the stream, the consumer; empty: not in the topic */
     struct slice rest;               /* what the topic has behind them */

@@ -19,7 +19,7 @@ static unsigned take_letters(struct sink *sink, const struct batch *batch)
     struct slice nobody = slice_make(NULL, 0);
     unsigned count = 0;
     while (count < batch->count &&
-           letters_add(&at->jetstream->letters, batch->topic, &batch->messages[count], nobody, NULL))
+           letters_add(&at->jetstream->letters, batch->topic, &batch->messages[count], nobody, NULL, NULL))
         count++;
     loop_again(at->jetstream->loop);
     return count;

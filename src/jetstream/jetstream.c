@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broker/asked.h"
 #include "broker/session.h"
 #include "jetstream/api.h"
 #include "jetstream/home.h"
@@ -79,6 +80,18 @@ void jetstream_listen_no_more(struct jetstream *jetstream, struct sink *sink)
     router_remove(jetstream->broker->router, sink);
 }
 
+/* Of whom the server asks itself, nothing is told. */
+static bool take_request(struct jetstream *jetstream, const struct batch *batch, const struct message *message)
+{
+    struct session *session = (struct session *)batch->origin;
+    const struct rights *rights = session ? session->rights : NULL;
+    struct asked *asked = session ? asked_open(session, batch->topic) : NULL;
+    if (letters_add(&jetstream->letters, batch->topic, message, batch->user, rights, asked))
+        return true;
+    asked_done(asked, jetstream->broker, "out of memory");
+    return false;
+}
+
 /* What is asked on this worker. What comes from another has been taken there. */
 static unsigned take_requests(struct sink *sink, const struct batch *batch)
 {
@@ -86,10 +99,7 @@ static unsigned take_requests(struct sink *sink, const struct batch *batch)
     unsigned count = 0;
     if (batch->hops || jetstream->is_quiet || !api_knows(batch->topic))
         return 0;
-    const struct session *session = batch->origin;
-    const struct rights *rights = session ? session->rights : NULL;
-    while (count < batch->count && letters_add(&jetstream->letters, batch->topic, &batch->messages[count], batch->user,
-                                              rights))
+    while (count < batch->count && take_request(jetstream, batch, &batch->messages[count]))
         count++;
     loop_again(jetstream->loop);
     return count;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "broker/asked.h"
+
 enum {
     ROOM_MIN = 4096,
     ROOM_KEPT = 1 << 20, /* more is given back when it is not needed */
@@ -36,10 +38,11 @@ static char *append(char *at, const char *data, size_t size)
 }
 
 bool letters_add(struct letters *letters, struct slice topic, const struct message *message, struct slice user,
-                 const struct rights *rights)
+                 const struct rights *rights, struct asked *asked)
 {
     const struct letter letter = {
         .rights = rights,
+        .asked = asked,
         .user_size = (uint32_t)user.size,
         .topic_size = (uint32_t)topic.size,
         .reply_size = message->reply_size,
@@ -54,7 +57,7 @@ bool letters_add(struct letters *letters, struct slice topic, const struct messa
     at = append(at, topic.data, topic.size);
     at = append(at, message->reply, message->reply_size);
     append(at, message->body, message->body_size);
-    letters->has_rights |= rights_ref(rights) != NULL;
+    letters->holds |= rights_ref(rights) || asked;
     letters->size += size_of(&letter);
     return true;
 }
@@ -63,12 +66,13 @@ bool letters_next(const struct letters *letters, size_t *cursor, struct letter_t
 {
     if (*cursor == letters->size)
         return false;
-    const struct letter *letter = (const struct letter *)(const void *)(letters->bytes + *cursor);
+    struct letter *letter = (struct letter *)(void *)(letters->bytes + *cursor);
     const char *user = (const char *)(letter + 1), *topic = user + letter->user_size;
     const char *reply = topic + letter->topic_size;
     const char *head = reply + letter->reply_size;
     *ret_text = (struct letter_text){
         .rights = letter->rights,
+        .asked = &letter->asked,
         .user = slice_make(user, letter->user_size),
         .topic = slice_make(topic, letter->topic_size),
         .reply = slice_make(reply, letter->reply_size),
@@ -79,18 +83,20 @@ bool letters_next(const struct letters *letters, size_t *cursor, struct letter_t
     return true;
 }
 
-static void let_go_of_rights(struct letters *letters)
+static void let_go(struct letters *letters)
 {
     struct letter_text letter;
     size_t cursor = 0;
-    while (letters->has_rights && letters_next(letters, &cursor, &letter))
+    while (letters->holds && letters_next(letters, &cursor, &letter)) {
         rights_unref(letter.rights);
-    letters->has_rights = false;
+        asked_forget(*letter.asked);
+    }
+    letters->holds = false;
 }
 
 void letters_clear(struct letters *letters)
 {
-    let_go_of_rights(letters);
+    let_go(letters);
     letters->size = 0;
     if (letters->room > ROOM_KEPT)
         letters_finish(letters);
@@ -98,7 +104,7 @@ void letters_clear(struct letters *letters)
 
 void letters_finish(struct letters *letters)
 {
-    let_go_of_rights(letters);
+    let_go(letters);
     free(letters->bytes);
     *letters = (struct letters){ 0 };
 }

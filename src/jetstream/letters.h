@@ -9,9 +9,12 @@
 #include "auth/rights.h"
 #include "core/sink.h"
 
+struct asked;
+
 /* One of them; user, topic, reply and body (headers, then payload) stand behind it. */
 struct letter {
     const struct rights *rights; /* of who sent it, a reference; NULL: everything */
+    struct asked *asked;         /* NULL: nothing is told of it */
     uint32_t user_size, topic_size, reply_size, head_size, body_size;
 };
 
@@ -19,17 +22,19 @@ struct letter {
 struct letters {
     char *bytes;
     size_t size, room;
-    bool has_rights; /* of some sender */
+    bool holds; /* rights of some sender, or what is to be told */
 };
 
-/* Copies a message with the name of the user who sent it (empty: nobody's in particular, or nobody will ask), and
- * refers to his rights. False: out of memory. */
+/* Copies a message with the name of the user who sent it (empty: nobody's in particular, or nobody will ask), refers to
+ * his rights, and takes what is to be told of it (broker/asked.h; NULL: nothing). False: out of memory, and nothing is
+ * taken. */
 bool letters_add(struct letters *letters, struct slice topic, const struct message *message, struct slice user,
-                 const struct rights *rights);
+                 const struct rights *rights, struct asked *asked);
 
 /* Walks what is there: starts with *cursor = 0; false behind the last. Slices are borrowed until one is added. */
 struct letter_text {
     const struct rights *rights;
+    struct asked **asked; /* who takes it puts NULL there */
     struct slice user, topic, reply, head, payload;
 };
 bool letters_next(const struct letters *letters, size_t *cursor, struct letter_text *ret_text);

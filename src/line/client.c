@@ -120,7 +120,7 @@ static void client_deadline(struct conn *conn, uint64_t now_ms)
     } else if (client->session.proof) {
         conn_set_deadline(conn, now_ms + client->line->auth_timeout_ms); /* it has done its part */
     } else if (!client->greeted || session_needs_user(&client->session)) {
-        client->conn.loop->counters.auth_failures++;
+        session_refuse_silent(&client->session);
         client_fail(client, CONN_AUTH_TIMEOUT, "Authentication Timeout");
     } else if (quiet_until > now_ms) {
         conn_set_deadline(conn, quiet_until);
@@ -171,7 +171,7 @@ static bool may_speak(struct client *client, char first)
 {
     if (client->greeted || (first | 0x20) == 'c' || !session_needs_user(&client->session))
         return true;
-    client->conn.loop->counters.auth_failures++;
+    session_refuse_silent(&client->session);
     client_fail(client, CONN_AUTH_FAILED, "Authorization Violation");
     return false;
 }

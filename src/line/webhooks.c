@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/asked.h"
 #include "broker/session.h"
 #include "core/topic.h"
 #include "net/loop.h"
@@ -83,6 +84,7 @@ struct request {
     struct webhook_call call;
     struct list place;
     struct line_webhooks *webhooks;
+    struct asked *asked;             /* until the audit is told; NULL: it is not, or has been */
     bool is_answered;
     struct slice topic, reply, payload; /* in text */
     size_t size;                     /* of text */
@@ -96,6 +98,7 @@ static void request_free(struct request *request)
 {
     list_remove(&request->place);
     rights_unref(request->call.rights);
+    asked_forget(request->asked);
     explicit_bzero(request->text, request->size);
     free(request);
 }
@@ -130,13 +133,15 @@ static struct request *request_create(struct line_webhooks *webhooks, struct sli
 static unsigned take_requests(struct sink *sink, const struct batch *batch)
 {
     struct line_webhooks *webhooks = LIST_OWNER(sink, struct line_webhooks, sink);
+    struct session *session = (struct session *)batch->origin; /* NULL: the server asks itself */
     struct request *request;
     unsigned count = 0;
     for (; !batch->hops && count < batch->count; count++) {
         request = request_create(webhooks, batch->topic, &batch->messages[count]);
         if (!request)
             break;
-        request->call.rights = batch->origin ? rights_ref(((const struct session *)batch->origin)->rights) : NULL;
+        request->call.rights = session ? rights_ref(session->rights) : NULL;
+        request->asked = session ? asked_open(session, batch->topic) : NULL;
         list_append(&webhooks->fresh, &request->place);
     }
     loop_again(webhooks->loop);
@@ -144,6 +149,21 @@ static unsigned take_requests(struct sink *sink, const struct batch *batch)
 }
 
 static const struct sink_ops sink_ops = { .deliver = take_requests };
+
+/* Telling the audit, once. */
+
+/* failure: why it was not done; NULL: it was. */
+static void tell(struct request *request, const char *failure)
+{
+    asked_done(request->asked, request->webhooks->broker, failure);
+    request->asked = NULL;
+}
+
+static void tell_refusal(struct request *request, enum right right)
+{
+    asked_refused(request->asked, request->webhooks->broker, right);
+    request->asked = NULL;
+}
 
 /* Answering. */
 
@@ -196,20 +216,40 @@ static void answer_document(struct request *request, const char *json)
     free(text);
 }
 
+static bool is_good(const struct webhook_call *call)
+{
+    return call->verdict == WEBHOOK_GOOD || call->verdict == WEBHOOK_MADE;
+}
+
+static const char *sentence_of(const struct webhook_call *call)
+{
+    return call->text ? call->text : webhook_verdict_sentence(call->verdict);
+}
+
 static void answer(struct request *request)
 {
-    enum webhook_verdict verdict = request->call.verdict;
-    const char *text = request->call.text;
-    if (verdict == WEBHOOK_GOOD || verdict == WEBHOOK_MADE)
-        answer_document(request, text ? text : "{}");
+    const struct webhook_call *call = &request->call;
+    if (is_good(call))
+        answer_document(request, call->text ? call->text : "{}");
     else
-        answer_error(request, webhook_verdict_code(verdict), text ? text : webhook_verdict_sentence(verdict));
+        answer_error(request, webhook_verdict_code(call->verdict), sentence_of(call));
+}
+
+/* Who may ask for it, and yet not of this webhook, may not read all that it sends. */
+static void tell_verdict(struct request *request)
+{
+    const struct webhook_call *call = &request->call;
+    if (call->verdict == WEBHOOK_FORBIDDEN)
+        tell_refusal(request, RIGHT_SUBSCRIBE);
+    else
+        tell(request, is_good(call) ? NULL : sentence_of(call));
 }
 
 static void on_finished(struct webhook_call *call)
 {
     struct request *request = LIST_OWNER(call, struct request, call);
     request->webhooks->away_count--;
+    tell_verdict(request);
     if (!request->is_answered)
         answer(request);
     webhook_text_free(call->text);
@@ -263,6 +303,10 @@ static void request_begin(struct request *request)
     if (!fault && !webhook_ask(&webhooks->broker->webhooks, &request->call))
         fault = FAULT_NO_OFFICE;
     if (fault) {
+        if (fault == FAULT_MAY_NOT)
+            tell_refusal(request, webhook_right(request->call.ask));
+        else
+            tell(request, faults[fault].sentence);
         answer_fault(request, fault);
         request_free(request);
         return;

@@ -26,7 +26,7 @@
     COUNTER(tls_sessions, "TLS handshakes done") \
     COUNTER(tls_resumptions, "Of these, those that went on with an earlier session") \
     COUNTER(tls_failures, "Connections closed because TLS was missing, failed or took too long") \
-    COUNTER(auth_failures, "Connections closed because they did not identify themselves") \
+    COUNTER(auth_failures, "Connections closed, and requests refused, because nobody proved who he was") \
     COUNTER(protocol_errors, "Connections closed because of what they sent") \
     COUNTER(limit_errors, "Payloads, lines, topics and subscriptions refused because of a limit") \
     COUNTER(rate_limits, "Times that a publisher was held back, or refused, for the rate of its user or address") \

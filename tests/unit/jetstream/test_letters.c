@@ -16,7 +16,7 @@ static bool add(struct letters *letters, const char *topic, const char *reply, c
         .body_size = (uint32_t)size,
         .reply_size = (uint32_t)strlen(reply),
     };
-    return letters_add(letters, slice_of(topic), &message, slice_of("ann"), NULL);
+    return letters_add(letters, slice_of(topic), &message, slice_of("ann"), NULL, NULL);
 }
 
 static void expect(const struct letters *letters, size_t *cursor, const char *topic, const char *reply,
