@@ -52,7 +52,7 @@ static inline bool topic_valid(struct slice topic, const struct topic_limits *li
 bool pattern_valid(struct slice pattern, const struct topic_limits *limits);
 
 /* True where it holds no blank and no control character, so that it can stand in a line of any protocol. What comes by
- * the line protocol holds none but DEL; what comes otherwise is to be asked. */
+ * the line protocol never does; what comes otherwise is to be asked. */
 bool topic_is_writable(struct slice topic);
 
 /* True where a token of the pattern is "*" or ">". */

@@ -7,7 +7,7 @@
 /* The arguments of a control line: what stands between the verb and the line's end. */
 struct args {
     struct slice list[ARGS_MAX];
-    unsigned count;
+    unsigned count; /* ARGS_MAX + 1 where there are more */
 };
 
 typedef int parse_fn(const struct args *args, struct wire_op *op);
@@ -71,20 +71,21 @@ static bool parse_size(struct slice text, uint32_t *ret_size)
     return true;
 }
 
-/* No word holds a control character: it would stand in what others are sent, in lines and heads of other protocols. */
-static int split_args(const char *at, const char *end, struct args *args)
+static void split_args(const char *at, const char *end, struct args *args)
 {
     args->count = 0;
     for (;;) {
         while (at < end && is_blank(*at))
             at++;
         if (at == end)
-            return 0;
+            return;
         const char *start = at;
-        while (at < end && (unsigned char)*at > ' ')
+        while (at < end && !is_blank(*at))
             at++;
-        if (args->count == ARGS_MAX || (at < end && !is_blank(*at)))
-            return WIRE_E_ARGS;
+        if (args->count == ARGS_MAX) {
+            args->count++;
+            return;
+        }
         args->list[args->count++] = slice_make(start, (size_t)(at - start));
     }
 }
@@ -219,15 +220,14 @@ static long parse_body(const char *data, size_t size, size_t line_size, const st
 static int parse_line(const struct verb *verb, const char *at, const char *end, struct wire_op *op)
 {
     struct args args;
-    int error;
     switch (verb->form) {
     case FORM_TEXT:
         op->text = op->verb == WIRE_ERR ? unquote(trim(at, end)) : trim(at, end);
         return 0;
     case FORM_ARGS:
     case FORM_BODY:
-        error = split_args(at, end, &args);
-        return error ? error : verb->parse(&args, op);
+        split_args(at, end, &args);
+        return verb->parse(&args, op);
     default:
         return 0;
     }

@@ -61,7 +61,7 @@ struct wire_limits {
 enum wire_error {
     WIRE_E_VERB = -1, /* no such verb */
     WIRE_E_LINE = -2, /* control line longer than the limit */
-    WIRE_E_ARGS = -3, /* wrong number of arguments, a control character, a number that is none */
+    WIRE_E_ARGS = -3, /* wrong number of arguments, or a number that is none */
     WIRE_E_BODY = -4, /* body larger than the limit; verb and sizes of the op are set */
     WIRE_E_TAIL = -5, /* body not followed by CR LF */
 };
