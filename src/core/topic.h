@@ -51,8 +51,8 @@ static inline bool topic_valid(struct slice topic, const struct topic_limits *li
 /* As topic_valid, and ">" stands only at the end. */
 bool pattern_valid(struct slice pattern, const struct topic_limits *limits);
 
-/* True where it holds no blank and no control character, so that it can stand in a line of any protocol. What comes by
- * the line protocol never does; what comes otherwise is to be asked. */
+/* True where it holds no blank and no control character, so that it can stand in a line of any protocol. A
+ * topic that comes by the line protocol may be any bytes but blanks and line ends: whoever writes it elsewhere asks. */
 bool topic_is_writable(struct slice topic);
 
 /* True where a token of the pattern is "*" or ">". */
