@@ -258,7 +258,7 @@ static void take_wishes(struct client *client, const cJSON *json)
 
 void hello_connect(struct client *client, struct slice text)
 {
-    cJSON *json = json_tree_parse(text, JSON_TREE_DEPTH);
+    cJSON *json = json_tree_parse(text, CJSON_NESTING_LIMIT); /* as deep as other servers let it be */
     if (cJSON_IsObject(json)) {
         take_wishes(client, json);
     } else {
