@@ -155,7 +155,8 @@ def _full(kind):
 
 def goes_on(daemon, pressure, known, make_room):
     """When there is room: by itself, and soon."""
-    load.run([pressure], lambda: pressure.refused_count % 7 == 0)
+    enough = pressure.refused_count + known % 7
+    load.run([pressure], lambda: pressure.refused_count >= enough)
     make_room()
     end = time.monotonic() + 10 * PATIENCE
     load.run([pressure], lambda: pressure.publisher.known >= known + 200 or time.monotonic() > end)
