@@ -20,6 +20,7 @@ struct pass {
     uint64_t expires_ms;
     enum pass_kind kind;
     struct standing *standing;
+    struct login login;
 };
 
 struct passes {
@@ -79,8 +80,16 @@ static struct pass **find(struct passes *passes, enum pass_kind kind, struct sli
     return NULL;
 }
 
-int passes_issue(struct passes *passes, enum pass_kind kind, const struct user *user, uint64_t expires_ms,
-                 char text[PASS_TEXT_SIZE])
+static struct login login_make(uint64_t expires_ms)
+{
+    struct login login = { .expires_ms = expires_ms };
+    while (!login.id)
+        random_bytes(&login.id, sizeof login.id);
+    return login;
+}
+
+int passes_issue(struct passes *passes, enum pass_kind kind, const struct user *user, const struct login *login,
+                 uint64_t expires_ms, char text[PASS_TEXT_SIZE])
 {
     char chance[CHANCE_SIZE];
     struct pass *pass = calloc(1, sizeof *pass);
@@ -93,6 +102,7 @@ int passes_issue(struct passes *passes, enum pass_kind kind, const struct user *
     OPENSSL_cleanse(chance, sizeof chance);
     pass->kind = kind;
     pass->expires_ms = expires_ms < user->expires_ms ? expires_ms : user->expires_ms;
+    pass->login = kind == PASS_SESSION ? login_make(pass->expires_ms) : *login;
     digest_of(slice_of(text), pass->digest);
     pthread_mutex_lock(&passes->lock);
     struct pass **room = find_room(passes, pass->digest[0]);
@@ -109,24 +119,29 @@ static void take_away(struct pass **place)
 }
 
 const struct user *passes_show(struct passes *passes, enum pass_kind kind, struct slice text,
-                               const struct users *users, uint64_t wall_ms)
+                               const struct users *users, uint64_t wall_ms, struct login *ret_login)
 {
     const struct user *user = NULL;
     pthread_mutex_lock(&passes->lock);
     struct pass **place = find(passes, kind, text);
     if (place && (*place)->expires_ms > wall_ms)
         user = users_recall(users, (*place)->standing, wall_ms);
+    *ret_login = user ? (*place)->login : (struct login){ .id = 0 };
     if (place && (kind == PASS_TICKET || !user))
         take_away(place);
     pthread_mutex_unlock(&passes->lock);
     return user;
 }
 
-void passes_revoke(struct passes *passes, struct slice text)
+uint64_t passes_revoke(struct passes *passes, struct slice text)
 {
+    uint64_t login = 0;
     pthread_mutex_lock(&passes->lock);
     struct pass **place = find(passes, PASS_SESSION, text);
-    if (place)
+    if (place) {
+        login = (*place)->login.id;
         take_away(place);
+    }
     pthread_mutex_unlock(&passes->lock);
+    return login;
 }

@@ -75,11 +75,25 @@ void broker_reconfigure(struct broker *broker, const struct users *users, const 
         review(session, was_open);
 }
 
+/* When the session's user is nobody any more; UINT64_MAX: never. */
+static uint64_t end_of(const struct session *session)
+{
+    uint64_t user_ms = session->user ? session->user->expires_ms : UINT64_MAX;
+    return session->login.id && session->login.expires_ms < user_ms ? session->login.expires_ms : user_ms;
+}
+
+void broker_log_out(struct broker *broker, uint64_t login)
+{
+    for (struct session *session = broker->sessions; session; session = session->next)
+        if (session->login.id == login)
+            session->ops->notice(session, NOTICE_EXPIRED);
+}
+
 void broker_expire(struct broker *broker, uint64_t wall_ms)
 {
     broker->expires_ms = UINT64_MAX;
     for (struct session *session = broker->sessions; session; session = session->next) {
-        uint64_t expires_ms = session->user ? session->user->expires_ms : UINT64_MAX;
+        uint64_t expires_ms = end_of(session);
         if (expires_ms <= wall_ms)
             session->ops->notice(session, NOTICE_EXPIRED);
         else if (expires_ms < broker->expires_ms)

@@ -128,7 +128,7 @@ struct broker {
 enum broker_notice {
     NOTICE_OPTIONS,   /* options have changed */
     NOTICE_REVOKED,   /* this session's user is gone */
-    NOTICE_EXPIRED,   /* the time of its token is over */
+    NOTICE_EXPIRED,   /* the time of its token or login is over */
     NOTICE_RIGHTS,    /* this session's rights have changed: what it may not do any more ends now */
     NOTICE_LAME_DUCK, /* the server will stop; clients had better go elsewhere */
     NOTICE_QUIESCE,   /* the server is about to stop: take nothing more in */
@@ -150,7 +150,11 @@ void broker_notify(struct broker *broker, enum broker_notice notice);
  * that they are revoked. No session refers to the old users afterwards. */
 void broker_reconfigure(struct broker *broker, const struct users *users, const struct broker_limits *limits);
 
-/* Tells the sessions whose user's time is over at that time of the wall clock, and sets expires_ms anew. */
+/* Tells the sessions of a login, which is not 0, that it is over. */
+void broker_log_out(struct broker *broker, uint64_t login);
+
+/* Tells the sessions whose user's time, or that of their login, is over at that time of the wall clock, and sets
+ * expires_ms anew. */
 void broker_expire(struct broker *broker, uint64_t wall_ms);
 
 /* Publishes the server's own words, to whoever is subscribed here; no stream keeps them. The messages are

@@ -180,6 +180,7 @@ void session_forget_user(struct session *session)
     user_release(session->user);
     session->proof = NULL;
     session->user = NULL;
+    session->login.id = 0;
     session_take_limits(session);
     set_rights(session, rights_of(session));
 }
@@ -226,6 +227,12 @@ int session_refuse_silent(struct session *session)
     return -EACCES;
 }
 
+static void ends_by(const struct session *session, uint64_t expires_ms)
+{
+    if (expires_ms < session->broker->expires_ms)
+        session->broker->expires_ms = expires_ms;
+}
+
 int session_enter_as(struct session *session, const struct user *user)
 {
     int error = open_account(session, user);
@@ -235,13 +242,23 @@ int session_enter_as(struct session *session, const struct user *user)
         return error;
     }
     session->user = user;
-    if (user->expires_ms < session->broker->expires_ms)
-        session->broker->expires_ms = user->expires_ms;
+    session->login.id = 0;
+    ends_by(session, user->expires_ms);
     session_take_limits(session);
     set_rights(session, rights_of(session));
     if (session->subscription_count)
         session->ops->notice(session, NOTICE_RIGHTS); /* it was somebody else, or nobody, before */
     tell_accepted(session);
+    return 0;
+}
+
+int session_enter_by(struct session *session, const struct user *user, const struct login *login)
+{
+    int error = session_enter_as(session, user);
+    if (error || !login->id)
+        return error;
+    session->login = *login;
+    ends_by(session, login->expires_ms);
     return 0;
 }
 

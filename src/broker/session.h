@@ -7,6 +7,7 @@
 #ifndef BROKER_SESSION_H
 #define BROKER_SESSION_H
 
+#include "auth/passes.h"
 #include "auth/rights.h"
 #include "auth/users.h"
 #include "broker/broker.h"
@@ -46,6 +47,7 @@ struct session {
     struct broker *broker;
     const struct session_ops *ops;
     const struct user *user; /* held; NULL: nobody in particular */
+    struct login login;      /* in which the user has shown who he is; none: he did so by other means */
     struct proof *proof;     /* of who it is, under way; NULL: none */
     uint64_t connection;     /* its number among the daemon's; 0: none is told. The front end's to fill in, as: */
     bool no_echo;            /* it does not hear what it publishes */
@@ -103,6 +105,9 @@ int session_refuse_silent(struct session *session);
 
 /* Enters as a user who has proven elsewhere who he is; takes him, who is held. 0, -EDQUOT or -ENOMEM. */
 int session_enter_as(struct session *session, const struct user *user);
+
+/* The same, by a pass of that login, with which it ends. */
+int session_enter_by(struct session *session, const struct user *user, const struct login *login);
 
 /* It counts as no connection of its user until it says again who it is: its request is over. */
 void session_rest(struct session *session);

@@ -186,13 +186,15 @@ static bool read_authorization(struct slice value, char room[SECRET_SIZE_MAX], s
     return true;
 }
 
-/* Whom a ticket or a cookie stands for. 0, -EACCES or as session_enter_as. */
+/* Whom a ticket or a cookie stands for. 0, -EACCES or as session_enter_by. */
 static int enter_by_pass(struct exchange *exchange, enum pass_kind kind, struct slice text)
 {
     const struct http *http = exchange->http;
-    const struct user *user = passes_show(http->identity->passes, kind, text, exchange->session->broker->users,
-                                          loop_wall_ms(http->loop));
-    return user ? session_enter_as(exchange->session, user) : session_refuse_pass(exchange->session);
+    struct session *session = exchange->session;
+    struct login login;
+    const struct user *user = passes_show(http->identity->passes, kind, text, session->broker->users,
+                                          loop_wall_ms(http->loop), &login);
+    return user ? session_enter_by(session, user, &login) : session_refuse_pass(session);
 }
 
 /* Browsers send a cookie whoever makes them ask. So it counts for pages of this server alone, or those that may send

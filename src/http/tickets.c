@@ -12,7 +12,7 @@ void tickets_issue(struct exchange *exchange)
     uint64_t lifetime_ms = http->config->http.ticket_lifetime_ms;
     int error = 0;
     if (exchange->session->user)
-        error = passes_issue(http->identity->passes, PASS_TICKET, exchange->session->user,
+        error = passes_issue(http->identity->passes, PASS_TICKET, exchange->session->user, &exchange->session->login,
                              loop_wall_ms(http->loop) + lifetime_ms, ticket);
     cJSON *json = error ? NULL : cJSON_CreateObject();
     cJSON_AddStringToObject(json, "ticket", ticket);

@@ -12,6 +12,7 @@ import socket
 import time
 
 from harness import PATIENCE, Daemon, equal, main, until
+from web import Events
 
 HASH = "$2b$04$abcdefghijklmnopqrstuuinwY/tkBVrn3xrxQI/TgnMHhkvl85RW"  # of "sesame", cheap
 TOKEN = "Tm9ib2R5IGtub3dz"
@@ -240,6 +241,37 @@ def a_browser_logs_in_and_out():
         equal(_status(daemon, known), 401, "after logging out")
 
 
+def _log_in(daemon):
+    """The header that a browser sends from then on."""
+    return {"Cookie": _ask(daemon, "/v1/session", _basic("ann", "sesame"), "POST")[1]["Set-Cookie"].split("; ")[0]}
+
+
+def _ticket(daemon, headers):
+    return json.loads(_ask(daemon, "/v1/tickets", {**headers, "Posthorn-Session": "1"}, "POST")[2])["ticket"]
+
+
+def what_a_login_has_opened_ends_with_it():
+    with Daemon(config=USERS) as daemon:
+        known, other = _log_in(daemon), _log_in(daemon)
+        ended = [Events(daemon, "a", known) for _ in range(8)] + [Events(daemon, "a", ticket=_ticket(daemon, known)) for _ in range(2)]
+        stay = [Events(daemon, "a", other), Events(daemon, "a", ticket=_ticket(daemon, other)), Events(daemon, "a", _basic("ann", "sesame")),
+                Events(daemon, "a", ticket=_ticket(daemon, _basic("ann", "sesame")))]
+        equal(_status(daemon, {**known, "Posthorn-Session": "1"}, "/v1/session", "DELETE"), 204)
+        for reader in ended:
+            reader.expect_closed()
+        _ask(daemon, "/v1/topics/a", {**_basic("ann", "sesame"), "Content-Type": "text/plain"}, "POST", b"still here")
+        for reader in stay:
+            equal(reader.next().data, "still here")
+
+
+def a_login_ends_by_itself_and_what_it_has_opened_too():
+    with Daemon("http.session_lifetime=1s", config=USERS) as daemon:
+        known = _log_in(daemon)
+        for reader in [Events(daemon, "a", known), Events(daemon, "a", ticket=_ticket(daemon, known))]:
+            reader.expect_closed()
+        equal(_status(daemon, known), 401)
+
+
 def no_secret_is_shown():
     with Daemon(config=USERS, log_level="debug") as daemon:
         _enters(daemon, user="plain", **{"pass": "legible-secret"})
@@ -264,4 +296,5 @@ if __name__ == "__main__":
     main(names_and_passwords, tokens, nothing_shown_is_nobody, nkeys_sign_the_nonce_of_their_connection, the_loop_does_not_wait_for_a_hash,
          what_was_right_is_remembered_until_a_reload, refusals_are_held_back_and_only_refusals,
          a_client_that_goes_while_it_is_looked_at_is_forgotten, programs_of_a_unix_user_enter_by_a_unix_socket, a_ticket_is_good_once,
-         a_browser_logs_in_and_out, no_secret_is_shown, what_proves_two_is_refused)
+         a_browser_logs_in_and_out, what_a_login_has_opened_ends_with_it, a_login_ends_by_itself_and_what_it_has_opened_too,
+         no_secret_is_shown, what_proves_two_is_refused)

@@ -95,7 +95,7 @@
         "30s",         "1s",     "10m",     RELOAD,
         .help = "How long a ticket of POST /v1/tickets is good, for one use." },
     { "http",   "session_lifetime",           AT(http, session_lifetime_ms),           OPTION_DURATION_MS,
-        "12h",         "1m",     "90d",     RELOAD,
+        "12h",         "1s",     "90d",     RELOAD,
         .help = "How long a browser that has logged in at the dashboard is known by its cookie." },
     { "http",   "responder_lease",            AT(http, responder_lease_ms),            OPTION_DURATION_MS,
         "30s",         "1ms",    "1h",      RELOAD,
