@@ -474,6 +474,7 @@ int main(void)
     tcase_add_test(chunks, body_may_have_all_that_is_allowed);
     suite_add_tcase(suite, chunks);
     SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
     srunner_run_all(runner, CK_ENV);
     int failures = srunner_ntests_failed(runner);
     srunner_free(runner);

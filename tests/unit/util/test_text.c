@@ -162,6 +162,7 @@ int main(void)
     suite_add_tcase(suite, guessing);
     suite_add_tcase(suite, showing);
     SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
     srunner_run_all(runner, CK_ENV);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
