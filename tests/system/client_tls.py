@@ -16,7 +16,7 @@ import time
 from certificates import Authority
 from cli import CONNECT, OK, REFUSED, USAGE, Cli
 from client_library import Program
-from harness import ORACLE, Daemon, Skip, equal, main
+from harness import ORACLE, Daemon, Skip, equal, main, until
 from sidecar import Sidecar
 from web import Http
 
