@@ -105,7 +105,7 @@ static int parse_credentials(struct slice text, struct store *store, struct ph_u
 
 static bool is_port(struct slice text)
 {
-    uint64_t port;
+    uint64_t port = 0;
     return text.size <= 5 && decimal_read_max(text, UINT16_MAX, &port) && port > 0;
 }
 
