@@ -20,7 +20,8 @@ struct head_start {
     size_t size;
 };
 
-/* Of an http URL whose host is written in ASCII; else, or where memory is short, there is none. */
+/* Of an http URL whose host is written in ASCII, and for a curl that is known to copy; else, or where memory is short,
+ * there is none. */
 void head_start_make(CURLU *url, struct head_start *ret_start);
 void head_start_finish(struct head_start *start);
 

@@ -30,7 +30,8 @@ typedef void any_fn(void);
 enum name {
     EASY_CLEANUP, EASY_GETINFO, EASY_HEADER, EASY_INIT, EASY_NEXTHEADER, EASY_PAUSE, EASY_RESET, EASY_SETOPT,
     EASY_STRERROR, FREE, GETDATE, MULTI_ADD_HANDLE, MULTI_CLEANUP, MULTI_INFO_READ, MULTI_INIT, MULTI_REMOVE_HANDLE,
-    MULTI_SETOPT, MULTI_SOCKET_ACTION, SLIST_APPEND, SLIST_FREE_ALL, URL, URL_CLEANUP, URL_GET, URL_SET, NAME_COUNT
+    MULTI_SETOPT, MULTI_SOCKET_ACTION, SLIST_APPEND, SLIST_FREE_ALL, URL, URL_CLEANUP, URL_GET, URL_SET, VERSION_INFO,
+    NAME_COUNT
 };
 
 static const char *const names[NAME_COUNT] = {
@@ -58,6 +59,7 @@ static const char *const names[NAME_COUNT] = {
     [URL_CLEANUP] = "curl_url_cleanup",
     [URL_GET] = "curl_url_get",
     [URL_SET] = "curl_url_set",
+    [VERSION_INFO] = "curl_version_info",
 };
 
 /* Written once, by load; any thread. */
@@ -231,4 +233,9 @@ CURLUcode late_url_get(const CURLU *url, CURLUPart part, char **ret_text, unsign
 CURLUcode curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned flags)
 {
     return REAL(URL_SET, curl_url_set)(url, part, text, flags);
+}
+
+curl_version_info_data *curl_version_info(CURLversion age)
+{
+    return is_loaded() ? REAL(VERSION_INFO, curl_version_info)(age) : NULL;
 }
