@@ -5,11 +5,13 @@
 
 #include "broker/session.h"
 
+enum { ACTION_SIZE = 64 };
+
 struct asked {
     struct audit_entry entry; /* its slices stand in text */
     struct slice topic;
     char address[AUDIT_ADDRESS_SIZE];
-    char action[64];          /* empty: it changes nothing */
+    char action[ACTION_SIZE]; /* empty: it changes nothing */
     char text[];
 };
 
@@ -46,11 +48,12 @@ static const char *find_change(struct slice topic)
     return NULL;
 }
 
-/* Fills in what is asked, as the audit tells it. action holds 64 bytes. */
-static void describe_change(struct audit_entry *entry, const char *change, struct slice topic, char *action)
+/* Fills in what is asked, as the audit tells it. */
+static void describe_change(struct audit_entry *entry, const char *change, struct slice topic,
+                            char action[ACTION_SIZE])
 {
     size_t size = strlen(change);
-    snprintf(action, 64, "%.*s", (int)(size - (change[size - 1] == '.')), change);
+    snprintf(action, ACTION_SIZE, "%.*s", (int)(size - (change[size - 1] == '.')), change);
     entry->event = AUDIT_ADMIN;
     entry->action = action;
     entry->object = slice_make(topic.data + size, topic.size - size);
@@ -85,7 +88,7 @@ static struct asked *keep(const struct broker *broker, const struct audit_entry 
 /* Where there is no memory to wait for what comes of it. */
 static void tell_at_once(struct broker *broker, struct audit_entry entry, const char *change, struct slice topic)
 {
-    char action[64];
+    char action[ACTION_SIZE];
     describe_change(&entry, change, topic, action);
     entry.outcome = AUDIT_ACCEPTED;
     audit_tell(broker, &entry);
