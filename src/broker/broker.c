@@ -6,6 +6,7 @@
 
 #include "broker/keeper.h"
 #include "broker/session.h"
+#include "core/message.h"
 #include "util/random.h"
 
 int broker_init(struct broker *broker, struct counters *counters, const struct users *users,
@@ -108,6 +109,13 @@ unsigned broker_send(struct broker *broker, struct slice topic, const struct mes
     assert(count <= BATCH_MESSAGES_MAX);
     batch.serial = broker_next_serial(broker);
     return router_deliver(broker->router, match, &batch);
+}
+
+void broker_send_no_responders(struct broker *broker, struct slice reply)
+{
+    struct batch batch = { .topic = reply, .messages = &message_no_responders, .count = 1, .no_responders = true };
+    batch.serial = broker_next_serial(broker);
+    router_deliver(broker->router, router_match(broker->router, reply), &batch);
 }
 
 /* To the streams that keep the topic. Returns how many of the messages, from the first on, one of them will answer. */
@@ -222,6 +230,7 @@ unsigned broker_publish(struct broker *broker, const struct match *match, struct
     unsigned answered = match->keeper_count ? keep(broker, match, batch) : 0;
     if (is_for_nobody(batch->receipts))
         return answered;
+    batch->has_taker = answered;
     unsigned taken = has_asking(batch) ? deliver_asking(broker, match, batch)
                                        : router_deliver(broker->router, match, batch);
     return taken > answered ? taken : answered;

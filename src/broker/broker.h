@@ -162,6 +162,10 @@ void broker_expire(struct broker *broker, uint64_t wall_ms);
  * delivery. */
 unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count);
 
+/* Answers a request that nobody took, where its publisher is subscribed to `reply` and wants to know. Not from within a
+ * delivery. */
+void broker_send_no_responders(struct broker *broker, struct slice reply);
+
 /* A reply topic under which the broker answers, whatever the topic of the message: with the acknowledgement of the
  * stream that keeps it, or that it has been delivered. Subscribers are shown no reply. */
 static inline bool reply_asks_broker(struct slice reply)

@@ -3,6 +3,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#define NO_RESPONDERS "NATS/1.0 503\r\n\r\n"
+
+const struct message message_no_responders = {
+    .body = NO_RESPONDERS "\r\n",
+    .head_size = sizeof NO_RESPONDERS - 1,
+    .body_size = sizeof NO_RESPONDERS - 1,
+};
+
 struct shared_message {
     atomic_uint reference_count;
     char body[];

@@ -613,6 +613,7 @@ unsigned router_deliver_group(struct router *router, const struct match *match, 
 unsigned router_deliver(struct router *router, const struct match *match, struct batch *batch)
 {
     unsigned taken = router_deliver_plain(router, match, batch);
+    batch->has_taker |= taken || match->group_count > 1;
     for (unsigned i = 0; i < match->group_count; i++) {
         unsigned count = deliver_to_group(router, &match->groups[i], batch);
         taken = count > taken ? count : taken;

@@ -89,6 +89,7 @@ struct batch {
     uint64_t connection; /* by which that came: a later one has a higher number; 0: none, and it has no trains */
     struct slice user;  /* whose it is; empty: nobody in particular */
     struct receipt *receipts; /* one a message, for those who keep them to fill in; NULL: nobody asks */
+    bool has_taker;     /* somebody else may answer: who finds nobody left for it at another worker does not say so */
     bool no_responders; /* the broker's word that nobody took a request: no message, and only for those who want it */
     uint64_t serial;    /* names these messages within a worker, so that bytes formatted for one sink can serve the
                            next; 0: nameless */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "config/config.h"
+#include "core/message.h"
 #include "http/access.h"
 #include "http/answers.h"
 #include "http/calls.h"
@@ -105,9 +106,7 @@ static const struct sink_ops lease_ops = { .deliver = lease_deliver, .room = lea
 
 static void refuse(struct calls *calls, struct slice reply)
 {
-    static const char block[] = "NATS/1.0 503\r\n\r\n\r\n"; /* and the CR LF behind every message */
-    const struct message message = { .body = block, .head_size = sizeof block - 3, .body_size = sizeof block - 3 };
-    struct batch batch = { .topic = reply, .messages = &message, .count = 1 };
+    struct batch batch = { .topic = reply, .messages = &message_no_responders, .count = 1 };
     const struct match *match;
     calls->http->loop->counters.no_responders++;
     if (session_route(calls_session(calls), reply, &match) == 0)

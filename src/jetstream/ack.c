@@ -57,12 +57,6 @@ static uint64_t duration_of(const cJSON *json, const char *name)
 
 /* Requests. */
 
-static void send_no_responders(struct jetstream *jetstream, struct slice topic)
-{
-    char head[] = "NATS/1.0 503\r\n\r\n\r\n";
-    jetstream_send_head(jetstream, topic, slice_make(NULL, 0), head, sizeof head - 3);
-}
-
 static void send_bad_request(struct jetstream *jetstream, struct slice topic)
 {
     const struct consumer_status status = { .kind = CONSUMER_STATUS_BAD_REQUEST, .detail = "malformed request" };
@@ -117,7 +111,7 @@ void next_read(struct jetstream *jetstream, const struct letter_text *letter)
     if (seat)
         ask(jetstream, seat, letter->reply, letter->payload);
     else if (letter->reply.size)
-        send_no_responders(jetstream, letter->reply);
+        broker_send_no_responders(jetstream->broker, letter->reply);
 }
 
 /* Acknowledgements. */
@@ -191,7 +185,7 @@ void ack_read(struct jetstream *jetstream, const struct letter_text *letter)
     size_t cursor;
     struct seat *seat = find_seat(jetstream, letter->topic, 2, &cursor);
     if (!seat && reply.size)
-        send_no_responders(jetstream, reply);
+        broker_send_no_responders(jetstream->broker, reply);
     if (!seat || !read_numbers(letter->topic, cursor, &ack) || !read_word(letter->payload, &ack, &rest))
         return;
     if (ack.kind == CONSUMER_NAK)

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/message.h"
 #include "util/hash.h"
 #include "wire/format.h"
 
@@ -462,11 +463,9 @@ static struct subscription *own_subscription(struct client *client, struct slice
 
 void subscription_no_responders(struct client *client, struct slice reply)
 {
-    static const char block[] = "NATS/1.0 503\r\n\r\n\r\n";
     struct subscription *subscription = own_subscription(client, reply);
     if (!subscription)
         return;
-    const struct message message = { .body = block, .head_size = sizeof block - 3, .body_size = sizeof block - 3 };
-    const struct batch batch = { .topic = reply, .messages = &message, .count = 1 };
+    const struct batch batch = { .topic = reply, .messages = &message_no_responders, .count = 1 };
     deliver_no_responders(subscription, &batch);
 }

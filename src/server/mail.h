@@ -51,7 +51,8 @@ struct mail_batch {
     uint16_t topic_size;
     uint16_t group_size; /* 0: for plain subscriptions */
     uint16_t count;
-    uint16_t hops; /* workers passed */
+    uint8_t hops; /* workers passed */
+    bool has_taker : 1, no_responders : 1; /* as of struct batch */
 };
 
 struct mail_message {

@@ -136,7 +136,9 @@ static bool write_record(struct peer *peer, const struct batch *batch, unsigned 
         .topic_size = (uint16_t)batch->topic.size,
         .group_size = (uint16_t)batch->group.size,
         .count = (uint16_t)count,
-        .hops = (uint16_t)(batch->hops + 1),
+        .hops = (uint8_t)(batch->hops + 1),
+        .has_taker = batch->has_taker,
+        .no_responders = batch->no_responders,
     };
     char *at = append(record, &head, sizeof head);
     at = append(at, batch->topic.data, batch->topic.size);
@@ -358,6 +360,21 @@ static void release_messages(const struct mail_batch *mail)
     }
 }
 
+/* The group's last member has left, here and at every other worker: that is no responders, noticed late. */
+static void answer_for_nobody(struct peer *peer, const struct message *messages, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (messages[i].reply_size)
+            broker_send_no_responders(peer->broker, slice_make(messages[i].reply, messages[i].reply_size));
+}
+
+static void deliver_to_group(struct peer *peer, const struct match *match, struct slice group, struct batch *batch)
+{
+    unsigned taken = router_deliver_group(peer->broker->router, match, group, batch);
+    if (!batch->has_taker)
+        answer_for_nobody(peer, batch->messages + taken, batch->count - taken);
+}
+
 void peer_read_batch(struct peer *peer, const struct mail_batch *mail)
 {
     struct message messages[COUNT_MAX];
@@ -368,12 +385,14 @@ void peer_read_batch(struct peer *peer, const struct mail_batch *mail)
         .messages = messages,
         .count = mail->count,
         .hops = mail->hops,
+        .has_taker = mail->has_taker,
+        .no_responders = mail->no_responders,
         .serial = broker_next_serial(peer->broker),
     };
     read_messages(mail, messages);
     const struct match *match = router_match(router, batch.topic);
     if (mail->group_size)
-        router_deliver_group(router, match, slice_make(text + mail->topic_size, mail->group_size), &batch);
+        deliver_to_group(peer, match, slice_make(text + mail->topic_size, mail->group_size), &batch);
     else
         router_deliver_plain(router, match, &batch);
     release_messages(mail);

@@ -40,7 +40,20 @@ static unsigned print(struct sink *sink, const struct batch *batch)
 }
 
 static const struct sink_ops printer_ops = { .deliver = print };
-static struct sink printer = { .ops = &printer_ops, .weight = 1 };
+static struct sink printer;
+
+/* Who asks, at the first worker: prints which of its requests nobody took. */
+static unsigned print_nobody(struct sink *sink, const struct batch *batch)
+{
+    size_t size = strlen(got);
+    (void)sink;
+    if (batch->no_responders)
+        snprintf(got + size, sizeof got - size, "nobody for %.*s\n", SLICE_ARGS(batch->topic));
+    return batch->count;
+}
+
+static const struct sink_ops asker_ops = { .deliver = print_nobody };
+static struct sink asker = { .ops = &asker_ops, .weight = 1 };
 
 static void scene_init(void)
 {
@@ -53,12 +66,14 @@ static void scene_init(void)
     }
     for (unsigned i = 0; i < WORKERS; i++)
         peer_init(&peers[i], i, &loops[!i], &brokers[!i], offices[!i], &copies[!i]);
+    printer = (struct sink){ .ops = &printer_ops, .weight = 1 };
     got[0] = '\0';
 }
 
 static void scene_finish(void)
 {
-    router_remove(brokers[1].router, &printer);
+    if (printer.node)
+        router_remove(brokers[1].router, &printer);
     for (unsigned i = 0; i < WORKERS; i++) {
         peer_copies_clear(&copies[i]);
         peer_finish(&peers[i]);
@@ -153,12 +168,74 @@ START_TEST(nobody_takes_what_nobody_wants)
 }
 END_TEST
 
+/* Its last member has left, which the publisher's worker does not know yet. */
+static void a_group_was_at_the_other_worker(const char *group)
+{
+    peer_announce(&peers[0], slice_of("svc"), slice_of(group), +1);
+    read_mail(0);
+}
+
+static void listen_here(const char *pattern)
+{
+    ck_assert_int_eq(router_add(brokers[0].router, &asker, slice_of(pattern), slice_make(NULL, 0)), 0);
+    peer_announce(&peers[1], slice_of(pattern), slice_make(NULL, 0), +1);
+    read_mail(1);
+}
+
+/* Two requests and a message that asks for no answer. */
+static void publish_requests(void)
+{
+    const struct message messages[] = {
+        message_of("one\r\n", "reply.1", NULL),
+        message_of("two\r\n", NULL, NULL),
+        message_of("three\r\n", "reply.3", NULL),
+    };
+    ck_assert_uint_eq(broker_send(&brokers[0], slice_of("svc"), messages, 3), 3);
+    read_mail(1);
+    read_mail(0);
+}
+
+START_TEST(a_request_to_a_group_that_has_left_is_answered_for_it)
+{
+    scene_init();
+    a_group_was_at_the_other_worker("workers");
+    listen_here("reply.*");
+    publish_requests();
+    ck_assert_str_eq(got, "nobody for reply.1\nnobody for reply.3\n");
+    router_remove(brokers[0].router, &asker);
+    scene_finish();
+}
+END_TEST
+
+START_TEST(where_others_may_answer_nothing_is_said_for_them)
+{
+    scene_init();
+    a_group_was_at_the_other_worker("workers");
+    a_group_was_at_the_other_worker("archive");
+    listen_here("reply.*");
+    publish_requests();
+    ck_assert_str_eq(got, "");
+    router_remove(brokers[0].router, &asker);
+    scene_finish();
+
+    scene_init();
+    a_group_was_at_the_other_worker("workers");
+    listen_here("*");
+    publish_requests();
+    ck_assert_str_eq(got, "");
+    router_remove(brokers[0].router, &asker);
+    scene_finish();
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         a_message_shows_the_topic_that_it_brings,
         a_large_message_shows_it_too,
         nobody_takes_what_nobody_wants,
+        a_request_to_a_group_that_has_left_is_answered_for_it,
+        where_others_may_answer_nothing_is_said_for_them,
         NULL,
     };
     return unit_run("peer", tests);
