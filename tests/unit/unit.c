@@ -15,12 +15,17 @@ static double patience(void)
     return times >= 1 ? times : 1;
 }
 
-int unit_run(const char *name, const TTest *const *tests)
+int unit_run_suite(Suite *suite, enum fork_status processes)
 {
-    return unit_run_times(name, tests, 1);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, processes);
+    srunner_run_all(runner, CK_ENV);
+    int failed_count = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed_count ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-int unit_run_times(const char *name, const TTest *const *tests, int count)
+static Suite *suite_of(const char *name, const TTest *const *tests, int count)
 {
     Suite *suite = suite_create(name);
     TCase *tcase = tcase_create(name);
@@ -28,11 +33,22 @@ int unit_run_times(const char *name, const TTest *const *tests, int count)
     for (; *tests; tests++)
         tcase_add_loop_test(tcase, *tests, 0, count);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite;
+}
+
+int unit_run(const char *name, const TTest *const *tests)
+{
+    return unit_run_suite(suite_of(name, tests, 1), CK_FORK_GETENV);
+}
+
+int unit_run_apart(const char *name, const TTest *const *tests)
+{
+    return unit_run_suite(suite_of(name, tests, 1), CK_FORK);
+}
+
+int unit_run_times(const char *name, const TTest *const *tests, int count)
+{
+    return unit_run_suite(suite_of(name, tests, count), CK_FORK_GETENV);
 }
 
 uint64_t unit_rounds(const char *variable, uint64_t count)

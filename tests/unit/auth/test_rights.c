@@ -332,9 +332,5 @@ int main(void)
     tcase_add_loop_test(rights_case, bad_pattern_is_refused, 0, COUNT_OF(bad));
     tcase_add_loop_test(rights_case, allow_responses_is_read, 0, COUNT_OF(responses));
     suite_add_tcase(suite, rights_case);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

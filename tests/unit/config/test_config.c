@@ -1,9 +1,9 @@
 /* Loading: what holds without a file, what a file and --set change, and the sentence for every mistake. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../unit.h"
 #include "config/config.h"
 #include "util/log.h"
 
@@ -684,9 +684,5 @@ int main(void)
     suite_add_tcase(suite, loading);
     suite_add_tcase(suite, refusing);
     suite_add_tcase(suite, files);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

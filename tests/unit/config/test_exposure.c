@@ -1,8 +1,8 @@
 /* Strangers come in where nobody has to say who he is only if the configuration asks for that in words. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "config/config.h"
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -79,9 +79,5 @@ int main(void)
     tcase_add_loop_test(tcase, what_strangers_reach_is_refused_by_name, 0, COUNT(exposed));
     tcase_add_test(tcase, listeners_that_a_reload_cannot_change_count_as_they_are);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,8 +1,8 @@
 /* THE table: its rows hold together, so that the code need not ask. */
-#include <check.h>
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "config/option.h"
 #include "config/value.h"
 #include "util/units.h"
@@ -205,10 +205,5 @@ int main(void)
     tcase_add_test(finding, options_of_a_section_come_in_the_order_of_the_table);
     suite_add_tcase(suite, rows);
     suite_add_tcase(suite, finding);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
 }

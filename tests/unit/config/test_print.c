@@ -1,8 +1,8 @@
 /* The printers: what is printed loads again, secrets stay, and the repository's files are what the table prints. */
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "config/config.h"
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -226,9 +226,5 @@ int main(void)
     suite_add_tcase(suite, effective);
     suite_add_tcase(suite, sample);
     suite_add_tcase(suite, repository);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,7 +1,7 @@
 /* What a reload can change, what it cannot, and what becomes of the latter. */
-#include <check.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "config/config.h"
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -121,9 +121,5 @@ int main(void)
     tcase_add_test(reload, what_cannot_change_is_carried_over_and_named_again_by_the_next_reload);
     tcase_add_test(reload, a_copy_of_a_section_says_the_same_and_lives_on);
     suite_add_tcase(suite, reload);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

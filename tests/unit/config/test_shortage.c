@@ -2,12 +2,12 @@
  * Loading where memory runs out: the linker puts the functions below before the allocating ones (see unit.am), and each
  * allocation in turn fails. What was allocated is freed, the error says so, and nothing is returned.
  */
-#include <check.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit.h"
 #include "config/config.h"
 
 #define NEVER UINT_MAX
@@ -140,9 +140,5 @@ int main(void)
     tcase_add_test(shortage, carrying_over_may_fail_at_each_allocation);
     tcase_add_test(shortage, file_is_not_read_without_memory);
     suite_add_tcase(suite, shortage);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

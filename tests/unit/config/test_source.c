@@ -1,9 +1,9 @@
 /* The lines of an INI: what is told of them, what is malformed, and that nothing is cut without a word. */
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "config/source.h"
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -213,9 +213,5 @@ int main(void)
     tcase_add_test(refusing, error_of_an_event_ends_the_reading);
     suite_add_tcase(suite, reading);
     suite_add_tcase(suite, refusing);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

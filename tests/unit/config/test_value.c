@@ -1,10 +1,10 @@
 /* The kinds of options: what each reads, refuses, writes and says of itself. The rows are the tests' own. */
-#include <check.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../unit.h"
 #include "config/check.h"
 #include "config/option.h"
 #include "config/value.h"
@@ -343,10 +343,5 @@ int main(void)
     tcase_add_loop_test(checks, other_text_is_no_address, 0, COUNT(no_addresses));
     suite_add_tcase(suite, kinds);
     suite_add_tcase(suite, checks);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
 }

@@ -568,9 +568,5 @@ int main(void)
     tcase_add_loop_test(tcase, each_message_is_delivered_until_it_is_settled, 0, WORLDS);
     tcase_add_loop_test(tcase, and_so_it_is_where_messages_come_from_disk, 0, WORLDS_IN_FILES);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

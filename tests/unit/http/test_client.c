@@ -580,9 +580,5 @@ int main(void)
     tcase_add_test(other, client_that_leaves_a_relayed_answer_abandons_it);
     tcase_add_test(other, what_lies_beyond_takes_every_method_but_options);
     suite_add_tcase(suite, other);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return unit_run_suite(suite, CK_FORK);
 }

@@ -313,9 +313,5 @@ int main(void)
     tcase_add_test(tcase, full_disk_is_waited_for_and_then_no_longer);
     tcase_add_test(tcase, server_that_stops_still_answers);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

@@ -33,9 +33,5 @@ int main(void)
     tcase_add_test(tcase, a_topic_tells_what_was_delivered);
     tcase_add_loop_test(tcase, another_topic_is_none, 0, (int)(sizeof others / sizeof *others));
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

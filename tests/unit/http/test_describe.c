@@ -1,8 +1,8 @@
 /* What the descriptions say of the routes is so, both ways. */
 #include <cjson/cJSON.h>
-#include <check.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "http/describe.h"
 #include "http/routes.h"
 
@@ -115,9 +115,5 @@ int main(void)
     tcase_add_test(tcase, who_may_be_refused_is_described);
     tcase_add_test(tcase, what_can_be_asked_for_is_described);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

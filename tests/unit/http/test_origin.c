@@ -1,7 +1,7 @@
 /* Which pages may ask, what answers tell them, and which names are this machine's own. */
-#include <check.h>
 #include <stdio.h>
 
+#include "../unit.h"
 #include "config/config.h"
 #include "http/origin.h"
 
@@ -169,9 +169,5 @@ int main(void)
     tcase_add_loop_test(host, host_of_this_machine_is_known, 0, COUNT(hosts));
     tcase_add_test(host, name_of_a_host_is_compared_without_port_and_case);
     suite_add_tcase(suite, host);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

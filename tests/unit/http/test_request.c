@@ -1,7 +1,7 @@
 /* Heads and chunks: what is read, what is refused, at once and byte by byte, never past the end of what is there. */
-#include <check.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "http/request.h"
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -473,10 +473,5 @@ int main(void)
     tcase_add_loop_test(chunks, bad_body_is_refused_however_it_comes, 0, COUNT(bad_bodies));
     tcase_add_test(chunks, body_may_have_all_that_is_allowed);
     suite_add_tcase(suite, chunks);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return unit_run_suite(suite, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
 }

@@ -1,6 +1,6 @@
 /* The table of routes, and the way through it. */
-#include <check.h>
 
+#include "../unit.h"
 #include "http/routes.h"
 
 static const struct route *find(enum http_method method, const char *path, struct slice *ret_parameters,
@@ -119,9 +119,5 @@ int main(void)
     tcase_add_test(routes_case, star_is_what_stands_there_still_encoded);
     tcase_add_test(routes_case, each_star_but_the_rest_is_one_segment);
     suite_add_tcase(suite, routes_case);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failures = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failures != 0;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

@@ -749,9 +749,6 @@ int main(void)
     tcase_add_loop_test(tables, nonsense_breaks_the_connection_and_it_comes_back, 0, COUNT(nonsense));
     Suite *suite = suite_create("connect tables");
     suite_add_tcase(suite, tables);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = unit_run_suite(suite, CK_FORK_GETENV);
     return unit_run("connect", once) || failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

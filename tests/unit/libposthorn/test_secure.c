@@ -220,9 +220,6 @@ int main(void)
     tcase_add_loop_test(tables, keys_that_are_none_are_told, 0, COUNT(bad_identities));
     Suite *suite = suite_create("secure tables");
     suite_add_tcase(suite, tables);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    int failed = unit_run_suite(suite, CK_FORK_GETENV);
     return unit_run("secure", once) || failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -169,9 +169,5 @@ int main(void)
     tcase_add_test(tcase, what_is_there_is_shown_as_it_would_be_given);
     tcase_add_loop_test(tcase, moments_are_shown_down_to_milliseconds, 0, (int)(sizeof moments / sizeof *moments));
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

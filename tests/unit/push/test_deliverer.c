@@ -444,5 +444,5 @@ int main(void)
         a_call_that_comes_too_late_is_given_back,
         NULL,
     };
-    return unit_run("deliverer", tests);
+    return unit_run_apart("deliverer", tests);
 }

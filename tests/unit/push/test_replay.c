@@ -358,5 +358,5 @@ int main(void)
         one_without_a_name_is_given_one,
         NULL,
     };
-    return unit_run("replay", tests);
+    return unit_run_apart("replay", tests);
 }

@@ -671,9 +671,5 @@ int main(void)
     tcase_add_test(tcase, one_engine_has_a_directory);
     tcase_add_test(tcase, without_a_directory_there_are_no_files);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

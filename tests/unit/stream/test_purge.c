@@ -322,9 +322,5 @@ int main(void)
         tcase_add_loop_test(tcase, tests[i], 0, 2);
     tcase_add_test(tcase, what_waits_to_be_fetched_goes_before_the_stream_is_closed);
     suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed_count = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed_count ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }

@@ -1,7 +1,7 @@
 /* Words that were mistyped, and bytes that are to be shown. */
-#include <check.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "util/text.h"
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -161,10 +161,5 @@ int main(void)
     tcase_add_loop_test(showing, shown_text_is_clean_and_fits, 0, COUNT(shows));
     suite_add_tcase(suite, guessing);
     suite_add_tcase(suite, showing);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
 }

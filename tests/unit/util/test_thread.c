@@ -1,9 +1,10 @@
 #include "util/thread.h"
 
-#include <check.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+
+#include "../unit.h"
 
 /* Of the calling thread alone, as on Linux. */
 enum { NICE = 7 };
@@ -45,9 +46,5 @@ int main(void)
     tcase_add_test(turns, short_turns_are_not_asked_for_by_who_is_to_run_last);
     tcase_add_test(turns, who_gives_way_is_nice_and_never_less);
     suite_add_tcase(suite, turns);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK);
 }

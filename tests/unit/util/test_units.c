@@ -1,7 +1,7 @@
 /* Sizes and durations with units: what is read, what is refused, and that what is written reads back. */
-#include <check.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "util/units.h"
 
 #define COUNT(list) (int)(sizeof(list) / sizeof *(list))
@@ -147,10 +147,5 @@ int main(void)
     tcase_add_loop_test(writing, duration_is_written_in_the_largest_unit_that_is_exact, 0, COUNT(written_durations));
     suite_add_tcase(suite, reading);
     suite_add_tcase(suite, writing);
-    SRunner *runner = srunner_create(suite);
-    srunner_set_fork_status(runner, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_NOFORK); /* rows of tables, which spoil nothing for one another */
 }

@@ -1,7 +1,7 @@
 /* The block of headers: reading in place, status lines, building, and what is refused. */
-#include <check.h>
 #include <stdlib.h>
 
+#include "../unit.h"
 #include "wire/headers.h"
 
 static struct slice text(const char *data)
@@ -209,9 +209,5 @@ int main(void)
     tcase_add_test(building, built_block_reads_back_and_has_the_size_foretold);
     suite_add_tcase(suite, reading);
     suite_add_tcase(suite, building);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return unit_run_suite(suite, CK_FORK_GETENV);
 }
