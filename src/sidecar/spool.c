@@ -51,6 +51,7 @@ struct spool {
     uint64_t quiet_since_ms;      /* since then the broker has said nothing of what is on its way */
 
     struct brake brake;           /* where the broker could not take one */
+    struct random random;         /* of its pauses */
     bool is_held_told;
     struct suspect suspect;
     struct burials burials;
@@ -127,8 +128,7 @@ static void tell_held(struct spool *spool, uint64_t sequence, const struct ack_f
 /* True while nothing is to be sent. */
 static bool is_held(struct spool *spool)
 {
-    uint32_t chance;
-    random_bytes(&chance, sizeof chance);
+    uint32_t chance = (uint32_t)(random_next(&spool->random) >> 32);
     enum brake_state state = brake_look(&spool->brake, now_ms(spool), spool->window.sent_count, chance);
     if (state == BRAKE_RELEASED)
         send_anew(spool);
@@ -490,8 +490,11 @@ int spool_create(const struct spool_setup *setup, struct spool **ret_spool)
 {
     struct spool *spool = calloc(1, sizeof *spool);
     struct stream_state state;
+    uint64_t seed;
     if (!spool)
         return -ENOMEM;
+    random_bytes(&seed, sizeof seed);
+    random_init(&spool->random, seed);
     stream_get_state(setup->stream, &state);
     uint64_t first = first_to_send(setup->stream, state.first_sequence);
     if (window_init(&spool->window, setup->config->spool.in_flight, first - 1) != 0) {

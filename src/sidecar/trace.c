@@ -1,7 +1,5 @@
 #include "sidecar/trace.h"
 
-#include <stdio.h>
-
 #include "util/random.h"
 
 enum { VERSION_DIGITS = 2, ID_DIGITS = 32, PARENT_DIGITS = 16, FLAGS_DIGITS = 2 };
@@ -36,21 +34,24 @@ bool trace_is_valid(struct slice trace)
            cut_dash(&trace) && cut_digits(&trace, FLAGS_DIGITS, true) && trace.size == 0;
 }
 
-static char *put_random(char *out, size_t digits)
+static char *put_digits(char *out, const unsigned char *bytes, size_t digits)
 {
-    unsigned char bytes[ID_DIGITS / 2];
-    random_bytes(bytes, digits / 2);
-    bytes[0] |= 1; /* not all zeros */
-    for (size_t i = 0; i < digits / 2; i++)
-        out += snprintf(out, 3, "%02x", bytes[i]);
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < digits / 2; i++) {
+        unsigned byte = i ? bytes[i] : bytes[i] | 1u; /* not all zeros */
+        *out++ = hex[byte >> 4];
+        *out++ = hex[byte & 15];
+    }
     return out;
 }
 
 void trace_make(char out[TRACE_SIZE])
 {
+    unsigned char bytes[(ID_DIGITS + PARENT_DIGITS) / 2];
+    random_bytes(bytes, sizeof bytes);
     memcpy(out, "00-", 3);
-    char *at = put_random(out + 3, ID_DIGITS);
+    char *at = put_digits(out + 3, bytes, ID_DIGITS);
     *at++ = '-';
-    at = put_random(at, PARENT_DIGITS);
+    at = put_digits(at, bytes + ID_DIGITS / 2, PARENT_DIGITS);
     memcpy(at, "-00", sizeof "-00");
 }
