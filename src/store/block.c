@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 _Static_assert(sizeof(struct record) == 40, "records have no padding, and BLOCK_RECORDS_MAX knows their size");
 
@@ -14,15 +15,88 @@ void block_reuse(struct block *block, uint64_t first_sequence)
         atomic_init(&block->dead[i], 0);
 }
 
+static void init(struct block *block, struct slab *slab, uint64_t first_sequence, uint32_t size)
+{
+    atomic_init(&block->reference_count, 1);
+    block->slab = slab;
+    block->size = size;
+    block_reuse(block, first_sequence);
+}
+
 struct block *block_create(uint64_t first_sequence, uint32_t size)
 {
     struct block *block = malloc(sizeof *block + size);
-    if (!block)
-        return NULL;
-    atomic_init(&block->reference_count, 1);
-    block->size = size;
-    block_reuse(block, first_sequence);
+    if (block)
+        init(block, NULL, first_sequence, size);
     return block;
+}
+
+/* Slabs. */
+
+enum {
+    HUGE_PAGE_SIZE = 2 << 20,
+    PAGE_SIZE_MAX = 64 << 10, /* of the systems that there are */
+    SLAB_HEAD_SIZE = 64,
+    SLAB_STEP = (sizeof(struct block) + BLOCK_SIZE + 63) & ~63u,
+    SLAB_COUNT = (SLAB_SIZE - SLAB_HEAD_SIZE) / SLAB_STEP,
+};
+
+/* It lies at the start of its memory. */
+struct slab {
+    atomic_uint reference_count; /* blocks, and its maker */
+    unsigned cut_count;
+};
+_Static_assert(sizeof(struct slab) <= SLAB_HEAD_SIZE, "the first block lies behind it");
+
+/* Where huge pages begin. NULL: out of memory. */
+static char *map_slab(void)
+{
+    char *map = mmap(NULL, SLAB_SIZE + HUGE_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)map & (HUGE_PAGE_SIZE - 1);
+    char *start = map + before;
+    if (before)
+        munmap(map, before);
+    munmap(start + SLAB_SIZE, HUGE_PAGE_SIZE - before);
+    madvise(start, SLAB_SIZE, MADV_HUGEPAGE); /* where there are none it is memory like any */
+    return start;
+}
+
+struct slab *slab_create(void)
+{
+    struct slab *slab = (struct slab *)(void *)map_slab();
+    if (slab)
+        atomic_init(&slab->reference_count, 1);
+    return slab;
+}
+
+void slab_unref(struct slab *slab)
+{
+    if (slab && atomic_fetch_sub_explicit(&slab->reference_count, 1, memory_order_acq_rel) == 1)
+        munmap(slab, SLAB_SIZE);
+}
+
+struct block *slab_cut(struct slab *slab, uint64_t first_sequence)
+{
+    if (slab->cut_count == SLAB_COUNT)
+        return NULL;
+    char *at = (char *)slab + SLAB_HEAD_SIZE + slab->cut_count++ * (size_t)SLAB_STEP;
+    struct block *block = (struct block *)(void *)at;
+    atomic_fetch_add_explicit(&slab->reference_count, 1, memory_order_relaxed);
+    init(block, slab, first_sequence, BLOCK_SIZE);
+    return block;
+}
+
+/* The pages of which no other block has a part. */
+static void give_back(struct block *block)
+{
+    struct slab *slab = block->slab;
+    uintptr_t begin = ((uintptr_t)block + PAGE_SIZE_MAX - 1) & ~(uintptr_t)(PAGE_SIZE_MAX - 1);
+    uintptr_t end = ((uintptr_t)block + SLAB_STEP) & ~(uintptr_t)(PAGE_SIZE_MAX - 1);
+    if (atomic_load_explicit(&slab->reference_count, memory_order_relaxed) > 1)
+        madvise((char *)block + (begin - (uintptr_t)block), end - begin, MADV_DONTNEED);
+    slab_unref(slab);
 }
 
 bool block_is_ours(const struct block *block)
@@ -38,7 +112,11 @@ struct block *block_ref(struct block *block)
 
 void block_unref(struct block *block)
 {
-    if (block && atomic_fetch_sub_explicit(&block->reference_count, 1, memory_order_acq_rel) == 1)
+    if (!block || atomic_fetch_sub_explicit(&block->reference_count, 1, memory_order_acq_rel) != 1)
+        return;
+    if (block->slab)
+        give_back(block);
+    else
         free(block);
 }
 

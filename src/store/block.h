@@ -40,8 +40,11 @@ enum {
                                    sequence is durable, and at the end of a file, that the daemon stopped cleanly */
 };
 
+struct slab;
+
 struct block {
     atomic_uint reference_count;
+    struct slab *slab;          /* in which it lies; NULL: in none */
     uint32_t size, used;
     uint32_t record_count;
     uint64_t first_sequence, last_sequence;
@@ -76,6 +79,19 @@ static inline uint32_t block_dead_word(const struct block *block, size_t word)
 
 /* For records of sequences from first_sequence on; with one reference. NULL: out of memory. */
 struct block *block_create(uint64_t first_sequence, uint32_t size);
+
+/*
+ * slab: memory for as many blocks of BLOCK_SIZE as 4 MiB hold, in huge pages where the system has them: fresh memory
+ * costs a page fault every 2 MiB then, and not every 4 KiB. Blocks are cut off it one by one. One that is let go gives
+ * its memory back at once; the slab goes when all have gone and slab_unref was called.
+ */
+enum { SLAB_SIZE = 4 << 20 };
+/* NULL: out of memory. */
+struct slab *slab_create(void);
+/* Takes NULL. No more will be cut off. */
+void slab_unref(struct slab *slab);
+/* The next block, as block_create makes one. NULL: all have been cut. */
+struct block *slab_cut(struct slab *slab, uint64_t first_sequence);
 
 /* Empties a block that nobody else holds (block_is_ours), for other records: fresh memory costs a page fault every 4
  * KiB. */

@@ -15,15 +15,28 @@ static struct span *span_of(struct list *link)
 
 /* Blocks. */
 
+/* Who has as much memory as a slab holds takes the next by the slab. NULL: it is not to, or there is none. */
+static struct block *cut_block(struct log *log, uint64_t first_sequence)
+{
+    struct block *block = log->slab ? slab_cut(log->slab, first_sequence) : NULL;
+    if (block || log->block_bytes < SLAB_SIZE)
+        return block;
+    slab_unref(log->slab);
+    log->slab = slab_create();
+    return log->slab ? slab_cut(log->slab, first_sequence) : NULL;
+}
+
 struct block *cache_take_block(struct log *log, uint64_t first_sequence, uint32_t size)
 {
-    struct block *block;
+    struct block *block = NULL;
     if (size == BLOCK_SIZE && log->spare_count) {
         block = log->spare[--log->spare_count];
         block_reuse(block, first_sequence);
-    } else {
-        block = block_create(first_sequence, size);
+    } else if (size == BLOCK_SIZE) {
+        block = cut_block(log, first_sequence);
     }
+    if (!block)
+        block = block_create(first_sequence, size);
     if (block)
         log->block_bytes += block->size;
     return block;

@@ -173,6 +173,7 @@ void log_close(struct log *log)
         free_span(log, spans_take(&log->spans, log->spans.count - 1));
     while (log->spare_count)
         block_unref(log->spare[--log->spare_count]);
+    slab_unref(log->slab);
     spans_finish(&log->spans);
     while (log->segment_count)
         log_free_segment(log, log->segments[--log->segment_count]);

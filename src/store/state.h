@@ -66,6 +66,7 @@ struct log {
     uint64_t block_bytes;       /* of the blocks in the spans */
     struct block *spare[LOG_SPARE_MAX];
     size_t spare_count, spare_max;
+    struct slab *slab;          /* off which blocks are cut where there are many; NULL: none */
 
     /* In files. */
     const struct files *files;  /* NULL: in memory alone */

@@ -119,6 +119,29 @@ START_TEST(what_does_not_fit_is_not_written)
 }
 END_TEST
 
+START_TEST(blocks_of_a_slab_lie_side_by_side_and_go_one_by_one)
+{
+    struct slab *slab = slab_create();
+    struct block *blocks[SLAB_SIZE / BLOCK_SIZE], *block;
+    size_t count = 0;
+    ck_assert_ptr_nonnull(slab);
+    for (; (block = slab_cut(slab, 1000 * (count + 1))); count++) {
+        blocks[count] = block;
+        ck_assert_uint_eq(fill(block, BODY_SIZE), IN_BLOCK);
+    }
+    ck_assert_uint_eq(count, SLAB_SIZE / BLOCK_SIZE - 1);
+    slab_unref(slab);
+    for (size_t gone = 0; gone < count; gone++) { /* every other one first */
+        block_unref(blocks[gone * 2 % count]);
+        blocks[gone * 2 % count] = NULL;
+        for (size_t i = 0; i < count; i++)
+            for (uint64_t sequence = 1000 * (i + 1); blocks[i] && sequence < 1000 * (i + 1) + IN_BLOCK; sequence++)
+                unit_assert(block_record(blocks[i], block_find(blocks[i], sequence))->sequence == sequence);
+    }
+    slab_unref(NULL);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
@@ -128,6 +151,7 @@ int main(void)
         dead_records_are_passed_over,
         a_block_that_is_used_again_is_as_new,
         what_does_not_fit_is_not_written,
+        blocks_of_a_slab_lie_side_by_side_and_go_one_by_one,
         NULL,
     };
     return unit_run("block", tests);
