@@ -236,6 +236,41 @@ unsigned broker_publish(struct broker *broker, const struct match *match, struct
     return taken > answered ? taken : answered;
 }
 
+/* Each stretch of them that nobody refused, or that nobody keeps. */
+static void deliver_accepted(struct broker *broker, const struct match *match, const struct batch *batch)
+{
+    for (unsigned first = 0, end; first < batch->count; first = end + 1) {
+        struct batch shown = *batch;
+        for (end = first; end < batch->count && !batch->receipts[end].verdict && !batch->receipts[end].duplicate;)
+            end++;
+        shown.messages += first;
+        shown.count = end - first;
+        shown.receipts = NULL;
+        shown.serial = broker_next_serial(broker);
+        if (shown.count)
+            router_deliver(broker->router, match, &shown);
+    }
+}
+
+void broker_publish_in_order(struct broker *broker, struct slice topic, const struct message *messages, unsigned count,
+                             struct receipt *ret_receipts)
+{
+    const struct match *match = router_match(broker->router, topic);
+    struct batch batch = {
+        .topic = topic, .messages = messages, .count = count, .receipts = ret_receipts, .in_order = true,
+        .serial = broker_next_serial(broker),
+    };
+    assert(count <= BATCH_MESSAGES_MAX);
+    memset(ret_receipts, 0, count * sizeof *ret_receipts);
+    if (broker->outlet.publish) {
+        broker->outlet.publish(broker->outlet.arg, match, &batch);
+        return;
+    }
+    if (match->keeper_count)
+        keep(broker, match, &batch);
+    deliver_accepted(broker, match, &batch);
+}
+
 void broker_publish_one(struct broker *broker, struct slice topic, const struct message *message,
                         struct receipt *ret_receipt)
 {

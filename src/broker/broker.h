@@ -182,6 +182,14 @@ static inline bool reply_asks_broker(struct slice reply)
  */
 unsigned broker_publish(struct broker *broker, const struct match *match, struct batch *batch);
 
+/*
+ * Publishes messages of the server's own, which ask for no reply and set no conditions, in order: once one cannot be
+ * kept now, those behind it are refused with it (RECEIPT_BEHIND). They are BATCH_MESSAGES_MAX at most; each has a
+ * receipt, which is filled in. Not from within a delivery.
+ */
+void broker_publish_in_order(struct broker *broker, struct slice topic, const struct message *messages, unsigned count,
+                             struct receipt *ret_receipts);
+
 /* Publishes a message of the server's own. Not from within a delivery. */
 void broker_publish_one(struct broker *broker, struct slice topic, const struct message *message,
                         struct receipt *ret_receipt);

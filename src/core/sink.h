@@ -50,7 +50,8 @@ enum receipt_verdict {
     RECEIPT_NOT_READY,      /* the last sequence of the topic is not known now: ask again */
     RECEIPT_DISK_FULL,
     RECEIPT_FAILED,         /* the stream takes nothing more: a sync failed */
-    RECEIPT_BEHIND,         /* one before it in its train was refused, or the train has ended (core/train.h) */
+    RECEIPT_BEHIND,         /* one before it in its train was refused, or the train has ended (core/train.h); or one
+                               before it in its batch (struct batch, in_order) */
     /* Before it came to a stream. */
     RECEIPT_LONG_TOPIC,     /* its topic is over a limit */
     RECEIPT_NO_RIGHT,       /* its publisher has no right to publish under that topic */
@@ -90,6 +91,7 @@ struct batch {
     struct slice user;  /* whose it is; empty: nobody in particular */
     struct receipt *receipts; /* one a message, for those who keep them to fill in; NULL: nobody asks */
     bool has_taker;     /* somebody else may answer: who finds nobody left for it at another worker does not say so */
+    bool in_order;      /* once one cannot be kept now, those behind it are not either: RECEIPT_BEHIND */
     bool no_responders; /* the broker's word that nobody took a request: no message, and only for those who want it */
     uint64_t serial;    /* names these messages within a worker, so that bytes formatted for one sink can serve the
                            next; 0: nameless */

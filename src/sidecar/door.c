@@ -163,8 +163,8 @@ static void count_refused(struct door *door, const struct batch *batch, const st
     struct broker *broker = door->broker;
     uint64_t now_ms = broker_wall_ms(broker);
     for (unsigned i = 0; i < batch->count; i++) {
-        if (receipts[i].sequence)
-            continue;
+        if (receipts[i].sequence || (batch->in_order && receipts[i].verdict == RECEIPT_BEHIND))
+            continue; /* whoever publishes in order is told of the first */
         door->full_count++;
         if (receipts[i].verdict == RECEIPT_TOO_MANY_BYTES)
             spool_note_full(door->spool);
@@ -210,7 +210,8 @@ static unsigned publish_stretch(struct door *door, const struct match *match, st
     }
     if (!stretch->receipts)
         return publish_live(door, stretch);
-    *stretch->receipts = (struct receipt){ .verdict = RECEIPT_WRONG_STREAM }; /* nobody could tell how it ends */
+    for (unsigned i = 0; i < stretch->count; i++) /* nobody could tell how it ends */
+        stretch->receipts[i] = (struct receipt){ .verdict = RECEIPT_WRONG_STREAM };
     return 0;
 }
 
@@ -225,6 +226,7 @@ static unsigned publish_kept(struct door *door, const struct match *match, const
             end++;
         struct batch stretch = *batch;
         stretch.messages += first;
+        stretch.receipts = batch->receipts ? batch->receipts + first : NULL;
         stretch.count = end - first;
         unsigned count = publish_stretch(door, match, &stretch, way);
         taken += taken == first ? count : 0;

@@ -10,7 +10,8 @@
 #include "util/log.h"
 
 enum {
-    TURN_MESSAGES = 512,        /* published in one turn */
+    BATCH_COUNT = 128,          /* messages that are published together */
+    TURN_BATCHES = 8,           /* and in one turn */
     TURN_BYTES = 128 << 10,
     RETRY_MS = 250,             /* after a refusal */
 };
@@ -22,6 +23,8 @@ struct tails {
     struct tail_parcel *parcels, **last; /* out of the reader, in the order of reading */
     struct timer timer;         /* while it is set, nothing is published */
     bool is_refused;            /* the last try was: it has been logged */
+    struct message batch[BATCH_COUNT];
+    struct receipt receipts[BATCH_COUNT];
 };
 
 static void wake(void *arg)
@@ -126,27 +129,48 @@ static void tell_refused(struct tails *tails, const struct tail_parcel *parcel, 
 }
 
 /* False: not now. */
-static bool publish_next(struct tails *tails, struct tail_parcel *parcel)
+static bool take_receipt(struct tails *tails, struct tail_parcel *parcel, const struct receipt *receipt)
 {
-    const struct tail_message *next = &parcel->messages[parcel->published];
-    const struct message message = {
-        .body = parcel->bytes + next->at, .head_size = next->head_size, .body_size = next->body_size,
-    };
-    struct receipt receipt = { 0 };
-    broker_publish_one(tails->broker, parcel->topic, &message, &receipt);
-    switch (judge(&receipt)) {
+    switch (judge(receipt)) {
     case WAITS:
-        tell_waiting(tails, parcel, &receipt);
+        tell_waiting(tails, parcel, receipt);
         return false;
     case GOES_ON:
-        tell_taken(tails, parcel, &receipt);
+        tell_taken(tails, parcel, receipt);
         break;
     case REFUSED_FOR_GOOD:
-        tell_refused(tails, parcel, &receipt);
+        tell_refused(tails, parcel, receipt);
         break;
     }
     parcel->published++;
     return true;
+}
+
+/* The next of the parcel, no more than one batch, and than bytes_max but for the first. Returns their bytes. */
+static size_t gather(struct tails *tails, const struct tail_parcel *parcel, size_t bytes_max, unsigned *ret_count)
+{
+    unsigned left = parcel->count - parcel->published, count = 0;
+    size_t bytes = 0;
+    for (; count < left && count < BATCH_COUNT && (!count || bytes < bytes_max); count++) {
+        const struct tail_message *next = &parcel->messages[parcel->published + count];
+        tails->batch[count] = (struct message){
+            .body = parcel->bytes + next->at, .head_size = next->head_size, .body_size = next->body_size,
+        };
+        bytes += next->body_size;
+    }
+    *ret_count = count;
+    return bytes;
+}
+
+/* What has been refused for now, and all behind it, is published again, later. Returns the bytes that were tried. */
+static size_t publish_batch(struct tails *tails, struct tail_parcel *parcel, size_t bytes_max)
+{
+    unsigned count, taken = 0;
+    size_t bytes = gather(tails, parcel, bytes_max, &count);
+    broker_publish_in_order(tails->broker, parcel->topic, tails->batch, count, tails->receipts);
+    while (taken < count && take_receipt(tails, parcel, &tails->receipts[taken]))
+        taken++;
+    return bytes;
 }
 
 static bool is_held_back(struct tails *tails)
@@ -170,13 +194,12 @@ static struct tail_parcel *first_unpublished(struct tails *tails)
 static bool publish_stretch(struct tails *tails)
 {
     struct tail_parcel *parcel;
-    unsigned count = 0;
     size_t bytes = 0;
-    while (!is_held_back(tails) && (parcel = first_unpublished(tails))) {
-        if (count++ == TURN_MESSAGES || bytes >= TURN_BYTES)
+    for (unsigned batches = 0; !is_held_back(tails) && (parcel = first_unpublished(tails)); batches++) {
+        if (batches == TURN_BATCHES || bytes >= TURN_BYTES)
             return true;
-        bytes += parcel->messages[parcel->published].body_size;
-        if (publish_next(tails, parcel) && parcel->published == parcel->count)
+        bytes += publish_batch(tails, parcel, TURN_BYTES - bytes);
+        if (parcel->published == parcel->count)
             wait_for_commit(tails, parcel);
     }
     return false;
@@ -258,7 +281,9 @@ int tails_create(struct broker *broker, struct loop *loop, const struct config_t
     struct tails *tails = calloc(1, sizeof *tails);
     if (!tails)
         return -ENOMEM;
-    *tails = (struct tails){ .broker = broker, .loop = loop, .timer.fire = on_timer };
+    tails->broker = broker;
+    tails->loop = loop;
+    tails->timer.fire = on_timer;
     tails->last = &tails->parcels;
     int error = tail_reader_create(config, count, directory, wake, tails, &tails->reader);
     if (!error)

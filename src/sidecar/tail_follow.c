@@ -221,13 +221,14 @@ static struct tail_parcel *make_parcel(struct followed *file, struct slice bytes
     char id[ID_SIZE_MAX];
     if (!tail_next_record(&file->tail->rules, bytes, end, &record))
         return NULL;
-    struct tail_parcel *parcel = calloc(1, sizeof *parcel);
+    struct tail_parcel *parcel = tail_take_parcel(file->tail->reader);
     if (!parcel)
         return NULL;
-    *parcel = (struct tail_parcel){
-        .name = slice_of(file->tail->name), .topic = slice_of(file->tail->topic),
-        .file = file, .id = file->read.id, .end = file->read.offset,
-    };
+    parcel->name = slice_of(file->tail->name);
+    parcel->topic = slice_of(file->tail->topic);
+    parcel->file = file;
+    parcel->id = file->read.id;
+    parcel->end = file->read.offset;
     size_t used = 0, id_start_size = write_id_start(id, file->read.id);
     for (;;) {
         struct slice rest = slice_make(bytes.data + used, bytes.size - used);

@@ -16,6 +16,7 @@
 enum {
     SAVE_INTERVAL_MS = 250,
     SAVE_RETRY_MS = 1000,
+    SPARE_ROOM_MAX = 1 << 20,        /* bytes of a parcel that is kept to be used again */
 };
 
 /* Between the threads. */
@@ -86,6 +87,39 @@ bool tail_reader_is_quiet(struct tail_reader *reader)
 
 /* The thread. */
 
+/* Parcels to be used again. */
+
+static void give_parcel(struct tail_reader *reader, struct tail_parcel *parcel)
+{
+    if (reader->spare_count == TAIL_PARCELS_MAX || parcel->room > SPARE_ROOM_MAX) {
+        tail_parcel_free(parcel);
+        return;
+    }
+    *parcel = (struct tail_parcel){
+        .next = reader->spare, .bytes = parcel->bytes, .room = parcel->room,
+        .messages = parcel->messages, .message_room = parcel->message_room,
+    };
+    reader->spare = parcel;
+    reader->spare_count++;
+}
+
+struct tail_parcel *tail_take_parcel(struct tail_reader *reader)
+{
+    struct tail_parcel *parcel = reader->spare;
+    if (!parcel)
+        return calloc(1, sizeof *parcel);
+    reader->spare = parcel->next;
+    reader->spare_count--;
+    parcel->next = NULL;
+    return parcel;
+}
+
+static void free_spare(struct tail_reader *reader)
+{
+    while (reader->spare)
+        tail_parcel_free(tail_take_parcel(reader));
+}
+
 /* Their records are done with. Where the file was cut meanwhile, they were not of what is there now. */
 static void take_back(struct tail_reader *reader)
 {
@@ -104,7 +138,7 @@ static void take_back(struct tail_reader *reader)
             file->position.sum = parcel->sum;
             reader->is_dirty = true;
         }
-        tail_parcel_free(parcel);
+        give_parcel(reader, parcel);
     }
 }
 
@@ -228,8 +262,18 @@ static uint64_t next_due_ms(const struct tail_reader *reader)
     return due_ms;
 }
 
+static bool is_idle(const struct tail_reader *reader)
+{
+    for (size_t i = 0; i < reader->count; i++)
+        if (reader->tails[i].out)
+            return false;
+    return true;
+}
+
 static void trim(struct tail_reader *reader)
 {
+    if (is_idle(reader))
+        free_spare(reader);
     if (reader->scratch_room <= TAIL_PARCEL_SIZE)
         return;
     free(reader->scratch);
@@ -436,6 +480,7 @@ void tail_reader_destroy(struct tail_reader *reader)
     stop(reader);
     free_parcels(reader->ready);
     free_parcels(reader->returned);
+    free_parcels(reader->spare);
     for (size_t i = 0; i < reader->count; i++)
         close_tail(&reader->tails[i]);
     while (reader->stored) {

@@ -61,6 +61,8 @@ struct tail_reader {
     int inotify, wake_fd;            /* inotify: -1 where there is none */
     char *scratch;
     size_t scratch_room;
+    struct tail_parcel *spare;       /* that have come back: fresh memory costs a page fault every 4 KiB */
+    unsigned spare_count;
     uint64_t search_due_ms, save_due_ms, retry_due_ms; /* retry: of a save that failed */
     bool is_dirty, is_unstored;      /* positions have moved; files have come whose ids are not stored */
     bool is_damaged;                 /* the stored positions could not be read: said once */
@@ -106,6 +108,8 @@ bool followed_is_over(const struct followed *file, uint64_t now_ms);
 struct tail_position tail_begin_file(uint64_t device, uint64_t inode, uint64_t offset);
 
 /* tail_reader.c */
+/* An empty parcel, with or without room in it. NULL: out of memory. */
+struct tail_parcel *tail_take_parcel(struct tail_reader *reader);
 void tail_hand_over(struct tail_reader *reader, struct tail_parcel *parcel);
 
 #endif

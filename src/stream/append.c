@@ -218,6 +218,11 @@ static enum receipt_verdict enter_train(struct stream *stream, struct newcomer *
     return verdict;
 }
 
+static struct receipt refuse(const struct stream *stream, enum receipt_verdict verdict)
+{
+    return (struct receipt){ .stream = stream->name, .epoch = stream->epoch, .verdict = verdict };
+}
+
 /* Where it names a train, and only one that comes by a connection can. */
 static struct receipt append_in_order(struct stream *stream, struct newcomer *newcomer, const struct batch *batch)
 {
@@ -228,7 +233,7 @@ static struct receipt append_in_order(struct stream *stream, struct newcomer *ne
         return append_one(stream, newcomer);
     enum receipt_verdict verdict = enter_train(stream, newcomer, batch, &train);
     if (verdict)
-        return (struct receipt){ .stream = stream->name, .epoch = stream->epoch, .verdict = verdict };
+        return refuse(stream, verdict);
     struct receipt receipt = append_one(stream, newcomer);
     newcomer->train->is_stopped = receipt.verdict && !verdict_is_final(receipt.verdict);
     return receipt;
@@ -290,11 +295,14 @@ unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_
     unsigned kept = 0;
     bool is_news = false;
     struct newcomer newcomer = { .topic = batch->topic, .now_ms = now_ms };
+    bool is_stopped = false;
     stream_lock(stream);
     for (unsigned i = 0; i < batch->count; i++) {
         newcomer.message = &batch->messages[i];
-        struct receipt receipt = append_in_order(stream, &newcomer, batch);
+        struct receipt receipt = is_stopped ? refuse(stream, RECEIPT_BEHIND)
+                                            : append_in_order(stream, &newcomer, batch);
         kept += receipt.sequence && !receipt.duplicate;
+        is_stopped |= batch->in_order && receipt.verdict && !verdict_is_final(receipt.verdict);
         if (batch->receipts)
             batch->receipts[i] = receipt;
     }

@@ -114,6 +114,30 @@ START_TEST(a_full_stream_may_refuse_what_is_new)
 }
 END_TEST
 
+START_TEST(a_batch_in_order_stops_at_what_cannot_be_kept_now)
+{
+    static const uint32_t sizes[] = { 10, 501, 400, 500, 10 }; /* never, and the last but one not now */
+    enum { COUNT = sizeof sizes / sizeof *sizes };
+    static const enum receipt_verdict in_order[] = { RECEIPT_KEPT, RECEIPT_TOO_LARGE, RECEIPT_KEPT,
+                                                     RECEIPT_TOO_MANY_BYTES, RECEIPT_BEHIND };
+    static const char bytes[512];
+    struct message messages[COUNT];
+    struct receipt receipts[COUNT];
+    for (unsigned i = 0; i < COUNT; i++)
+        messages[i] = (struct message){ .body = bytes, .body_size = sizes[i] };
+    for (unsigned is = 0; is <= 1; is++) {
+        struct stream *stream = open_memory(",\"discard\":\"new\",\"max_bytes\":1000,\"max_msg_size\":500");
+        const struct batch batch = {
+            .topic = slice_of("s.a"), .messages = messages, .count = COUNT, .receipts = receipts, .in_order = is,
+        };
+        ck_assert_uint_eq(stream_append(stream, &batch, 1, NULL), is ? 2 : 3);
+        for (unsigned i = 0; i < COUNT; i++)
+            ck_assert_int_eq(receipts[i].verdict, is || i < COUNT - 1 ? in_order[i] : RECEIPT_KEPT);
+        stream_destroy(stream);
+    }
+}
+END_TEST
+
 START_TEST(a_full_topic_takes_what_replaces_or_refuses_it)
 {
     struct stream *stream = open_memory(",\"discard\":\"new\",\"max_msgs\":2,\"max_msgs_per_subject\":1");
@@ -168,6 +192,7 @@ int main(void)
         what_is_expected_has_to_hold,
         a_deleted_last_message_is_the_last_no_more,
         a_full_stream_may_refuse_what_is_new,
+        a_batch_in_order_stops_at_what_cannot_be_kept_now,
         a_full_topic_takes_what_replaces_or_refuses_it,
         a_sealed_stream_takes_nothing,
         a_rollup_takes_out_what_was_before,
