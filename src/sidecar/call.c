@@ -16,6 +16,7 @@
 #include "sidecar/service.h"
 #include "sidecar/trace.h"
 #include "sidecar/uplink.h"
+#include "util/list.h"
 #include "util/log.h"
 #include "wire/format.h"
 #include "wire/headers.h"
@@ -32,6 +33,7 @@ struct caller {
     const struct config_call *config;
     struct services services;
     unsigned waiting_count;
+    struct list answered;       /* in this turn: to be logged, and let go, when the answers are on their way */
     struct {
         uint64_t calls, failures, retries, refusals; /* refusals: by a breaker */
     } counts;
@@ -40,6 +42,8 @@ struct caller {
 /* One call, from the handler to the answer; longer where its client has gone while a reply may come. */
 struct outcall {
     struct caller *caller;
+    struct list place;          /* in caller->answered */
+    unsigned status;            /* there */
     struct service *service;
     struct exchange *exchange;  /* held; NULL: its client has gone */
     struct timer timer;         /* until the next attempt */
@@ -77,17 +81,33 @@ static void write_line(const struct outcall *outcall, unsigned status)
                  outcall->trace);
 }
 
-/* Ends it, as far as the client is concerned. Returns the exchange, which is to be answered; NULL: he has gone. */
-static struct exchange *conclude(struct outcall *outcall, unsigned status)
+/* Lets the exchange go, which is to be answered; NULL: its client has gone. */
+static struct exchange *let_go(struct outcall *outcall, unsigned status)
 {
     struct exchange *exchange = outcall->exchange;
-    if (exchange) {
-        outcall->caller->waiting_count--;
-        outcall->caller->counts.failures += status >= 500;
-        write_line(outcall, status);
-    }
+    outcall->caller->waiting_count -= exchange != NULL;
+    outcall->caller->counts.failures += exchange && status >= 500;
     outcall->exchange = NULL;
     return exchange;
+}
+
+/* The same, and logs it. */
+static struct exchange *conclude(struct outcall *outcall, unsigned status)
+{
+    struct exchange *exchange = let_go(outcall, status);
+    if (exchange)
+        write_line(outcall, status);
+    return exchange;
+}
+
+void caller_turn_end(struct caller *caller)
+{
+    while (!list_is_empty(&caller->answered)) {
+        struct outcall *outcall = LIST_OWNER(caller->answered.next, struct outcall, place);
+        list_remove(&outcall->place);
+        write_line(outcall, outcall->status);
+        outcall_free(outcall);
+    }
 }
 
 static void refuse(struct outcall *outcall, enum problem_kind kind, const char *detail)
@@ -151,10 +171,14 @@ static void take_reply(struct outcall *outcall, const struct ph_message *message
 {
     struct slice head = slice_make(message->headers, message->headers_size);
     outcall->answer_size = message->payload_size;
-    struct exchange *exchange = conclude(outcall, status);
-    if (exchange)
-        write_answer(exchange, status, head, slice_make(message->payload, message->payload_size));
-    outcall_free(outcall);
+    outcall->status = status;
+    struct exchange *exchange = let_go(outcall, status);
+    if (!exchange) {
+        outcall_free(outcall);
+        return;
+    }
+    list_append(&outcall->caller->answered, &outcall->place);
+    write_answer(exchange, status, head, slice_make(message->payload, message->payload_size));
 }
 
 /* Attempts. */
@@ -475,6 +499,7 @@ struct caller *caller_create(struct loop *loop, struct uplink *uplink, const str
     if (!caller)
         return NULL;
     *caller = (struct caller){ .loop = loop, .uplink = uplink, .config = config };
+    list_init(&caller->answered);
     services_init(&caller->services, config->breaker_failures, config->breaker_pause_ms, config->retry_budget);
     return caller;
 }
@@ -489,6 +514,7 @@ void caller_destroy(struct caller *caller)
 {
     if (!caller)
         return;
+    caller_turn_end(caller);
     services_finish(&caller->services);
     free(caller);
 }

@@ -37,6 +37,9 @@ bool caller_takes(const struct caller *caller, struct slice path);
 /* Holds the exchange, and answers it when there is a reply, or none will come. */
 void caller_call(struct caller *caller, struct exchange *exchange);
 
+/* At the end of a turn, when what was answered in it is on its way. */
+void caller_turn_end(struct caller *caller);
+
 /* Calls that wait for their answers. */
 unsigned caller_waiting(const struct caller *caller);
 

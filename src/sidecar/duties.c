@@ -149,6 +149,19 @@ void duties_turn(struct duties *duties)
     sweep(duties);
 }
 
+static void end_turn(const struct list *list)
+{
+    for (const struct list *at = list->next; at != list; at = at->next)
+        if (duty_of(at)->serve)
+            serve_turn_end(duty_of(at)->serve);
+}
+
+void duties_turn_end(struct duties *duties)
+{
+    end_turn(&duties->list);
+    end_turn(&duties->leaving);
+}
+
 /* What is told. */
 
 static void put_downlink(struct document *document, const struct downlink *downlink)

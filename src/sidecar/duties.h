@@ -28,6 +28,8 @@ void duties_reconfigure(struct duties *duties, const struct config *config);
 
 /* Once a turn. */
 void duties_turn(struct duties *duties);
+/* At its end, when all has been sent. */
+void duties_turn_end(struct duties *duties);
 
 /* Takes nothing more, and gives back what is not begun. */
 void duties_quiesce(struct duties *duties);

@@ -27,6 +27,7 @@ struct serve {
     struct ph_sub *sub;              /* NULL: nobody listens */
     struct ph_sub *drained;          /* the one before, by which the last still come */
     struct list in_hand;             /* with the application */
+    struct list answered;            /* in this turn: to be logged, and let go, when the answers are on their way */
     struct list waiting;             /* for it, the oldest first */
     unsigned in_hand_count, waiting_count;
     struct timer timer;              /* for the oldest that waits */
@@ -42,6 +43,7 @@ struct request {
     struct ph_message *message;      /* a copy */
     struct carried carried;
     uint64_t came_ms;
+    const char *error;               /* why the answer could not be sent; NULL: it was */
 };
 
 /* Answering. */
@@ -137,7 +139,8 @@ static void answer_failure(struct request *request)
     answer_problem(request, kind, detail, visit->is_missed);
 }
 
-static void pass_on(struct request *request)
+/* True: it is to be logged at the end of the turn. */
+static bool pass_on(struct request *request)
 {
     struct serve *serve = request->serve;
     const struct visit *visit = &request->visit;
@@ -148,10 +151,20 @@ static void pass_on(struct request *request)
         serve->facts.failed++;
         answer_problem(request, PROBLEM_BAD_GATEWAY, "The application's answer is larger than a message may be.",
                        false);
-        return;
+        return false;
     }
     serve->facts.answered++;
-    log_access(request, visit->status, visit->answer_size, error == PH_OK ? NULL : ph_strerror(error));
+    request->error = error == PH_OK ? NULL : ph_strerror(error);
+    return true;
+}
+
+void serve_turn_end(struct serve *serve)
+{
+    while (!list_is_empty(&serve->answered)) {
+        struct request *request = LIST_OWNER(serve->answered.next, struct request, place);
+        log_access(request, request->visit.status, request->visit.answer_size, request->error);
+        request_destroy(request);
+    }
 }
 
 /* Asking. */
@@ -163,12 +176,15 @@ static void on_done(struct visit *visit)
     struct request *request = (struct request *)visit;
     struct serve *serve = request->serve;
     bool is_missed = visit->is_missed;
-    if (visit->status)
-        pass_on(request);
-    else
-        answer_failure(request);
     serve->in_hand_count--;
-    request_destroy(request);
+    if (visit->status && pass_on(request)) {
+        list_remove(&request->place);
+        list_append(&serve->answered, &request->place);
+    } else {
+        if (!visit->status)
+            answer_failure(request);
+        request_destroy(request);
+    }
     if (is_missed)
         application_missed(serve->application);
     go_on(serve);
@@ -400,6 +416,7 @@ int serve_create(struct loop *loop, struct transfers *transfers, const struct co
     serve->config = config;
     serve->timer.fire = on_timer;
     list_init(&serve->in_hand);
+    list_init(&serve->answered);
     list_init(&serve->waiting);
     int error = name_it(serve);
     if (!error)
@@ -417,6 +434,7 @@ void serve_destroy(struct serve *serve)
         return;
     ph_sub_destroy(serve->sub);
     ph_sub_destroy(serve->drained);
+    serve_turn_end(serve);
     while (!list_is_empty(&serve->in_hand))
         request_destroy(LIST_OWNER(serve->in_hand.next, struct request, place));
     while (!list_is_empty(&serve->waiting))

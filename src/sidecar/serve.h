@@ -33,6 +33,9 @@ void serve_quiesce(struct serve *serve);
 /* Nothing is with the application, and nothing more comes. */
 bool serve_is_quiet(const struct serve *serve);
 
+/* At the end of a turn, when what was answered in it is on its way. */
+void serve_turn_end(struct serve *serve);
+
 struct serve_facts {
     const char *name;
     bool is_application_there;

@@ -144,9 +144,13 @@ bool sidecar_turn(struct sidecar *sidecar)
     return is_more;
 }
 
+/* Logs come last: nobody waits for them. */
 void sidecar_turn_end(struct sidecar *sidecar)
 {
     uplink_turn(sidecar->uplink);
+    duties_turn_end(sidecar->duties);
+    if (sidecar->web)
+        web_turn_end(sidecar->web);
 }
 
 void sidecar_reconfigure(struct sidecar *sidecar, const struct config *config)

@@ -346,6 +346,11 @@ void web_turn(struct web *web)
     proxy_turn(web->proxy);
 }
 
+void web_turn_end(struct web *web)
+{
+    caller_turn_end(web->caller);
+}
+
 bool web_is_busy(const struct web *web)
 {
     return caller_waiting(web->caller) > 0;

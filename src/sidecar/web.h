@@ -45,6 +45,8 @@ void web_destroy(struct web *web);
 
 /* Once a turn. */
 void web_turn(struct web *web);
+/* At its end, when all has been sent. */
+void web_turn_end(struct web *web);
 
 /* It will stop: nobody is to count on it any more. */
 void web_retire(struct web *web);
