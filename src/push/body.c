@@ -471,5 +471,7 @@ void body_finish(struct body *body)
 const char *body_next_line(const struct body *body, const char *line)
 {
     const char *next = line ? line + strlen(line) + 1 : body->bytes;
+    if (!body->bytes)
+        return NULL;
     return next < body->bytes + body->head_size ? next : NULL;
 }

@@ -47,9 +47,10 @@ void body_finish(struct body *body);
 /* Walks the lines, from NULL: "Content-Type: text/plain". NULL behind the last. */
 const char *body_next_line(const struct body *body, const char *line);
 
+/* Of a body that was not made, nothing. */
 static inline struct slice body_content(const struct body *body)
 {
-    return slice_make(body->bytes + body->head_size, body->size);
+    return slice_make(body->bytes ? body->bytes + body->head_size : NULL, body->size);
 }
 
 #endif

@@ -370,12 +370,19 @@ char *settings_save(const struct stream_settings *settings)
     return text;
 }
 
+/* What is no moment, negative or beyond all calendars, is none. */
+static uint64_t moment_of(const cJSON *json, const char *name)
+{
+    double number = number_of(json, name);
+    return number >= 0 && number < 1e18 ? (uint64_t)number : 0;
+}
+
 int settings_load(struct stream_settings *settings, struct slice text, char room[SENTENCE_SIZE])
 {
     cJSON *json = json_tree_parse(text, JSON_DEPTH_MAX);
     int error = settings_from_json(settings, json, room);
     settings->from_configuration = cJSON_IsTrue(member_of(json, "from_configuration"));
-    settings->created_ms = (uint64_t)number_of(json, "created_ms");
+    settings->created_ms = moment_of(json, "created_ms");
     const char *owner = cJSON_GetStringValue(member_of(json, "owner"));
     if (!error && owner)
         error = settings_set_text(&settings->owner, owner);

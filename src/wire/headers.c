@@ -80,9 +80,10 @@ bool headers_valid(struct slice name, struct slice value)
 /* The line at *cursor without its CR LF; moves *cursor behind it. False where no line end follows. */
 static bool next_line(struct slice block, size_t *cursor, struct slice *ret_line)
 {
+    if (*cursor >= block.size)
+        return false;
     const char *start = block.data + *cursor;
-    size_t left = block.size - *cursor;
-    const char *newline = left ? memchr(start, '\n', left) : NULL;
+    const char *newline = memchr(start, '\n', block.size - *cursor);
     if (!newline || newline == start || newline[-1] != '\r')
         return false;
     *ret_line = slice_make(start, (size_t)(newline - 1 - start));
