@@ -247,6 +247,32 @@ static int read_flag(const cJSON *rights, const char *name, bool *ret_flag)
     return !item || cJSON_IsBool(item) ? 0 : -EACCES;
 }
 
+/* Of two claims of one name nobody knows which is meant (RFC 7519, 4). */
+static bool has_doubles(const cJSON *object)
+{
+    for (const cJSON *item = object->child; item; item = item->next)
+        if (cJSON_GetObjectItemCaseSensitive(object, item->string) != item)
+            return true;
+    return false;
+}
+
+/* A right that is spelled in another way could be one that was to be denied. */
+static bool is_understood(const cJSON *rights)
+{
+    static const char *const names[] = {
+        "publish", "publish_deny", "subscribe", "subscribe_deny", "manage", "monitor",
+    };
+    enum { NAME_COUNT = sizeof names / sizeof *names };
+    for (const cJSON *item = rights->child; item; item = item->next) {
+        unsigned i = 0;
+        while (i < NAME_COUNT && strcmp(names[i], item->string) != 0)
+            i++;
+        if (i == NAME_COUNT)
+            return false;
+    }
+    return !has_doubles(rights);
+}
+
 /* Where something in it is not what it should be, nobody knows what was meant, and the token is refused. */
 static int read_rights(const cJSON *claims, struct jwt_claims *ret_claims)
 {
@@ -254,7 +280,9 @@ static int read_rights(const cJSON *claims, struct jwt_claims *ret_claims)
     if (!rights)
         return 0;
     ret_claims->has_rights = true;
-    int error = cJSON_IsObject(rights) ? read_topics(rights, "publish", &ret_claims->publish) : -EACCES;
+    int error = cJSON_IsObject(rights) && is_understood(rights) ? 0 : -EACCES;
+    if (!error)
+        error = read_topics(rights, "publish", &ret_claims->publish);
     if (!error)
         error = read_topics(rights, "publish_deny", &ret_claims->publish_deny);
     if (!error)
@@ -269,7 +297,8 @@ static int read_rights(const cJSON *claims, struct jwt_claims *ret_claims)
 static int read_claims(const struct jwt_trust *trust, const cJSON *claims, uint64_t wall_ms,
                        struct jwt_claims *ret_claims)
 {
-    if (!is_for_us(trust, claims) || !is_its_time(trust, claims, wall_ms, &ret_claims->expires_ms))
+    if (has_doubles(claims) || !is_for_us(trust, claims) ||
+        !is_its_time(trust, claims, wall_ms, &ret_claims->expires_ms))
         return -EACCES;
     int error = read_subject(claims, ret_claims);
     return error ? error : read_rights(claims, ret_claims);

@@ -59,6 +59,11 @@ class Issuer:
                             for number in decode_dss_signature(self.keys[name].sign(data, ec.ECDSA(hashes.SHA256()))))
         return self.keys[name].sign(data, padding.PKCS1v15(), hashes.SHA256())
 
+    def raw(self, body):
+        """Claims as a text, which may be no JSON that json would write."""
+        text = f"{_b64(json.dumps({'alg': 'EdDSA', 'kid': 'EdDSA'}).encode())}.{_b64(body.encode())}"
+        return f"{text}.{_b64(self._sign('EdDSA', text.encode()))}"
+
     def token(self, name="EdDSA", header=None, signature=None, **claims):
         """Signed by the key of that name; None among the claims or in the header leaves one out."""
         head = {"alg": name, "typ": "JWT", "kid": name, **(header or {})}
@@ -133,9 +138,22 @@ def what_is_wrong_with_a_token_keeps_it_out():
               "crit": issuer.token(header={"crit": ["exp"]}), "depth": issuer.token(deep=json.loads("[" * 40 + "]" * 40)),
               "a short signature": issuer.token("ES256", signature=b"\1" * 10), "zeros": issuer.token("ES256", signature=bytes(64)),
               "rights that are none": issuer.token(posthorn={"publish": "a"}), "a flag that is none": issuer.token(posthorn={"manage": 1}),
+              "a right in another spelling": issuer.token(posthorn={"subscribe": ["a.>"], "subscribe_denied": ["a.secret"]}),
+              "a right in capitals": issuer.token(posthorn={"subscribe": [">"], "Subscribe_Deny": ["a.secret"]}),
               "nobody's": issuer.token(sub="bob")}
+    for list_ in ({}, {"0": ">"}, None, True, 0, "", ">", [None], [["a"]], [0], [""], ["a..b"], ["a."], [">.a"], ["a\x01"], ["a g h"], ["a", "b", 1]):
+        for name in ("publish", "publish_deny", "subscribe", "subscribe_deny"):
+            forged[f"{name} of {list_!r}"] = issuer.token(posthorn={name: list_})
+    for rights in ("", ">", [], ["publish"], 0, True, {"manage": None}, {"manage": "yes"}, {"monitor": []}, {"monitor": {}}):
+        forged[f"rights {rights!r}"] = issuer.token(posthorn=rights)
+    known = f'"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"ann","exp":{int(now + 60)}'
+    for twice in ('"posthorn":{"publish":[],"publish":[">"]}', '"posthorn":{"publish_deny":[],"publish_deny":[">"]}',
+                  '"posthorn":{},"posthorn":{"manage":true}', '"posthorn":{"manage":true},"posthorn":{}', '"sub":"bob"', '"exp":9999999999',
+                  f'"aud":"{AUDIENCE}"', '"nbf":0,"nbf":9999999999', '"posthorn":null', '"x":1,"x":1'):
+        forged[f"{twice} besides"] = issuer.raw("{" + known + "," + twice + "}")
     with _daemon(issuer) as daemon:
         equal(_status(daemon, good), "ann")
+        equal(_status(daemon, issuer.raw("{" + known + "}")), "ann", "no claim twice")
         equal(_status(daemon, issuer.token(aud=["x", AUDIENCE], nbf=now - 5)), "ann")
         for what, token in forged.items():
             equal(_status(daemon, token), 401, what)
