@@ -256,11 +256,18 @@ static const char *challenge(const struct http_request *request)
                    : "WWW-Authenticate: Basic realm=\"posthorn\", charset=\"UTF-8\"\r\n";
 }
 
+/* A page has asked for what pages from there may not ask: counted, and told to the audit. */
+static void refuse_origin(struct exchange *exchange, const char *sentence)
+{
+    session_deny(exchange->session, "origin", exchange->request->path);
+    answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL, sentence);
+}
+
 static void refuse_user(struct exchange *exchange, int error)
 {
     if (error == -EPERM)
-        answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL,
-                       "By cookie, what changes something needs an Origin of this server, or Posthorn-Session.");
+        refuse_origin(exchange,
+                      "By cookie, what changes something needs an Origin of this server, or Posthorn-Session.");
     else if (error == -EAGAIN)
         answer_problem(exchange, PROBLEM_TOO_OFTEN, "Retry-After: 5\r\n",
                        "Too many from here prove, or fail to prove, who they are.");
@@ -340,7 +347,7 @@ static bool check_host(struct exchange *exchange)
 
 static bool refuse_page(struct exchange *exchange)
 {
-    answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL, "http.origins names the origins whose pages may ask.");
+    refuse_origin(exchange, "http.origins names the origins whose pages may ask.");
     return false;
 }
 

@@ -6,8 +6,7 @@
  *   subsz    what the routers hold                        topicz   the topics seen lately
  *   metrics  all numbers, for Prometheus                  jsz      streams and consumers
  *
- * Numbers are those of all workers. The question travels from one to the next (struct survey), each adding its part on
- * its own thread, while the exchange is held. Belongs to the worker that was asked.
+ * Numbers are those of all workers, which are asked for them in turn (inquiry.h). Belongs to the worker that was asked.
  */
 #ifndef HTTP_MONITOR_H
 #define HTTP_MONITOR_H
@@ -18,19 +17,8 @@
 #include "feed/feed.h"
 #include "http/exchange.h"
 #include "http/http.h"
+#include "http/inquiry.h"
 #include "http/routes.h"
-
-/* A question to all workers with an exchange that waits for the answer. First in what is gathered. */
-struct inquiry {
-    struct survey survey;       /* first: its visit is set by who asks */
-    struct exchange *exchange;  /* NULL: its client has gone */
-    void (*report)(struct inquiry *inquiry); /* all have been asked: answers the exchange */
-    void (*destroy)(struct inquiry *inquiry);
-};
-
-/* Holds the exchange and sends the inquiry around; in the end it is reported, unless its client has gone, and
- * destroyed. inquiry NULL stands for one that ran out of memory: the exchange is answered 500. */
-void inquiry_send(struct inquiry *inquiry, struct exchange *exchange);
 
 /* The sums of all workers. */
 struct tally {

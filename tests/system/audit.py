@@ -257,6 +257,19 @@ def plain_secrets_are_named_with_what_mends_them():
         equal(len(re.findall("secrets_readable", daemon.log_text())), 2, "warnings")
 
 
+def pages_from_elsewhere_are_told_and_counted():
+    """Of another origin, whoever asks; and by a cookie alone, which any page can have sent."""
+    with _daemon() as daemon, Http(daemon) as web:
+        watcher = Watcher(daemon)
+        before = _counter(web, "permission_errors")
+        web.post("/v1/topics/a", b"x", {"Origin": "https://elsewhere.example", "Authorization": "Bearer secret-of-ann"}).check(403, "bad-origin")
+        watcher.next("denied", outcome="refused", action="origin", object="/v1/topics/a", protocol="http")
+        cookie = web.post("/v1/session", b"", ROOT_HEADERS).check(200).header("Set-Cookie").partition(";")[0]
+        web.post("/v1/topics/b", b"x", {"Cookie": cookie}).check(403, "bad-origin")
+        watcher.next("denied", outcome="refused", action="origin", object="/v1/topics/b")
+        equal(_counter(web, "permission_errors") - before, 2, "refusals that are counted")
+
+
 def what_the_daemon_does_is_told():
     with _daemon() as daemon:
         watcher = Watcher(daemon)
@@ -308,5 +321,6 @@ if __name__ == "__main__":
     main(who_enters_and_who_is_refused_is_told, names_of_strangers_cannot_break_lines_or_messages,
          changes_over_http_are_told_with_what_came_of_them, what_is_denied_is_told, changes_over_the_line_are_told, refusals_within_the_apis_are_told,
          who_asks_and_leaves_is_told, only_who_names_it_hears_it, who_shows_nothing_is_told_and_counted,
-         who_shows_nothing_hides_nobody_who_guesses, plain_secrets_are_named_with_what_mends_them, what_the_daemon_does_is_told,
-         a_stream_keeps_what_it_asks_for, a_flood_of_refusals_is_counted_not_told)
+         who_shows_nothing_hides_nobody_who_guesses, plain_secrets_are_named_with_what_mends_them,
+         pages_from_elsewhere_are_told_and_counted, what_the_daemon_does_is_told, a_stream_keeps_what_it_asks_for,
+         a_flood_of_refusals_is_counted_not_told)
