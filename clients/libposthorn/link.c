@@ -70,6 +70,21 @@ static void fail_attempt(struct ph_conn *conn, int error, const char *why)
     ph_fail(conn, error, "%s: %s", conn->url->label, why);
 }
 
+/* Whether we insist on TLS, whatever the server says. A unix socket is no way for others to listen. */
+static bool insists_on_tls(const struct ph_conn *conn)
+{
+    return conn->url->tls || (!conn->url->path && ph_options_ask_for_tls(&conn->options));
+}
+
+/* Files are read before there is a connection: a server may wait a few milliseconds only for who begins with TLS. What
+ * is wrong with them is told when it begins. */
+static void prepare_tls(struct ph_conn *conn)
+{
+    char why[PH_TLS_WHY_SIZE];
+    if (insists_on_tls(conn))
+        ph_tls_context_prepare(&conn->tls_context, &conn->options, why);
+}
+
 /* Opens a socket to the next address of the URL being tried. False where it has none left. */
 static bool dial_address(struct ph_conn *conn)
 {
@@ -99,6 +114,7 @@ static void dial_on(struct ph_conn *conn)
         conn->url = &conn->urls[conn->url_next];
         conn->url_next = (conn->url_next + 1) % conn->url_count;
         conn->urls_left--;
+        prepare_tls(conn);
         int error = ph_dial_begin(&conn->dial, conn->url, &why);
         if (error) {
             fail_attempt(conn, error, why);
@@ -137,12 +153,6 @@ void ph_link_begin_round(struct ph_conn *conn)
 }
 
 /* ---- TLS ---- */
-
-/* Whether we insist on it, whatever the server says. A unix socket is no way for others to listen. */
-static bool insists_on_tls(const struct ph_conn *conn)
-{
-    return conn->url->tls || (!conn->url->path && ph_options_ask_for_tls(&conn->options));
-}
 
 static bool begins_with_tls(const struct ph_conn *conn)
 {
