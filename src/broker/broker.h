@@ -118,6 +118,7 @@ struct broker {
     uint64_t expires_ms;         /* wall clock: when the first session's user does; UINT64_MAX: none's. The worker calls
                                     broker_expire then, and may be early */
     uint64_t batch_serial;
+    uint64_t plain_serial;       /* of the batch that was last found to have no topic of a message's own; 0: none */
     const char *refusal; /* set where a message was refused whose publisher asks for no answer, a sentence: he is told,
                             and whoever tells him clears it */
     unsigned stall_ms; /* set by a sink whose output is nearly full: whoever publishes waits so long, and clears it */

@@ -353,15 +353,24 @@ static struct grants *grants_of(struct session *session)
     return session->grants;
 }
 
+/* Answers have a topic of their own each, _INBOX.SOMETHING: there is nothing to remember. */
+static bool is_remembered(struct slice topic)
+{
+    return !topic.size || *topic.data != '_';
+}
+
+static bool is_known(const struct session *session, enum grant grant, struct slice topic)
+{
+    return session->grants && is_remembered(topic) && grants_recall(session->grants, grant, topic);
+}
+
 /* By the rights: looked at once, then known. What asks is looked at each time: consumers come and go. */
 static bool is_allowed(struct session *session, enum grant grant, struct slice topic,
                        bool (*may)(const struct rights *rights, struct slice topic))
 {
-    struct grants *grants = grants_of(session);
-    if (grants && grants_recall(grants, grant, topic))
-        return true;
     if (!may(session->rights, topic))
         return false;
+    struct grants *grants = is_remembered(topic) ? grants_of(session) : NULL;
     if (grants)
         grants_learn(grants, grant, topic);
     return true;
@@ -403,8 +412,7 @@ void session_deny(struct session *session, const char *action, struct slice obje
 
 bool session_may_publish(struct session *session, struct slice topic)
 {
-    if (!session->rights || (session->grants && grants_recall(session->grants, GRANT_PUBLISH, topic)) ||
-        may_publish(session, topic))
+    if (!session->rights || is_known(session, GRANT_PUBLISH, topic) || may_publish(session, topic))
         return true;
     session_deny(session, right_name(RIGHT_PUBLISH), topic);
     return false;
@@ -412,7 +420,7 @@ bool session_may_publish(struct session *session, struct slice topic)
 
 bool session_may_read(struct session *session, struct slice topic)
 {
-    if (!session->rights || (session->grants && grants_recall(session->grants, GRANT_READ, topic)))
+    if (!session->rights || is_known(session, GRANT_READ, topic))
         return true;
     return rights_read_freely(session->rights, topic) || is_allowed(session, GRANT_READ, topic, rights_may_read);
 }
@@ -586,12 +594,23 @@ static bool any_has_topic(const struct batch *batch)
     return false;
 }
 
+/* Looked at for the first who is delivered a batch, and known for the others. */
+static bool may_hide_some(struct broker *broker, const struct batch *batch)
+{
+    if (batch->serial && broker->plain_serial == batch->serial)
+        return false;
+    if (any_has_topic(batch))
+        return true;
+    broker->plain_serial = batch->serial;
+    return false;
+}
+
 const struct batch *session_sift(struct session *session, const struct sink *sink, const struct batch *batch,
                                  struct batch *ret_left, struct message *messages)
 {
     if (sink->is_limited && !session_may_read(session, batch->topic))
         return NULL;
-    if (any_has_topic(batch)) {
+    if (may_hide_some(session->broker, batch)) {
         unsigned count = copy_readable(session, batch, messages);
         if (!count)
             return NULL;
