@@ -14,15 +14,16 @@ static const char *const verdict_words[] = {
 static bool add_answer(cJSON *json, const struct attempt *attempt)
 {
     char text[ATTEMPT_ANSWER_SIZE + 1], *out = text;
-    for (unsigned i = 0; i < attempt->answer_size;) {
-        size_t size = utf8_character_size(slice_make(attempt->answer + i, attempt->answer_size - i));
-        bool is_shown = size && attempt->answer[i];
+    const struct slice answer = attempt->answer;
+    for (size_t i = 0; i < answer.size;) {
+        size_t size = utf8_character_size(slice_make(answer.data + i, answer.size - i));
+        bool is_shown = size && answer.data[i];
         for (size_t k = 0; k < (is_shown ? size : 1); k++)
-            *out++ = is_shown ? attempt->answer[i + k] : '?';
-        i += is_shown ? (unsigned)size : 1;
+            *out++ = is_shown ? answer.data[i + k] : '?';
+        i += is_shown ? size : 1;
     }
     *out = '\0';
-    return !attempt->answer_size || json_add(json, "answer", cJSON_CreateString(text));
+    return !answer.size || json_add(json, "answer", cJSON_CreateString(text));
 }
 
 cJSON *errand_attempt_json(const struct attempt *attempt)

@@ -1,10 +1,7 @@
 #include "push/attempts.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { ROOM_MIN = 4 };
 
 void attempts_init(struct attempts *attempts, unsigned max)
 {
@@ -33,7 +30,7 @@ const char *attempts_text(struct attempts *attempts, struct slice text)
 void attempts_finish(struct attempts *attempts)
 {
     for (unsigned i = 0; i < attempts->count; i++)
-        free(attempts->ring[i]);
+        free((char *)attempts->ring[i].answer.data);
     for (struct attempt_text *next, *text = attempts->texts; text; text = next) {
         next = text->next;
         free(text);
@@ -45,24 +42,27 @@ void attempts_finish(struct attempts *attempts)
 /* While it grows it has never turned: what is there lies in order from the start. */
 static void grow(struct attempts *attempts)
 {
-    unsigned room = attempts->room ? 2 * attempts->room : ROOM_MIN;
+    unsigned room = attempts->room ? 2 * attempts->room : 1;
     room = room < attempts->max ? room : attempts->max;
-    struct attempt **ring = reallocarray(attempts->ring, room, sizeof(struct attempt *));
+    struct attempt *ring = reallocarray(attempts->ring, room, sizeof *ring);
     if (!ring)
         return;
+    memset(ring + attempts->room, 0, (room - attempts->room) * sizeof *ring);
     attempts->ring = ring;
     attempts->room = room;
     attempts->next = attempts->count;
 }
 
-/* Of the answer, which is seldom long, no more than there is. */
-static struct attempt *copy(const struct attempt *attempt)
+/* In the bytes that the one before it had. */
+static struct slice copy_answer(struct slice answer, struct slice before)
 {
-    size_t size = offsetof(struct attempt, answer) + attempt->answer_size;
-    struct attempt *own = malloc(size);
-    if (own)
-        memcpy(own, attempt, size);
-    return own;
+    char *bytes = answer.size ? realloc((char *)before.data, answer.size) : NULL;
+    if (!bytes) {
+        free((char *)before.data);
+        return slice_make(NULL, 0);
+    }
+    memcpy(bytes, answer.data, answer.size);
+    return slice_make(bytes, answer.size);
 }
 
 void attempts_note(struct attempts *attempts, const struct attempt *attempt)
@@ -71,14 +71,13 @@ void attempts_note(struct attempts *attempts, const struct attempt *attempt)
     attempts->total++;
     if (attempts->count == attempts->room && attempts->room < attempts->max && !has_turned)
         grow(attempts);
-    struct attempt *own = attempts->room ? copy(attempt) : NULL;
-    if (!own)
+    if (!attempts->room)
         return;
-    if (attempts->count < attempts->room)
-        attempts->count++;
-    else
-        free(attempts->ring[attempts->next]);
-    attempts->ring[attempts->next] = own;
+    struct attempt *own = &attempts->ring[attempts->next];
+    struct slice before = own->answer;
+    *own = *attempt;
+    own->answer = copy_answer(attempt->answer, before);
+    attempts->count += attempts->count < attempts->room;
     attempts->next = (attempts->next + 1) % attempts->room;
 }
 
@@ -86,5 +85,5 @@ const struct attempt *attempts_at(const struct attempts *attempts, unsigned back
 {
     if (back >= attempts->count)
         return NULL;
-    return attempts->ring[(attempts->next + attempts->room - 1 - back) % attempts->room];
+    return &attempts->ring[(attempts->next + attempts->room - 1 - back) % attempts->room];
 }

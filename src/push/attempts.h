@@ -21,13 +21,12 @@ struct attempt {
     enum retry_verdict verdict;
     unsigned status;                 /* of the answer; 0: none */
     const char *error;               /* why there was none; static, or of attempts_text; NULL: there was one */
-    unsigned answer_size;
+    struct slice answer;             /* its first bytes, at most ATTEMPT_ANSWER_SIZE; borrowed of whoever made it */
     char id[ATTEMPT_ID_SIZE];        /* webhook-id */
-    char answer[ATTEMPT_ANSWER_SIZE]; /* its first bytes; last, since no more of it is kept than there is */
 };
 
 struct attempts {
-    struct attempt **ring;           /* grows up to max */
+    struct attempt *ring;            /* grows up to max; their answers are its own */
     unsigned room, max, count;
     unsigned next;                   /* where the next is put */
     uint64_t total;                  /* ever noted */
@@ -38,14 +37,13 @@ struct attempts {
 void attempts_init(struct attempts *attempts, unsigned max);
 void attempts_finish(struct attempts *attempts);
 
-/* A copy is kept; where memory has run out, in the place of the oldest, or not at all. */
+/* A copy is kept; where memory has run out, in the place of the oldest, without its answer, or not at all. */
 void attempts_note(struct attempts *attempts, const struct attempt *attempt);
 
 /* A copy of a text that stays as long as the attempts do; the same for the same text. NULL: out of memory. */
 const char *attempts_text(struct attempts *attempts, struct slice text);
 
-/* The one before so many, the newest at 0; NULL: there is none. Until the next is noted. To be looked at where it is:
- * the answer ends with what there was of it. */
+/* The one before so many, the newest at 0; NULL: there is none. Until the next is noted. */
 const struct attempt *attempts_at(const struct attempts *attempts, unsigned back);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Histories on their way into meta, so that counts and attempts outlive the daemon: of each webhook about once a second
- * while it is at work, and a bounded number at a time. What was done in the last second before a kill is not in them.
+ * Histories on their way into meta, so that counts and attempts outlive the daemon: once a second those of all webhooks
+ * that were at work, and where many are, more seldom, in parts of a bounded number. What was done in the last seconds
+ * before a kill is not in them.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +11,9 @@
 #include "util/log.h"
 
 enum {
-    INTERVAL_MS = 1000,
+    INTERVAL_MS = 1000,              /* and a few for each that waits */
+    INTERVAL_EACH_MS = 4,
+    INTERVAL_MAX_MS = 5000,
     UNDER_WAY_MAX = 256,             /* the others wait for these */
 };
 
@@ -34,6 +37,15 @@ void chronicle_has_changed(struct deliverer *deliverer, struct hook *hook)
     if (!deliverer->meta || hook->kept_stamp == stamp_of(hook) || !list_is_empty(&hook->unkept))
         return;
     list_append(&deliverer->unkept, &hook->unkept);
+    deliverer->unkept_count++;
+}
+
+void chronicle_leave(struct deliverer *deliverer, struct hook *hook)
+{
+    if (list_is_empty(&hook->unkept))
+        return;
+    list_remove(&hook->unkept);
+    deliverer->unkept_count--;
 }
 
 static void on_put(struct meta_job *job)
@@ -50,7 +62,7 @@ static void on_put(struct meta_job *job)
 static struct put *make_put(struct deliverer *deliverer, const struct hook *hook)
 {
     struct slice name = slice_of(hook->settings.name);
-    struct put *put = malloc(sizeof *put + name.size + history_size_max(hook));
+    struct put *put = malloc(sizeof *put + name.size + history_size(hook));
     if (!put)
         return NULL;
     memcpy(put->bytes, name.data, name.size);
@@ -69,8 +81,7 @@ static struct put *make_put(struct deliverer *deliverer, const struct hook *hook
 static void keep(struct deliverer *deliverer, struct hook *hook)
 {
     struct put *put = make_put(deliverer, hook);
-    list_remove(&hook->unkept);
-    hook->kept_ms = loop_now_ms(&deliverer->loop);
+    chronicle_leave(deliverer, hook);
     if (!put)
         return; /* with the next change */
     hook->kept_stamp = stamp_of(hook);
@@ -78,18 +89,34 @@ static void keep(struct deliverer *deliverer, struct hook *hook)
     meta_put(deliverer->meta, &put->job);
 }
 
-/* They stand in the order in which they became due, or nearly so. */
+static uint64_t due_ms(const struct deliverer *deliverer)
+{
+    uint64_t interval_ms = INTERVAL_MS + (uint64_t)INTERVAL_EACH_MS * deliverer->unkept_count;
+    return deliverer->kept_ms + (interval_ms < INTERVAL_MAX_MS ? interval_ms : INTERVAL_MAX_MS);
+}
+
+/* Puts them together, since a commit costs much the same for one as for many. */
+static void keep_some(struct deliverer *deliverer)
+{
+    for (; deliverer->unkept_left && deliverer->histories_under_way < UNDER_WAY_MAX; deliverer->unkept_left--)
+        if (!list_is_empty(&deliverer->unkept))
+            keep(deliverer, LIST_OWNER(deliverer->unkept.next, struct hook, unkept));
+}
+
 void chronicles_save(struct deliverer *deliverer)
 {
     uint64_t now_ms = loop_now_ms(&deliverer->loop);
-    while (!list_is_empty(&deliverer->unkept) && deliverer->histories_under_way < UNDER_WAY_MAX) {
-        struct hook *hook = LIST_OWNER(deliverer->unkept.next, struct hook, unkept);
-        if (hook->kept_ms + INTERVAL_MS > now_ms) {
-            deliverer_wake_by(deliverer, hook->kept_ms + INTERVAL_MS);
-            return;
-        }
-        keep(deliverer, hook);
+    if (deliverer->histories_under_way || list_is_empty(&deliverer->unkept))
+        return; /* the turn that takes the last of them back comes here again */
+    if (!deliverer->unkept_left && due_ms(deliverer) > now_ms) {
+        deliverer_wake_by(deliverer, due_ms(deliverer));
+        return;
     }
+    if (!deliverer->unkept_left) {
+        deliverer->kept_ms = now_ms;
+        deliverer->unkept_left = deliverer->unkept_count;
+    }
+    keep_some(deliverer);
 }
 
 void chronicles_save_last(struct deliverer *deliverer)

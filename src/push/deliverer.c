@@ -142,6 +142,7 @@ static bool reserve_hook(struct deliverer *deliverer)
 static void drop_hook(struct deliverer *deliverer, struct hook *hook)
 {
     tally_forget(deliverer, hook);
+    chronicle_leave(deliverer, hook);
     while (!list_is_empty(&hook->sources))
         ties_drop_source(LIST_OWNER(hook->sources.next, struct hook_source, place)->owner);
     hook_destroy(hook);

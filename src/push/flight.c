@@ -99,10 +99,9 @@ static void note_attempt(const struct flight *flight, const struct deliver_resul
         .verdict = verdict,
         .status = result->status,
         .error = result->error,
-        .answer_size = (unsigned)result->answer.size,
+        .answer = result->answer,
     };
     memcpy(attempt.id, flight->request.id, sizeof attempt.id);
-    memcpy(attempt.answer, result->answer.data, result->answer.size);
     attempts_note(&flight->parcel->source->hook->attempts, &attempt);
     count(&flight->parcel->source->hook->counts, result, verdict);
 }

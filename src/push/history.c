@@ -35,19 +35,24 @@ static char *put_text(char *out, const char *text, size_t size, unsigned length_
     return out + size;
 }
 
+static size_t error_size(const struct attempt *attempt)
+{
+    size_t size = slice_of(attempt->error).size;
+    return size < ERROR_SIZE_MAX ? size : ERROR_SIZE_MAX;
+}
+
 static char *put_attempt(char *out, const struct attempt *attempt)
 {
     const uint64_t numbers[] = {
         attempt->time_ms, attempt->duration_ms, attempt->sequence, attempt->number, attempt->next_ms,
     };
-    size_t error_size = slice_of(attempt->error).size;
     for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
         out = put(out, numbers[i], 8);
     out = put(out, attempt->verdict, 1);
     out = put(out, attempt->status, 2);
     out = put_text(out, attempt->id, strlen(attempt->id), 1);
-    out = put_text(out, attempt->error, error_size < ERROR_SIZE_MAX ? error_size : ERROR_SIZE_MAX, 1);
-    return put_text(out, attempt->answer, attempt->answer_size, 2);
+    out = put_text(out, attempt->error, error_size(attempt), 1);
+    return put_text(out, attempt->answer.data, attempt->answer.size, 2);
 }
 
 static unsigned attempt_count(const struct hook *hook)
@@ -55,10 +60,16 @@ static unsigned attempt_count(const struct hook *hook)
     return hook->attempts.count < HISTORY_ATTEMPTS_MAX ? hook->attempts.count : HISTORY_ATTEMPTS_MAX;
 }
 
-size_t history_size_max(const struct hook *hook)
+size_t history_size(const struct hook *hook)
 {
-    return 1 + 8 * 8 + 2 + (size_t)attempt_count(hook) *
-           (FIXED_SIZE + ATTEMPT_ID_SIZE + ERROR_SIZE_MAX + ATTEMPT_ANSWER_SIZE);
+    size_t size = 1 + 2;
+    for (unsigned i = 0; numbers_of((struct hook *)hook, i); i++)
+        size += 8;
+    for (unsigned i = 0; i < attempt_count(hook); i++) {
+        const struct attempt *attempt = attempts_at(&hook->attempts, i);
+        size += FIXED_SIZE + strlen(attempt->id) + error_size(attempt) + attempt->answer.size;
+    }
+    return size;
 }
 
 size_t history_write(const struct hook *hook, char *out)
@@ -114,13 +125,11 @@ static bool get_attempt(struct reading *reading, struct attempts *attempts, stru
     uint64_t verdict = get(reading, 1);
     ret_attempt->status = (unsigned)get(reading, 2);
     struct slice id = get_text(reading, 1, ATTEMPT_ID_SIZE - 1), error = get_text(reading, 1, ERROR_SIZE_MAX);
-    struct slice answer = get_text(reading, 2, ATTEMPT_ANSWER_SIZE);
+    ret_attempt->answer = get_text(reading, 2, ATTEMPT_ANSWER_SIZE);
     if (reading->is_short || verdict > RETRY_GONE)
         return false;
     ret_attempt->verdict = (enum retry_verdict)verdict;
     memcpy(ret_attempt->id, id.data, id.size);
-    memcpy(ret_attempt->answer, answer.data, answer.size);
-    ret_attempt->answer_size = (unsigned)answer.size;
     ret_attempt->error = error.size && attempts ? attempts_text(attempts, error) : NULL;
     return true;
 }

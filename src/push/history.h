@@ -13,9 +13,9 @@
 
 enum { HISTORY_ATTEMPTS_MAX = 20 };
 
-/* Room for history_write. */
-size_t history_size_max(const struct hook *hook);
-/* Returns the size of what it wrote. */
+/* Of what history_write writes. */
+size_t history_size(const struct hook *hook);
+/* Returns that size. */
 size_t history_write(const struct hook *hook, char *out);
 
 /* Takes it up, on a hook that has done nothing. False: it is none; nothing has changed then. */

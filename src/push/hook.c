@@ -93,7 +93,6 @@ void hook_destroy(struct hook *hook)
         hook_remove_source(LIST_OWNER(hook->graves.next, struct hook_source, place));
     timer_clear(&hook->world->loop->timers, &hook->timer);
     list_remove(&hook->place);
-    list_remove(&hook->unkept);
     lanes_finish(&hook->lanes);
     attempts_finish(&hook->attempts);
     webhook_settings_finish(&hook->settings);

@@ -144,7 +144,7 @@ struct hook {
 
     /* What it has done, on its way into meta: the owner's. */
     struct list unkept;
-    uint64_t kept_ms, kept_stamp;
+    uint64_t kept_stamp;
     const struct webhook_tally *tally; /* as it was last told; NULL: it never was. The owner's */
     unsigned tally_place;            /* among those that are told one by one, from 1; 0: it is not */
     unsigned credit;                 /* requests that it may begin before others that wait */

@@ -1,5 +1,6 @@
 /* How far each webhook has come in each of its streams: what has changed is put into meta, ten times a second where few
- * have changed, and more seldom where many have. */
+ * have changed, and more seldom where many have. All of it together, and then nothing until that is there: a commit
+ * costs much the same for one as for many. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,17 +22,19 @@ struct stored {
     struct slice state;
 };
 
-static uint64_t save_due(const struct keeping *keeping)
+/* When they are put next. */
+static uint64_t batch_due(const struct deliverer *deliverer)
 {
-    uint64_t interval_ms = SAVE_INTERVAL_MS + keeping->deliverer->unsaved_count;
-    if (interval_ms > SAVE_INTERVAL_MAX_MS)
-        interval_ms = SAVE_INTERVAL_MAX_MS;
-    return keeping->saved_ms + interval_ms + keeping->state_room / SAVE_BYTES_PER_MS;
+    uint64_t interval_ms = SAVE_INTERVAL_MS + deliverer->unsaved_count;
+    return deliverer->saved_ms + (interval_ms < SAVE_INTERVAL_MAX_MS ? interval_ms : SAVE_INTERVAL_MAX_MS);
 }
 
-/* Looked at by then. */
-static void await(struct deliverer *deliverer, uint64_t due_ms)
+/* This one is looked at when it is due, and they are. */
+static void await(const struct keeping *keeping)
 {
+    struct deliverer *deliverer = keeping->deliverer;
+    uint64_t batch_ms = batch_due(deliverer);
+    uint64_t due_ms = keeping->due_ms > batch_ms ? keeping->due_ms : batch_ms;
     if (due_ms < deliverer->save_due_ms)
         deliverer->save_due_ms = due_ms;
 }
@@ -56,7 +59,7 @@ void position_has_changed(struct keeping *keeping)
         return;
     list_append(&keeping->deliverer->unsaved, &keeping->unsaved);
     keeping->deliverer->unsaved_count++;
-    await(keeping->deliverer, save_due(keeping));
+    await(keeping);
 }
 
 /* False: out of memory. */
@@ -86,6 +89,7 @@ static void on_saved(struct meta_job *job)
 {
     struct keeping *keeping = LIST_OWNER(job, struct keeping, job);
     keeping->is_saving = false;
+    keeping->deliverer->saves_under_way--;
     if (!keeping->source) {
         keeping_free(keeping);
         return;
@@ -93,7 +97,7 @@ static void on_saved(struct meta_job *job)
     if (job->error) {
         log_error("position_not_stored", "key=%s error=\"%s\"", keeping->key, strerror(-job->error));
         keeping->save_failed = true;
-        keeping->saved_ms = loop_now_ms(&keeping->deliverer->loop) + DELIVERER_RETRY_MS;
+        keeping->due_ms = loop_now_ms(&keeping->deliverer->loop) + DELIVERER_RETRY_MS;
     }
     position_has_changed(keeping);
 }
@@ -102,12 +106,14 @@ static void save(struct keeping *keeping)
 {
     struct deliverer *deliverer = keeping->deliverer;
     size_t size;
-    keeping->saved_ms = loop_now_ms(&deliverer->loop);
-    if (!write_state(keeping, &size)) {
+    bool is_written = write_state(keeping, &size);
+    keeping->due_ms = deliverer->saved_ms + SAVE_INTERVAL_MS + keeping->state_room / SAVE_BYTES_PER_MS;
+    if (!is_written) {
         position_has_changed(keeping);
         return;
     }
     keeping->is_saving = true;
+    deliverer->saves_under_way++;
     keeping->save_failed = false;
     keeping->job = (struct meta_job){
         .desk = &deliverer->desk,
@@ -119,19 +125,19 @@ static void save(struct keeping *keeping)
     meta_put(deliverer->meta, &keeping->job);
 }
 
-/* One under way is waited for: it tells what has changed since. */
-static void save_due_ones(struct deliverer *deliverer, uint64_t now_ms)
+/* Those that are not due yet stay. */
+static void save_all(struct deliverer *deliverer, uint64_t now_ms)
 {
-    deliverer->save_due_ms = UINT64_MAX;
-    for (struct list *next, *at = deliverer->unsaved.next; at != &deliverer->unsaved; at = next) {
-        struct keeping *keeping = LIST_OWNER(at, struct keeping, unsaved);
-        next = at->next;
-        if (save_due(keeping) > now_ms) {
-            await(deliverer, save_due(keeping));
-            continue;
-        }
+    struct list batch;
+    list_init(&batch);
+    list_splice(&batch, &deliverer->unsaved);
+    deliverer->saved_ms = now_ms;
+    while (!list_is_empty(&batch)) {
+        struct keeping *keeping = LIST_OWNER(batch.next, struct keeping, unsaved);
         position_leave(keeping);
-        if (!keeping->is_saving)
+        if (keeping->due_ms > now_ms)
+            position_has_changed(keeping);
+        else
             save(keeping);
     }
 }
@@ -139,8 +145,15 @@ static void save_due_ones(struct deliverer *deliverer, uint64_t now_ms)
 void positions_save(struct deliverer *deliverer)
 {
     uint64_t now_ms = loop_now_ms(&deliverer->loop);
-    if (deliverer->save_due_ms <= now_ms)
-        save_due_ones(deliverer, now_ms);
+    if (deliverer->saves_under_way)
+        return; /* the turn that takes the last of them back comes here again */
+    if (deliverer->save_due_ms <= now_ms) {
+        deliverer->save_due_ms = UINT64_MAX;
+        if (batch_due(deliverer) <= now_ms)
+            save_all(deliverer, now_ms);
+        else if (deliverer->unsaved_count)
+            deliverer->save_due_ms = batch_due(deliverer); /* more have come since that was last asked */
+    }
     deliverer_wake_by(deliverer, deliverer->save_due_ms);
 }
 

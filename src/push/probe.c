@@ -64,10 +64,9 @@ void probe_describe(const struct probe *probe, const struct deliver_result *resu
         .verdict = retry_judge(result->status, false),
         .status = result->status,
         .error = result->error,
-        .answer_size = (unsigned)result->answer.size,
+        .answer = result->answer,
     };
     memcpy(ret_attempt->id, probe->request.id, sizeof ret_attempt->id);
-    memcpy(ret_attempt->answer, result->answer.data, result->answer.size);
 }
 
 void probe_cancel(struct probe *probe)

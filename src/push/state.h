@@ -66,7 +66,7 @@ struct keeping {
     char *state;
     size_t state_room;
     bool is_saving, save_failed;
-    uint64_t saved_ms;
+    uint64_t due_ms;                 /* not before then */
 };
 
 struct deliverer {
@@ -87,10 +87,13 @@ struct deliverer {
     struct list graves;
     struct list scans;               /* of dead letters, under way */
     struct list unsaved;             /* keepings that have gone on */
-    unsigned unsaved_count;
+    unsigned unsaved_count, saves_under_way;
+    uint64_t saved_ms;               /* when some were last put */
     uint64_t save_due_ms;            /* when they are looked at next */
     struct list unkept;              /* hooks whose history has changed */
-    unsigned histories_under_way;
+    unsigned unkept_count, histories_under_way;
+    unsigned unkept_left;            /* of those that are due, to be put yet */
+    uint64_t kept_ms;                /* when they were last due */
     uint64_t generation;             /* of the registry, that was looked at */
     struct stored *stored, **last_stored;
     struct timer timer;              /* brings about the turn of due_ms */
@@ -161,6 +164,8 @@ void keeping_free(struct keeping *keeping);
 /* chronicle.c */
 /* It has been run: puts its history when that is due, where it has changed. */
 void chronicle_has_changed(struct deliverer *deliverer, struct hook *hook);
+/* It is not to be put any more. */
+void chronicle_leave(struct deliverer *deliverer, struct hook *hook);
 void chronicle_forget(struct deliverer *deliverer, const struct hook *hook);
 /* To one that takes the place of another. */
 void chronicle_carry_over(struct hook *hook, struct hook *from);

@@ -185,7 +185,7 @@ static bool attempts_are_noted(void *arg)
     (void)arg;
     attempts_init(&attempts, 10);
     for (unsigned i = 1; i <= 30; i++) {
-        struct attempt attempt = { .sequence = i, .answer_size = i };
+        struct attempt attempt = { .sequence = i, .answer = slice_make("thirty bytes that are the answer", i) };
         attempts_note(&attempts, &attempt);
     }
     unit_assert(attempts.total == 30 && attempts.count <= 10);
