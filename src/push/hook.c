@@ -62,7 +62,6 @@ int hook_create(struct hook_world *world, struct webhook_settings *settings, str
     if (!hook)
         return -ENOMEM;
     hook->world = world;
-    hook->number = world->hook_number++;
     hook->settings = *settings;
     hook->failing_since_ms = settings->failing_since_ms;
     webhook_settings_init(settings);

@@ -68,7 +68,7 @@ struct hook_ops {
     void (*ran)(void *arg, struct hook *hook);
 };
 
-/* What hooks share. Filled in by the owner, but for the lists, the traffic and the counter. */
+/* What hooks share. Filled in by the owner, but for the lists and the traffic. */
 struct hook_world {
     struct loop *loop;
     struct deliver *deliver;
@@ -82,7 +82,6 @@ struct hook_world {
     void *arg;
     struct list ready;               /* hooks with something to do */
     struct list starved;             /* those that wait until the traffic lets another request begin */
-    uint64_t hook_number;            /* of the next hook */
 };
 
 /* Borrows the loop. connections_max: requests under way at once. */
@@ -124,7 +123,6 @@ struct hook_counts {
 
 struct hook {
     struct hook_world *world;
-    uint64_t number;                 /* by which its connections are its own, as far as there are enough */
     struct webhook_settings settings;
     struct list sources;
     struct list graves;              /* further ones, of dead letters that are sent again */

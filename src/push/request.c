@@ -7,6 +7,7 @@
 #include "net/loop.h"
 #include "push/hook.h"
 #include "push/sign.h"
+#include "util/hash.h"
 #include "wire/format.h"
 
 static int add_body_lines(struct request *request)
@@ -80,13 +81,21 @@ int request_make(struct request *request, const struct hook *hook)
     return error ? error : add_body_lines(request);
 }
 
+/* Webhooks that send to the same host and port do so by the same connections. */
+static uint64_t receiver_of(const struct hook *hook)
+{
+    const char *url = hook->settings.url, *host = strstr(url, "://");
+    size_t size = host ? (size_t)(host - url) + 3 : 0;
+    return hash_bytes(hook->world->hash_seed, url, size + strcspn(url + size, "/?#"));
+}
+
 /* curl copies the URL. */
 int request_start(struct request *request, struct hook *hook)
 {
     request->delivery.url = hook->settings.url;
     request->delivery.content = body_content(&request->body);
     request->delivery.timeout_ms = hook->settings.timeout_ms;
-    request->delivery.key = hook->number;
+    request->delivery.key = receiver_of(hook);
     return delivery_start(hook->world->deliver, &request->delivery);
 }
 

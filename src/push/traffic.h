@@ -13,7 +13,7 @@
 
 struct loop;
 
-enum { TRAFFIC_YOUNG_MAX = 128, TRAFFIC_YOUNG_MS = 10 };
+enum { TRAFFIC_YOUNG_MAX = 64, TRAFFIC_YOUNG_MS = 5 };
 
 struct traffic {
     struct loop *loop;

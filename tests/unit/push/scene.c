@@ -12,7 +12,7 @@
 #include "util/clock.h"
 #include "wire/headers.h"
 
-enum { DEADLINE_MS = 5000, CONNECTIONS_MAX = 64 };
+enum { DEADLINE_MS = 5000, CONNECTIONS_MAX = 128 };
 
 /* The owner. */
 

@@ -483,6 +483,32 @@ START_TEST(a_connection_that_comes_free_finds_whoever_needs_it)
 }
 END_TEST
 
+static bool have_both_taken_one(void *arg)
+{
+    struct hook *const *hooks = arg;
+    return has_taken_one(hooks[0]) && has_taken_one(hooks[1]);
+}
+
+/* One after the other, so that a second is needed only where the first is not seen. */
+START_TEST(webhooks_of_one_receiver_share_connections)
+{
+    struct hook *hooks[2];
+    char url[sizeof receiver.url + 16];
+    begin(NULL);
+    scene.world.traffic.max = 1;
+    hooks[0] = scene.hook;
+    snprintf(url, sizeof url, "%s/of/2?x=y", receiver.url);
+    scene_begin(&scene, url, NULL);
+    hooks[1] = scene.hook;
+    publish("t.a", "x");
+    hook_is_ready(hooks[0]);
+    scene_run_until(&scene, have_both_taken_one, hooks);
+    ck_assert_uint_eq(receiver_connections(&receiver), 1);
+    hook_destroy(hooks[0]);
+    finish();
+}
+END_TEST
+
 static bool have_both_begun(void *arg)
 {
     struct hook *const *hooks = arg;
@@ -621,6 +647,7 @@ int main(void)
         what_the_stream_has_lost_is_counted,
         settings_change_under_way,
         a_connection_that_comes_free_finds_whoever_needs_it,
+        webhooks_of_one_receiver_share_connections,
         those_that_wait_take_turns,
         a_turn_lasts_for_a_few_requests,
         one_is_sent_once_more_where_somebody_asks,
