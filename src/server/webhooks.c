@@ -267,16 +267,21 @@ static int carry_over(struct webhook_settings *settings, const struct webhook_se
     return error;
 }
 
-static int apply_settings(struct deliverer *deliverer, struct webhook_settings *settings, bool has_made_secret)
+/* It is told when it is there: whoever reads that may publish to it. */
+static int apply_settings(struct deliverer *deliverer, const char *name, struct webhook_settings *settings,
+                          bool has_made_secret)
 {
-    const struct hook *hook = deliverer_find(deliverer, slice_of(settings->name));
+    const struct hook *hook = deliverer_find(deliverer, slice_of(name));
+    bool is_new = !hook;
     int error = hook ? carry_over(settings, &hook->settings, has_made_secret) : 0;
     if (!hook)
         settings->created_ms = clock_wall_ms();
     if (error || (hook && webhook_settings_equal(settings, &hook->settings)))
         return error;
-    log_info(hook ? "webhook_changed" : "webhook_added", "webhook=%s", settings->name);
-    return deliverer_put(deliverer, settings);
+    error = deliverer_put(deliverer, settings);
+    if (!error)
+        log_info(is_new ? "webhook_added" : "webhook_changed", "webhook=%s", name);
+    return error;
 }
 
 static void apply_item(struct deliverer *deliverer, const struct webhook_settings *item, bool has_made_secret)
@@ -284,7 +289,7 @@ static void apply_item(struct deliverer *deliverer, const struct webhook_setting
     struct webhook_settings settings;
     int error = webhook_settings_copy(&settings, item);
     if (!error) {
-        error = apply_settings(deliverer, &settings, has_made_secret);
+        error = apply_settings(deliverer, item->name, &settings, has_made_secret);
         webhook_settings_finish(&settings);
     }
     if (error)
