@@ -1,8 +1,8 @@
 /*
  * message: what workers say to one another of messages, beyond the messages themselves.
  *
- * The bytes of one large message are shared by the workers to which it is mailed, so that it is copied once however many
- * want it. Constant from creation on; any thread; freed with its last reference.
+ * The bytes of one large message are shared by the workers to which it is mailed, so that it is copied once however
+ * many want it. Constant from creation on; any thread; freed with its last reference.
  */
 #ifndef CORE_MESSAGE_H
 #define CORE_MESSAGE_H
