@@ -272,11 +272,16 @@ static struct exchange *taker_end(struct taker *taker)
 }
 
 /* A request is handed out once: where the client has just left, though nobody has noticed yet, it goes to the next. */
+static bool has_left(struct exchange *exchange)
+{
+    struct conn *conn = exchange_conn(exchange);
+    return !conn_is_open(conn) || conn_has_left(conn);
+}
+
 static void serve(struct calls *calls, struct taker *taker)
 {
     struct queue_item *item = taker->waiter.item;
-    struct conn *conn = exchange_conn(taker->exchange);
-    taker->is_gone = !conn_is_open(conn) || conn_has_left(conn);
+    taker->is_gone = has_left(taker->exchange);
     if (taker->is_gone)
         queue_return(taker->lease->queue, item, &calls->desk);
     else
@@ -334,7 +339,11 @@ static void take(struct exchange *exchange, struct lease *lease, uint64_t wait_m
     struct taker *taker = wait_ms ? calloc(1, sizeof *taker) : NULL;
     struct queue_item *item = queue_take(lease->queue, loop_now_ms(calls->http->loop),
                                          taker ? &taker->waiter : NULL, &calls->desk);
-    if (item) {
+    if (item && has_left(exchange)) {
+        free(taker);
+        queue_return(lease->queue, item, &calls->desk);
+        answer_empty(exchange, 204, no_store);
+    } else if (item) {
         free(taker);
         answer_item(calls, exchange, item);
     } else if (taker) {

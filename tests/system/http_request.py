@@ -2,6 +2,7 @@
 """Request and response over HTTP: asked by HTTP or on the line, answered on the line, by `posthorn reply`, or by an HTTP worker."""
 
 import os
+import signal
 import time
 
 from cli import Cli
@@ -341,6 +342,26 @@ def a_worker_that_leaves_while_it_waits_takes_nothing_along():
         equal(asker.answer().check(200).body, b"y", "answer")
 
 
+def a_worker_that_has_left_before_it_is_heard_takes_nothing_along():
+    """A request waits; a GET for it is read when whoever sent it has gone."""
+    with Daemon() as daemon, Http(daemon) as stays, daemon.client() as client:
+        client.subscribe("_INBOX.me.*", "1")
+        stays.get("/v1/requests/work?wait=0s").check(204)  # from now on requests are kept for workers
+        client.flush()
+        for number in range(5):
+            client.publish("work", b"x", f"_INBOX.me.{number}")
+            client.flush()
+            daemon.send_signal(signal.SIGSTOP)
+            gone = Http(daemon)
+            _take(gone, "work")
+            gone.close()
+            daemon.send_signal(signal.SIGCONT)
+            _take(stays, "work")
+            taken = stays.answer().check(200)
+            stays.post(f"/v1/replies/{taken.header('Posthorn-Reply-Id')}", b"y").check(202)
+            client.expect(f"_INBOX.me.{number}", b"y")
+
+
 def bad_patterns_and_waits_of_workers_are_refused():
     with Daemon() as daemon, Http(daemon) as http:
         for path in ("a..b", "%3E.a", "a%20b", "a%0D%0A"):
@@ -357,4 +378,5 @@ if __name__ == "__main__":
          the_command_answers_too, an_asker_that_leaves_is_forgotten, replies_are_not_kept, an_http_worker_takes_and_answers,
          a_worker_answers_line_clients, a_worker_that_gets_nothing_is_204, each_request_goes_to_one_worker_of_a_group,
          requests_that_come_between_two_takes_are_not_lost, bad_reply_ids_are_refused, a_reply_id_cannot_be_bent,
-         a_worker_that_leaves_while_it_waits_takes_nothing_along, bad_patterns_and_waits_of_workers_are_refused)
+         a_worker_that_leaves_while_it_waits_takes_nothing_along,
+         a_worker_that_has_left_before_it_is_heard_takes_nothing_along, bad_patterns_and_waits_of_workers_are_refused)
