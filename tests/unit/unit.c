@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#define TEST_TIMEOUT_S 60
+#define TEST_TIMEOUT_S 150
 
 /* Sanitizers and busy machines need more than 1: see tests/run. */
 static double patience(void)
