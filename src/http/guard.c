@@ -260,7 +260,7 @@ static const char *challenge(const struct http_request *request)
 static void refuse_origin(struct exchange *exchange, const char *sentence)
 {
     session_deny(exchange->session, "origin", exchange->request->path);
-    answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL, sentence);
+    answer_problem(exchange, PROBLEM_BAD_ORIGIN, NULL, "%s", sentence);
 }
 
 static void refuse_user(struct exchange *exchange, int error)
