@@ -15,11 +15,11 @@ static struct span *span_of(struct list *link)
 
 /* Blocks. */
 
-/* Who has as much memory as a slab holds takes the next by the slab. NULL: it is not to, or there is none. */
+/* Who has twice as much memory as a slab holds takes the next by the slab: that is half more at most. NULL: it is not to, or there is none. */
 static struct block *cut_block(struct log *log, uint64_t first_sequence)
 {
     struct block *block = log->slab ? slab_cut(log->slab, first_sequence) : NULL;
-    if (block || log->block_bytes < SLAB_SIZE)
+    if (block || log->block_bytes < 2 * SLAB_SIZE)
         return block;
     slab_unref(log->slab);
     log->slab = slab_create();
