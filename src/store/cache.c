@@ -15,7 +15,8 @@ static struct span *span_of(struct list *link)
 
 /* Blocks. */
 
-/* Who has twice as much memory as a slab holds takes the next by the slab: that is half more at most. NULL: it is not to, or there is none. */
+/* Who has twice as much memory as a slab holds takes the next by the slab: that is half more at most. NULL: it is not
+ * to, or there is none. */
 static struct block *cut_block(struct log *log, uint64_t first_sequence)
 {
     struct block *block = log->slab ? slab_cut(log->slab, first_sequence) : NULL;
