@@ -247,6 +247,21 @@ static int read_flag(const cJSON *rights, const char *name, bool *ret_flag)
     return !item || cJSON_IsBool(item) ? 0 : -EACCES;
 }
 
+/* What the claim "posthorn" may say: lists of topics and flags. */
+static const struct right_claim {
+    const char *name;
+    bool is_flag;
+    size_t offset; /* in struct jwt_claims */
+} right_claims[] = {
+    { "publish", false, offsetof(struct jwt_claims, publish) },
+    { "publish_deny", false, offsetof(struct jwt_claims, publish_deny) },
+    { "subscribe", false, offsetof(struct jwt_claims, subscribe) },
+    { "subscribe_deny", false, offsetof(struct jwt_claims, subscribe_deny) },
+    { "manage", true, offsetof(struct jwt_claims, manage) },
+    { "monitor", true, offsetof(struct jwt_claims, monitor) },
+};
+enum { RIGHT_CLAIM_COUNT = sizeof right_claims / sizeof *right_claims };
+
 /* Of two claims of one name nobody knows which is meant (RFC 7519, 4). */
 static bool has_doubles(const cJSON *object)
 {
@@ -259,18 +274,20 @@ static bool has_doubles(const cJSON *object)
 /* A right that is spelled in another way could be one that was to be denied. */
 static bool is_understood(const cJSON *rights)
 {
-    static const char *const names[] = {
-        "publish", "publish_deny", "subscribe", "subscribe_deny", "manage", "monitor",
-    };
-    enum { NAME_COUNT = sizeof names / sizeof *names };
     for (const cJSON *item = rights->child; item; item = item->next) {
         unsigned i = 0;
-        while (i < NAME_COUNT && strcmp(names[i], item->string) != 0)
+        while (i < RIGHT_CLAIM_COUNT && strcmp(right_claims[i].name, item->string) != 0)
             i++;
-        if (i == NAME_COUNT)
+        if (i == RIGHT_CLAIM_COUNT)
             return false;
     }
     return !has_doubles(rights);
+}
+
+static int read_right(const cJSON *rights, const struct right_claim *claim, struct jwt_claims *ret_claims)
+{
+    void *field = (char *)ret_claims + claim->offset;
+    return claim->is_flag ? read_flag(rights, claim->name, field) : read_topics(rights, claim->name, field);
 }
 
 /* Where something in it is not what it should be, nobody knows what was meant, and the token is refused. */
@@ -281,17 +298,9 @@ static int read_rights(const cJSON *claims, struct jwt_claims *ret_claims)
         return 0;
     ret_claims->has_rights = true;
     int error = cJSON_IsObject(rights) && is_understood(rights) ? 0 : -EACCES;
-    if (!error)
-        error = read_topics(rights, "publish", &ret_claims->publish);
-    if (!error)
-        error = read_topics(rights, "publish_deny", &ret_claims->publish_deny);
-    if (!error)
-        error = read_topics(rights, "subscribe", &ret_claims->subscribe);
-    if (!error)
-        error = read_topics(rights, "subscribe_deny", &ret_claims->subscribe_deny);
-    if (!error)
-        error = read_flag(rights, "manage", &ret_claims->manage);
-    return error ? error : read_flag(rights, "monitor", &ret_claims->monitor);
+    for (unsigned i = 0; !error && i < RIGHT_CLAIM_COUNT; i++)
+        error = read_right(rights, &right_claims[i], ret_claims);
+    return error;
 }
 
 static int read_claims(const struct jwt_trust *trust, const cJSON *claims, uint64_t wall_ms,
