@@ -43,11 +43,19 @@ struct block *cache_take_block(struct log *log, uint64_t first_sequence, uint32_
     return block;
 }
 
+/* How many blocks may wait to be used again: half as many as are in use, so that a queue, whose oldest go as new ones
+ * come, works in the memory that it has. */
+static size_t spare_max(const struct log *log)
+{
+    size_t half = log->block_bytes / BLOCK_SIZE / 2, most = half < LOG_SPARE_MAX ? half : LOG_SPARE_MAX;
+    return most > log->spare_least ? most : log->spare_least;
+}
+
 /* Nobody can come to hold a block that is in no span: one reference is ours alone, and the block is used again. */
 void cache_give_block(struct log *log, struct block *block)
 {
     log->block_bytes -= block->size;
-    if (block->size == BLOCK_SIZE && log->spare_count < log->spare_max && block_is_ours(block))
+    if (block->size == BLOCK_SIZE && log->spare_count < spare_max(log) && block_is_ours(block))
         log->spare[log->spare_count++] = block;
     else
         block_unref(block);
@@ -120,7 +128,9 @@ void cache_trim(struct log *log)
 {
     while (log->cached_bytes > log->options.cache_size && log->cached_count > CACHED_LEAST)
         if (!let_go(log, span_of(log->cached.next)))
-            return;
+            break;
+    while (log->spare_count > spare_max(log))
+        block_unref(log->spare[--log->spare_count]);
 }
 
 void log_set_cache_size(struct log *log, uint64_t cache_size)

@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { SPARE_LEAST = 8 };
+
 struct log *log_create_memory(void)
 {
     struct log *log = calloc(1, sizeof *log);
     if (!log)
         return NULL;
-    log->spare_max = LOG_SPARE_MAX;
+    log->spare_least = SPARE_LEAST;
     list_init(&log->cached);
     list_init(&log->wanted);
     list_init(&log->unsynced);
@@ -450,6 +452,14 @@ void log_kill_before(struct log *log, uint64_t sequence)
         kill_in_span(log, span, sequence);
     if (log->first_sequence < sequence)
         log_find_first(log, sequence);
+}
+
+void log_take_before(struct log *log, uint64_t sequence)
+{
+    uint64_t first = log->first_sequence, end = sequence <= log->last_sequence ? sequence : log->last_sequence + 1;
+    if (log->files && first && first < end)
+        kills_add(&log->kills, first, end - 1);
+    log_kill_before(log, sequence);
 }
 
 void log_remember(struct log *log)

@@ -115,6 +115,8 @@ bool log_kill(struct log *log, uint64_t sequence);
 /* Kills all before this sequence at once, and looks at no record for it. Whoever holds their blocks still reads them.
  * Of records that are away their bytes are guessed from the others of their span. */
 void log_kill_before(struct log *log, uint64_t sequence);
+/* The same by hand: written down as log_kill does. What bounds have killed a restart would find out by itself. */
+void log_take_before(struct log *log, uint64_t sequence);
 
 /* What has been killed so far is synced by the next commit, whatever else is: somebody is to be told of it. */
 void log_remember(struct log *log);

@@ -5,7 +5,7 @@
 #include "store/inspect.h"
 #include "store/job.h"
 
-enum { SPARE_MAX = 2 };
+enum { SPARE_LEAST = 2 };
 
 struct recovery {
     struct log *log;
@@ -338,7 +338,7 @@ static struct log *create(const struct files *files, const char *directory, cons
     log->files = files;
     log->directory = copy;
     log->options = *options;
-    log->spare_max = SPARE_MAX;
+    log->spare_least = SPARE_LEAST;
     return log;
 }
 

@@ -15,7 +15,7 @@
 #include "store/spans.h"
 
 enum {
-    LOG_SPARE_MAX = 8,          /* blocks that wait to be used again */
+    LOG_SPARE_MAX = 32,         /* blocks that wait to be used again */
     LOG_PATH_SIZE = 4096,
 };
 
@@ -65,7 +65,7 @@ struct log {
     uint64_t live_count, live_bytes;
     uint64_t block_bytes;       /* of the blocks in the spans */
     struct block *spare[LOG_SPARE_MAX];
-    size_t spare_count, spare_max;
+    size_t spare_count, spare_least; /* so many may wait in any case */
     struct slab *slab;          /* off which blocks are cut where there are many; NULL: none */
 
     /* In files. */

@@ -12,6 +12,7 @@ enum {
     FETCH_RETRY_MS = 100,
     FETCH_IDLE_MS = 10000,
     CLOSE_MS = 5000,
+    PAST_STEP_MS = 250,       /* what is taken out again and again need not be told each time */
     GATHER_STEPS = 4,
     GATHER_MAX_NS = 2000000,
     GATHER_FEW = 128,         /* where no more share a commit, what it costs by itself is much for each of them */
@@ -45,12 +46,13 @@ static bool is_past_due(const struct stream *stream)
 }
 
 /* Gives the lock back meanwhile. */
-static int note_past(struct stream *stream)
+static int note_past(struct stream *stream, uint64_t now_ms)
 {
     struct past past = stream->past;
     past.shows_unsynced = stream->settings.sync != LOG_SYNC_ALWAYS;
     stream_note_ends(stream, &past);
     stream->past_is_stale = false;
+    stream->past_stale_ms = now_ms + PAST_STEP_MS;
     stream_unlock(stream);
     int error = write_past(stream, &past);
     stream_lock(stream);
@@ -221,17 +223,23 @@ static void take_share(struct stream *stream)
     stream->cache_share = share;
 }
 
+static uint64_t sooner(uint64_t due_ms, uint64_t other_ms)
+{
+    return other_ms && (!due_ms || other_ms < due_ms) ? other_ms : due_ms;
+}
+
 /* When to come again though nobody asks; at once where a job has not taken all. */
 static uint64_t due(struct stream *stream, const struct round *round)
 {
-    uint64_t age_due_ms = stream_age_due(stream, round->now_ms), sync_due_ms = stream->sync_due_ms;
+    uint64_t age_due_ms = stream_age_due(stream, round->now_ms);
+    uint64_t stale_ms = stream->past_is_stale ? stream->past_stale_ms : 0;
     if (stream->health == STREAM_FULL)
         return round->now_ms + RETRY_MS;
     if (stream->health == STREAM_FAILED)
         return age_due_ms;
     if (round->job && stream_shown(stream) < stream->appended_sequence)
         return round->now_ms;
-    return sync_due_ms && (!age_due_ms || sync_due_ms < age_due_ms) ? sync_due_ms : age_due_ms;
+    return sooner(sooner(age_due_ms, stream->sync_due_ms), stale_ms);
 }
 
 static uint64_t end(struct stream *stream, const struct round *round)
@@ -263,9 +271,9 @@ static uint64_t commit(struct stream *stream, uint64_t now_ms)
     struct round round = { .now_ms = now_ms };
     stream_lock(stream);
     if (is_past_due(stream))
-        round.error = note_past(stream);
-    else if (stream->past_is_stale && !stream->is_removed)
-        note_past(stream); /* where it cannot be written, a gap may be told that is none */
+        round.error = note_past(stream, now_ms);
+    else if (stream->past_is_stale && now_ms >= stream->past_stale_ms && !stream->is_removed)
+        note_past(stream, now_ms); /* where it cannot be written, a gap may be told that is none */
     if (!round.error && !stream->is_removed && stream->health != STREAM_FAILED)
         begin(stream, &round);
     else if (round.error && !stream->is_removed)

@@ -41,7 +41,7 @@ static void forget_sequences(struct stream *stream)
 void stream_index_topics(struct stream *stream)
 {
     bool keeps_sequences = stream->limits.messages_per_topic_max != 0;
-    bool has_topics = stream->has_settings || keeps_sequences;
+    bool has_topics = (stream->has_settings && !stream->counts_none) || keeps_sequences;
     unsigned budget = UINT_MAX;
     if (has_topics == stream->has_topics && keeps_sequences == stream->topics.keeps_sequences)
         return;
@@ -58,6 +58,14 @@ void stream_index_topics(struct stream *stream)
     } else if (!stream->in_files) {
         stream_count_topics(stream, &budget);
     }
+}
+
+void stream_count_no_topics(struct stream *stream)
+{
+    stream_lock(stream);
+    stream->counts_none = true;
+    stream_index_topics(stream);
+    stream_unlock(stream);
 }
 
 /* All are counted. */

@@ -222,7 +222,7 @@ static uint64_t empty(struct stream *stream)
 {
     struct log_state state;
     log_get_state(stream->log, &state);
-    log_kill_before(stream->log, stream->appended_sequence + 1);
+    log_take_before(stream->log, stream->appended_sequence + 1);
     stream_forget_topics(stream);
     while (stream->purges)
         free(pop(&stream->purges, &stream->last_purge));
@@ -242,6 +242,16 @@ static uint64_t count_matching(const struct stream *stream, struct slice pattern
             if (pattern_matches(pattern, topic_entry_name(entry)))
                 count += entry->count;
     return count;
+}
+
+/* Where nothing is to be told of single messages none is looked at. */
+static uint64_t purge_before(struct stream *stream, uint64_t sequence)
+{
+    struct log_state before, after;
+    log_get_state(stream->log, &before);
+    log_take_before(stream->log, sequence);
+    log_get_state(stream->log, &after);
+    return before.live_count - after.live_count;
 }
 
 /* What goes of `count`: what is not to be kept, and below the sequence, as far as that is known. */
@@ -269,8 +279,11 @@ uint64_t stream_purge(struct stream *stream, struct slice pattern, uint64_t belo
     stream_lock(stream);
     bool is_all = (!pattern.size || slice_is(pattern, ">")) && !keep_count &&
                   (!below_sequence || below_sequence > stream->appended_sequence);
+    bool is_front = !pattern.size && !keep_count && below_sequence && !stream->has_topics && !stream->purges;
     uint64_t first = log_first(stream->log);
-    uint64_t count = is_all ? empty(stream) : purge_some(stream, pattern, below_sequence, keep_count);
+    uint64_t count = is_all     ? empty(stream)
+                     : is_front ? purge_before(stream, below_sequence)
+                                : purge_some(stream, pattern, below_sequence, keep_count);
     stream->past_is_stale |= stream_is_bounded(stream) && log_first(stream->log) != first;
     stream_unlock(stream);
     if (stream->in_files)

@@ -56,6 +56,7 @@ struct stream {
 
     /* Topics. */
     bool has_topics;              /* they are counted */
+    bool counts_none;             /* whoever owns it does not want them counted */
     bool is_counting;             /* anew, up to counted_sequence, into counted */
     struct topics topics, counted;
     uint64_t counted_sequence;
@@ -84,7 +85,8 @@ struct stream {
     int error;                    /* -errno of the last try to write; 0: it went well */
     struct past past;             /* its epochs */
     bool past_is_due;             /* it is to be written before anything new is shown */
-    bool past_is_stale;           /* it is to be written with the next commit: what was taken out since is no gap */
+    bool past_is_stale;           /* it is to be written with a commit: what was taken out since is no gap, ... */
+    uint64_t past_stale_ms;       /* ... and not before: the monotonic clock */
     bool commit_is_due, fetch_is_due; /* the engine has been told */
     pthread_cond_t gathered;      /* gather_sequence has been appended */
     uint64_t gather_sequence;     /* what the committer waits for; 0: it does not */

@@ -117,12 +117,15 @@ uint64_t stream_held(const struct stream *stream);
 /* The newest sequence that readers may see: the last committed. One load. */
 uint64_t stream_last(const struct stream *stream);
 
-/* Are topics counted? In all streams with settings. */
+/* Are topics counted? In all streams with settings, but for those of which somebody has said that none are to be. */
 bool stream_has_topics(struct stream *stream);
+/* From now on they are not, as far as no bound needs them: of a queue, whose messages only come and go, that is half of
+ * the work. What counts topics finds none then. */
+void stream_count_no_topics(struct stream *stream);
 
 /* The topics that match a pattern: calls visit for each until it says stop (false), under the stream's lock: visit
  * calls nothing here. A topic that comes meanwhile may be missed, one that stays may come twice. Only where topics are
- * counted: all streams with settings. */
+ * counted. */
 struct stream_topic {
     struct slice topic;
     uint64_t first_sequence;         /* of the oldest message, or an earlier one, where others have gone */

@@ -193,6 +193,51 @@ START_TEST(what_is_below_a_sequence_is_purged)
 }
 END_TEST
 
+START_TEST(a_queue_that_counts_no_topics_is_purged)
+{
+    begin(_i, "");
+    fill_two(10);
+    stream_count_no_topics(at.stream);
+    fill_two(10);
+    ck_assert_uint_eq(kit_state(at.stream).topic_count, 0);
+    ck_assert(!stream_has_topics(at.stream));
+    ck_assert_uint_eq(stream_purge(at.stream, slice_of(""), 11, 0), 10);
+    ck_assert_uint_eq(stream_purge(at.stream, slice_of(""), 11, 0), 0);
+    expect_list("11 12 13 14 15 16 17 18 19 20");
+    stream_delete(at.stream, 12);
+    ck_assert_uint_eq(stream_purge(at.stream, slice_of(""), 14, 0), 2);
+    expect_list("14 15 16 17 18 19 20");
+    ck_assert_uint_eq(kit_state(at.stream).message_count, 7);
+    ck_assert_uint_eq(kit_state(at.stream).lost_sequence, 0);
+    kit_change(at.stream, "{\"name\":\"S\",\"subjects\":[\">\"],\"max_bytes\":100000000}");
+    fill_two(2);
+    ck_assert(!stream_has_topics(at.stream));
+    end();
+}
+END_TEST
+
+/* below 0 is all, as 7 is: few enough that bounds would not have told. */
+START_TEST(what_is_purged_stays_away_after_a_kill)
+{
+    static const uint64_t below[] = { 0, 7, 5 };
+    begin(1, "");
+    stream_count_no_topics(at.stream);
+    fill_two(6);
+    stream_purge(at.stream, slice_of(""), below[_i], 0);
+    kit_settle(at.stream);
+    sim_power_off(at.sim);
+    stream_destroy(at.stream);
+    stream_engine_destroy(at.engine);
+    at.engine = NULL;
+    sim_process_ends(at.sim);
+    empty_engine();
+    at.stream = kit_open(at.engine, "{\"name\":\"S\",\"subjects\":[\">\"]}");
+    ck_assert_uint_eq(kit_state(at.stream).message_count, below[_i] == 5 ? 2 : 0);
+    ck_assert_uint_eq(kit_state(at.stream).first_sequence, below[_i] == 5 ? 5 : 7);
+    end();
+}
+END_TEST
+
 START_TEST(the_newest_may_be_kept)
 {
     begin(_i, "");
@@ -310,6 +355,7 @@ int main(void)
         a_pattern_is_purged_and_nobody_reads_it_meanwhile,
         nobody_reads_into_what_is_purged,
         what_is_below_a_sequence_is_purged,
+        a_queue_that_counts_no_topics_is_purged,
         the_newest_may_be_kept,
         a_rollup_waits_until_it_is_to_be_seen,
         the_newest_of_a_topic_is_found_again,
@@ -321,6 +367,7 @@ int main(void)
     for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
         tcase_add_loop_test(tcase, tests[i], 0, 2);
     tcase_add_test(tcase, what_waits_to_be_fetched_goes_before_the_stream_is_closed);
+    tcase_add_loop_test(tcase, what_is_purged_stays_away_after_a_kill, 0, 3);
     suite_add_tcase(suite, tcase);
     return unit_run_suite(suite, CK_FORK_GETENV);
 }
