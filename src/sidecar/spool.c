@@ -29,6 +29,7 @@ enum {
     OUTPUT_SIZE_MAX = 512 << 10, /* of the connection, beyond which nothing is added */
     RUNS_A_TURN = 8,             /* stretches of the stream that are sent before others have their turn */
     WORDS_SIZE_MAX = 512,
+    SYNC_INTERVAL_MS = 1000,     /* of what has been taken out: power that fails brings back no more than that */
 };
 
 struct spool {
@@ -40,7 +41,9 @@ struct spool {
     struct stream_watch watch;
     struct uplink_watcher uplink_watcher;
     struct window window;
-    uint64_t purged;              /* up to here they have been taken out of the stream */
+    uint64_t purged;              /* up to here they have been taken out of the stream, */
+    uint64_t synced;              /* ... and up to here that is on the disk, or will be with the next commit */
+    uint64_t sync_due_ms;         /* not before */
     uint64_t full_floor;          /* window.floor + 1 when it last had no room for a message; 0: it always had */
 
     /* This connection. */
@@ -404,12 +407,27 @@ static void take_out(struct spool *spool)
     stream_purge(spool->stream, slice_make(NULL, 0), spool->purged + 1, 0);
 }
 
+/* What the broker has would else be sent again when the power comes back, perhaps when it knows the ids no more. */
+static void sync_taken_out(struct spool *spool)
+{
+    if (spool->synced == spool->purged)
+        return;
+    if (now_ms(spool) < spool->sync_due_ms) {
+        wake_by(spool, spool->sync_due_ms);
+        return;
+    }
+    spool->synced = spool->purged;
+    spool->sync_due_ms = now_ms(spool) + SYNC_INTERVAL_MS;
+    stream_remember(spool->stream);
+}
+
 bool spool_turn(struct spool *spool)
 {
     stream_watch_take(&spool->watch);
     burials_settle(&spool->burials, on_buried, spool);
     bool more = spool->is_up && !is_held(spool) && send_some(spool);
     take_out(spool);
+    sync_taken_out(spool);
     if (spool->is_up)
         look_for_silence(spool);
     return more;
@@ -505,8 +523,9 @@ int spool_create(const struct spool_setup *setup, struct spool **ret_spool)
     spool->broker = setup->broker;
     spool->uplink = setup->uplink;
     spool->stream = stream_ref(setup->stream);
+    stream_count_no_topics(spool->stream);
     burials_init(&spool->burials, setup->refused, wake, spool);
-    spool->purged = spool->lost_sequence = spool->window.floor;
+    spool->purged = spool->synced = spool->lost_sequence = spool->window.floor;
     waiters_init(&spool->waiters);
     spool->timer.fire = on_timer;
     sender_init(&spool->sender, setup->name, stream_epoch(spool->stream));

@@ -128,6 +128,24 @@ def what_waits_outlives_the_sidecar():
                 until(lambda: waiting(sidecar) == 0, "an empty spool")
 
 
+def what_the_broker_has_is_not_sent_again_after_a_kill():
+    """However few there were, and though the broker does not know the ids any more."""
+    with Store() as here, Daemon() as broker:
+        jet = keep(broker, duplicate_window=100_000_000)  # ns
+        with Sidecar(broker, f"server.data_dir={here.path}") as sidecar:
+            client = sidecar.client()
+            for i in range(3):
+                client.publish("s.a", b"%d" % i)
+                until(lambda: jet.state("S")["messages"] == i + 1 and waiting(sidecar) == 0, "the broker to have it")
+            jet.put("s.later", b"later", **{"Nats-Msg-Id": "later"})
+            until(lambda: not jet.put("s.later", b"later", **{"Nats-Msg-Id": "later"}).get("duplicate"), "ids to be forgotten")
+            sidecar.kill()
+        with Sidecar(broker, f"server.data_dir={here.path}") as sidecar:
+            sidecar.client().publish("s.a", b"3")
+            until(lambda: waiting(sidecar) == 0 and jet.state("S")["messages"] > 5, "the last")
+            equal(bodies(jet, "S", 6), [b"0", b"1", b"2", b"later", b"later", b"3"])
+
+
 def whoever_publishes_over_http_chooses_what_he_waits_for():
     with Store() as here, Daemon() as broker, Sidecar(broker, f"server.data_dir={here.path}") as sidecar, Http(sidecar) as web:
         keep(broker, max_msg_size=100)
@@ -276,7 +294,8 @@ def what_the_broker_will_never_take_holds_up_nothing():
 if __name__ == "__main__":
     main(what_is_published_comes_to_the_stream_with_an_id, who_asks_is_answered_when_he_wants,
          the_configuration_says_whose_messages_are_acknowledged, what_is_published_while_the_broker_is_away_comes_in_order,
-         what_waits_outlives_the_sidecar, whoever_publishes_over_http_chooses_what_he_waits_for,
+         what_waits_outlives_the_sidecar, what_the_broker_has_is_not_sent_again_after_a_kill,
+         whoever_publishes_over_http_chooses_what_he_waits_for,
          whoever_publishes_a_batch_chooses_for_all_of_it, a_full_spool_refuses_and_says_so, what_the_broker_refuses_for_good_is_kept_beside,
          what_the_broker_cannot_take_now_is_tried_again, nothing_overtakes_what_the_broker_cannot_take_now,
          what_the_broker_will_never_take_holds_up_nothing)
