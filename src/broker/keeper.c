@@ -23,8 +23,10 @@ static void keep_stretch(struct keeper_recent *keeper, const struct batch *batch
     struct batch stretch = *batch;
     stretch.messages += first;
     stretch.count = end - first;
-    if (stretch.receipts && stretch.receipts->stream)
+    if (stretch.receipts && stretch.receipts->stream) {
         stretch.receipts = NULL; /* who asked has been told by the stream that keeps the topic */
+        stretch.is_judged = true;
+    }
     if (stretch.count)
         keeper->broker->counters->messages_kept +=
             stream_append(keeper->stream, &stretch, broker_wall_ms(keeper->broker), keeper->own);

@@ -10,6 +10,7 @@ struct newcomer {
     const struct message *message;
     struct expectations asks;
     bool has_asked;                   /* asks is not empty */
+    bool is_judged;                   /* what it asks has been looked at */
     uint64_t now_ms;
     struct slice train_text;          /* the train of the one before, which comes by the same connection */
     struct train_entry *train;
@@ -152,8 +153,8 @@ static void read_headers(const struct stream *stream, struct newcomer *newcomer)
     struct slice head = slice_make(newcomer->message->body, newcomer->message->head_size);
     if (newcomer->has_asked)
         newcomer->asks = (struct expectations){ .id = { NULL, 0 } }; /* which is large: mostly it is empty already */
-    newcomer->has_asked = head.size;
-    if (!head.size)
+    newcomer->has_asked = head.size && !newcomer->is_judged;
+    if (!newcomer->has_asked)
         return;
     if (stream->has_settings)
         expectations_read(head, &newcomer->asks);
@@ -228,7 +229,7 @@ static struct receipt append_in_order(struct stream *stream, struct newcomer *ne
 {
     const struct message *message = newcomer->message;
     struct train train;
-    if (!message->reply_size || !batch->connection ||
+    if (!message->reply_size || !batch->connection || batch->is_judged ||
         !train_read(slice_make(message->reply, message->reply_size), &train))
         return append_one(stream, newcomer);
     enum receipt_verdict verdict = enter_train(stream, newcomer, batch, &train);
@@ -294,7 +295,7 @@ unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_
 {
     unsigned kept = 0;
     bool is_news = false;
-    struct newcomer newcomer = { .topic = batch->topic, .now_ms = now_ms };
+    struct newcomer newcomer = { .topic = batch->topic, .now_ms = now_ms, .is_judged = batch->is_judged };
     bool is_stopped = false;
     stream_lock(stream);
     for (unsigned i = 0; i < batch->count; i++) {

@@ -1,7 +1,8 @@
 #include "wire/headers.h"
 
-static const char preamble[] = "NATS/1.0";
+static const char preamble[] = "NATS/1.0", usual_first_line[] = "NATS/1.0\r\n";
 #define PREAMBLE_SIZE (sizeof preamble - 1)
+#define USUAL_SIZE (sizeof usual_first_line - 1)
 
 static inline bool is_blank(char c)
 {
@@ -108,6 +109,8 @@ bool headers_next(struct slice block, size_t *cursor, struct slice *ret_name, st
 {
     size_t at = *cursor;
     struct slice line;
+    if (at == 0 && slice_starts_with(block, slice_make(usual_first_line, USUAL_SIZE)))
+        at = USUAL_SIZE;
     if (at > block.size || (at == 0 && !first_line(block, &at, &line)))
         return false;
     if (!next_line(block, &at, &line))
