@@ -20,7 +20,7 @@ struct tail_reader;
 
 enum {
     TAIL_PARCEL_SIZE = 128 << 10,   /* of a file, read for one parcel; more where a record is longer */
-    TAIL_PARCELS_MAX = 4,
+    TAIL_PARCELS_MAX = 16,
 };
 
 struct tail_message {

@@ -121,7 +121,7 @@
                 "the broker has it, whose own words are passed on.",
         .choices = acknowledgements },
     { "spool",  "in_flight",                  AT(spool, in_flight),                    OPTION_COUNT,
-        "8192",        "1",      "1048576", 0,
+        "16384",       "1",      "1048576", 0,
         .help = "How many messages may be on their way without an answer of the broker." },
     { "spool",  "answer_timeout",             AT(spool, answer_timeout_ms),            OPTION_DURATION_MS,
         "30s",         "10ms",   "1h",      RELOAD,
