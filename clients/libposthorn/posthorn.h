@@ -403,6 +403,7 @@ int ph_unsubscribe(struct ph_sub *sub, uint64_t max);
 
 /*
  * Stops new messages and delivers those under way; then PH_EVENT_ENDED, and PH_E_ENDED from ph_next. Does not wait.
+ * While the server is away nothing is under way, and PH_EVENT_ENDED comes before it returns.
  * Errors as ph_unsubscribe.
  */
 int ph_sub_drain(struct ph_sub *sub);

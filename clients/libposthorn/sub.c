@@ -158,7 +158,10 @@ int ph_sub_drain(struct ph_sub *sub)
         return PH_E_CLOSED;
     uintptr_t sid = sub->sid;
     int error = ph_sub_stop(sub);
-    return error ? error : ph_flush_start(conn, stopped, (void *)sid);
+    if (error || conn->phase == PH_PHASE_LIVE)
+        return error ? error : ph_flush_start(conn, stopped, (void *)sid);
+    stopped(conn, PH_OK, (void *)sid); /* what was under way has gone with the connection */
+    return PH_OK;
 }
 
 void ph_subs_end_draining(struct ph_conn *conn)

@@ -149,6 +149,8 @@ static int await_message(struct ph_sub *sub, int timeout_ms)
     }
     if (sub->first)
         error = PH_OK;
+    else if (error == PH_E_TIMEOUT && sub->ended) /* in the last turn: who asked may never be woken for it again */
+        error = PH_E_ENDED;
     ph_sub_let_go(sub);
     return error;
 }

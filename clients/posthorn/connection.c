@@ -210,6 +210,8 @@ enum exit_code connection_turn(struct connection *connection, struct pollfd *fds
         for (nfds_t i = 0; i < count; i++)
             fds[i].revents = 0;
     }
+    if (fds[1].revents)
+        interrupt_hear();
     int error = ph_process(conn, fds[0].revents);
     if (connection->failure != EXIT_OK)
         return connection->failure;

@@ -11,8 +11,11 @@
 /* From now on signals are noted. Says why if it cannot. */
 bool interrupt_watch(void);
 
-/* Readable once a signal came. */
+/* Readable once a signal came, until interrupt_hear. */
 int interrupt_fd(void);
+
+/* Clears that, for those who go on waiting for other things. interrupted() stays as it is. */
+void interrupt_hear(void);
 
 /* Has a signal come? */
 bool interrupted(void);

@@ -180,6 +180,10 @@ static void read_output(struct job *job)
 
 void job_fds(const struct job *job, struct pollfd fds[JOB_FDS])
 {
+    if (!job->message) {
+        fds[0] = fds[1] = fds[2] = (struct pollfd){ .fd = -1 };
+        return;
+    }
     /* Waited for last: until then its number, and that of its group, cannot be given to another process. */
     fds[0] = (struct pollfd){ .fd = job->output_fd < 0 ? job->process_fd : -1, .events = POLLIN };
     fds[1] = (struct pollfd){ .fd = job->input_fd, .events = POLLOUT };

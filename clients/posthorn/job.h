@@ -38,7 +38,7 @@ enum { JOB_FDS = 3 };
 bool job_start(struct job *job, const char *command, struct ph_message *message, uint64_t deadline_ns,
                size_t output_size_max);
 
-/* Fills in what to poll for. */
+/* Fills in what to poll for; nothing for a free place. */
 void job_fds(const struct job *job, struct pollfd fds[JOB_FDS]);
 
 /* Does what poll found. now_ns: of the monotonic clock; past the deadline the command is killed. */

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 
-from harness import DEADLINE_S, SANITIZER_REPORT, equal
+from harness import DEADLINE_S, SANITIZER_REPORT, cpu_s_of, equal
 
 OK, FAILED, USAGE, CONNECT, TIMEOUT, RESPONDERS, REFUSED = range(7)  # exit codes
 
@@ -104,6 +104,9 @@ class Running:
         self.process.stdout.close()
         self.process.stderr.close()
         return ended(self.command, code, self._text["out"], self._text["err"])
+
+    def cpu_s(self):
+        return cpu_s_of(self.process.pid)
 
     def interrupt(self, number=signal.SIGINT):
         self.process.send_signal(number)

@@ -152,6 +152,38 @@ def signal_lets_commands_finish():
             equal([message.body for message in client.take(2)], [b"running", b"waiting"])
 
 
+def waiting_takes_no_processor():
+    with Daemon() as daemon, daemon.client() as client, Cli(daemon) as cli:
+        gate = os.path.join(cli.home, "gate")
+        os.mkfifo(gate)
+        with cli.start("reply", "-v", "run", "-c", f"read line <{gate}") as reply:
+            reply.subscribed()
+            client.publish("run", b"", "answers")
+            client.flush()
+            reply.write(b"nobody reads this\n")
+            _rests(reply, "waiting")
+            reply.interrupt(signal.SIGTERM).wait_err("leaving; 1 commands")
+            _rests(reply, "leaving")
+            with open(gate, "w", encoding="ascii") as pipe:
+                pipe.write("done\n")
+            reply.end().check(-signal.SIGTERM, out="")
+
+
+def _rests(reply, what):
+    before = reply.cpu_s()
+    time.sleep(0.5)  # the idling that is measured
+    spent_s = reply.cpu_s() - before
+    if spent_s > 0.1:
+        raise AssertionError(f"{what} took {spent_s:.2f} s of a processor in half a second")
+
+
+def signal_ends_it_while_the_server_is_away():
+    with Daemon() as daemon, Cli(daemon) as cli, cli.start("reply", "-v", "run", "--echo") as reply:
+        reply.subscribed()
+        daemon.kill()
+        reply.wait_err("connection lost").interrupt(signal.SIGTERM).end().check(-signal.SIGTERM, out="")
+
+
 def repliers_share_a_group_unless_told_otherwise():
     with Daemon() as daemon, Cli(daemon) as cli:
         for group, replies in (("repliers", 1), ("", 2)):
@@ -191,5 +223,6 @@ if __name__ == "__main__":
     main(text_and_echo_are_answered, request_carries_headers_and_payload, newline_is_added_only_where_there_is_none,
          nobody_and_silence_have_their_own_exit_codes, several_replies_are_awaited, error_replies_fail,
          command_gets_payload_topic_and_headers, failing_commands_answer_with_a_status, command_need_not_read_its_input,
-         commands_run_at_once_up_to_the_limit, signal_lets_commands_finish, repliers_share_a_group_unless_told_otherwise,
-         count_ends_it, wrong_usage_is_refused)
+         commands_run_at_once_up_to_the_limit, signal_lets_commands_finish, waiting_takes_no_processor,
+         signal_ends_it_while_the_server_is_away, repliers_share_a_group_unless_told_otherwise, count_ends_it,
+         wrong_usage_is_refused)

@@ -109,6 +109,13 @@ def _brief(value):
 # -------------------------------------------------------------------------------------------------------------- daemon
 
 
+def cpu_s_of(pid):
+    """Processor time that a process has used so far, in seconds."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Daemon:
     """A daemon of our own. As a context manager it must stop cleanly at the end: exit code 0 and no sanitizer report."""
 
@@ -315,8 +322,7 @@ class Daemon:
 
     def cpu_s(self):
         """Processor time used so far, in seconds."""
-        fields = self._proc("stat").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s_of(self.process.pid)
 
     def memory_bytes(self):
         return int(re.search(r"VmRSS:\s+(\d+) kB", self._proc("status")).group(1)) * 1024

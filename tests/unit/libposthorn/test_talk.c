@@ -1038,6 +1038,68 @@ START_TEST(subscription_can_be_drained_alone)
 }
 END_TEST
 
+static void hang_up_on_a_subscriber(struct peer *self)
+{
+    peer_greet(self);
+    peer_expect_line(self, "SUB a 1");
+    peer_expect_line(self, "PING");
+    peer_say(self, "MSG a 1 1\r\n1\r\nPONG\r\n");
+    peer_hang_up(self);
+}
+
+static void drain_when_told(struct peer *self)
+{
+    peer_greet(self);
+    peer_expect_line(self, "SUB a 1");
+    peer_expect_line(self, "PING");
+    peer_say(self, "PONG\r\n");
+    peer_expect_line(self, "UNSUB 1");
+    peer_expect_line(self, "PING");
+    peer_say(self, "PONG\r\n");
+    peer_expect_end(self);
+}
+
+/* Who has a loop of his own asks without waiting; where the asking itself read the PONG, nothing will wake him for it. */
+START_TEST(the_end_of_a_drain_is_told_by_the_call_that_read_it)
+{
+    struct ph_sub *sub;
+    struct ph_message *message;
+    int error;
+    peer_open(&peer, drain_when_told);
+    struct ph_conn *conn = events_connect(&events, NULL, &peer);
+    ck_assert_int_eq(ph_subscribe(conn, "a", NULL, NULL, NULL, &sub), PH_OK);
+    ck_assert_int_eq(ph_flush(conn, PATIENCE_MS), PH_OK);
+    ck_assert_int_eq(ph_sub_drain(sub), PH_OK);
+    do {
+        ck_assert(!ph_sub_ended(sub));
+        error = ph_next(sub, 0, &message);
+    } while (error == PH_E_TIMEOUT);
+    ck_assert_int_eq(error, PH_E_ENDED);
+    ph_destroy(conn);
+    peer_close(&peer);
+}
+END_TEST
+
+/* Nothing more can be under way, so it does not wait for a server that may never come back. */
+START_TEST(subscription_is_drained_while_the_server_is_away)
+{
+    struct ph_sub *sub;
+    struct ph_message *message;
+    peer_open(&peer, hang_up_on_a_subscriber);
+    struct ph_conn *conn = events_connect(&events, NULL, &peer);
+    ck_assert_int_eq(ph_subscribe(conn, "a", NULL, NULL, NULL, &sub), PH_OK);
+    ck_assert_int_eq(ph_flush(conn, PATIENCE_MS), PH_OK);
+    ck_assert_int_eq(events_wait(&events, PH_EVENT_DISCONNECTED), PH_E_DISCONNECTED);
+    ck_assert_int_eq(ph_sub_drain(sub), PH_OK);
+    ck_assert_uint_eq(events_count(&events, PH_EVENT_ENDED), 1);
+    ck_assert_int_eq(ph_next(sub, 0, &message), PH_OK);
+    ph_message_free(message);
+    ck_assert_int_eq(ph_next(sub, 0, &message), PH_E_ENDED);
+    ph_destroy(conn);
+    peer_close(&peer);
+}
+END_TEST
+
 static void destroy_ended(struct ph_conn *conn, const struct ph_event *event, void *arg)
 {
     (void)conn;
@@ -1216,6 +1278,8 @@ int main(void)
         drain_ends_in_time,
         drain_tells_that_the_connection_broke,
         subscription_can_be_drained_alone,
+        subscription_is_drained_while_the_server_is_away,
+        the_end_of_a_drain_is_told_by_the_call_that_read_it,
         loop_of_ones_own_does_everything,
         statistics_fit_every_size,
         NULL,
