@@ -45,7 +45,7 @@ const char *right_name(enum right right)
 
 /* Topics of the server's own. */
 
-static const char *const system_roots[] = { "$JS", "$SYS", "$POSTHORN", "$DEAD" };
+static const char *const system_roots[] = { "$JS", "$SYS", "$POSTHORN", "$DEAD", "$REFUSED" };
 enum { SYSTEM_COUNT = sizeof system_roots / sizeof *system_roots };
 
 static struct slice first_token(struct slice topic)
@@ -84,12 +84,21 @@ bool topic_asks(struct slice topic)
     return false;
 }
 
-/* "$POSTHORN.ACK.NAME...": where the broker answers whoever thought of the NAME. */
+static struct slice behind(struct slice pattern, struct slice prefix)
+{
+    return slice_make(pattern.data + prefix.size, pattern.size - prefix.size);
+}
+
+/* "$POSTHORN.ACK.NAME..." and "$POSTHORN.ACK.TRAIN.NAME...": where the broker answers whoever thought of the NAME. */
 static bool is_own_answer(struct slice pattern)
 {
-    struct slice prefix = slice_of("$POSTHORN.ACK.");
-    return slice_starts_with(pattern, prefix) &&
-           !begins_wild(slice_make(pattern.data + prefix.size, pattern.size - prefix.size));
+    const struct slice prefix = slice_of("$POSTHORN.ACK."), train = slice_of("TRAIN");
+    if (!slice_starts_with(pattern, prefix))
+        return false;
+    struct slice name = behind(pattern, prefix);
+    if (!slice_equal(first_token(name), train))
+        return !begins_wild(name);
+    return name.size > train.size && !begins_wild(slice_make(name.data + train.size + 1, name.size - train.size - 1));
 }
 
 /* Making them. */
@@ -384,6 +393,29 @@ enum reach rights_reach(const struct rights *rights, struct slice pattern, struc
         return REACH_NOTHING;
     bool hidden = begins_wild(pattern) && !rights->manage;
     return hidden || overlaps_deny(&side->deny, pattern) ? REACH_PART : REACH_WHOLE;
+}
+
+bool rights_may_publish_all(const struct rights *rights, struct slice pattern)
+{
+    bool system = is_system(pattern);
+    if (!rights)
+        return true;
+    return !overlaps_deny(&rights->publish.deny, pattern) &&
+           ((system && rights->manage) ||
+            allows_pattern(&rights->publish.allow, pattern, slice_make(NULL, 0), system));
+}
+
+static bool is_inbox(struct slice topic)
+{
+    return (topic.size && *topic.data == '_') || is_own_answer(topic);
+}
+
+bool rights_may_be_answered(const struct rights *rights, struct slice topic, struct slice group)
+{
+    if (topic_asks(topic))
+        return false;
+    return rights_may_publish(rights, topic) ||
+           (is_inbox(topic) && rights_reach(rights, topic, group) != REACH_NOTHING);
 }
 
 static bool side_touches(const struct rights *rights, const struct side *side, struct slice pattern)

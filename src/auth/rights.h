@@ -3,8 +3,8 @@
  * a [user NAME] or a JWT says, constant from then on, counted, shared by all threads.
  *
  *   allow, without what is denied     a deny wins, wherever it stands
- *   system topics                     $JS, $SYS, $POSTHORN and $DEAD: who manages may; to others a wildcard at the
- *                                     start of an allowed pattern does not give them, they have to be named
+ *   system topics                     $JS, $SYS, $POSTHORN, $DEAD and $REFUSED: who manages may; to others a wildcard
+ *                                     at the start of an allowed pattern does not give them, they have to be named
  *
  * NULL is everything: sessions where there are no users, and the server's own. Every function takes it.
  */
@@ -68,6 +68,9 @@ bool rights_give(const struct rights *rights, enum right right);
  * for, wherever that is done: here only a deny stands against it. */
 bool rights_may_publish(const struct rights *rights, struct slice topic);
 
+/* May publish to all topics that the pattern names. */
+bool rights_may_publish_all(const struct rights *rights, struct slice pattern);
+
 /* True for most, where there is no limit: so that nobody has to look further. False: ask the other. */
 bool rights_publish_freely(const struct rights *rights, struct slice topic);
 bool rights_read_freely(const struct rights *rights, struct slice topic);
@@ -77,6 +80,10 @@ bool rights_name(const struct rights *rights, struct slice topic);
 
 /* True where the topic is judged by what it asks for. */
 bool topic_asks(struct slice topic);
+
+/* May have the server answer there, or bring what a consumer reads: may publish to it, or it is an inbox, whose first
+ * token begins with "_", that he may read. Nothing is asked by it (topic_asks). Group: as in rights_reach. */
+bool rights_may_be_answered(const struct rights *rights, struct slice topic, struct slice group);
 
 /* May be shown a message of this topic. */
 bool rights_may_read(const struct rights *rights, struct slice topic);

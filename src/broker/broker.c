@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "auth/rights.h"
 #include "broker/keeper.h"
 #include "broker/session.h"
 #include "core/message.h"
@@ -102,7 +103,7 @@ void broker_expire(struct broker *broker, uint64_t wall_ms)
     }
 }
 
-unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count)
+static unsigned deliver(struct broker *broker, struct slice topic, const struct message *messages, unsigned count)
 {
     const struct match *match = router_match(broker->router, topic);
     struct batch batch = { .topic = topic, .messages = messages, .count = count };
@@ -111,8 +112,21 @@ unsigned broker_send(struct broker *broker, struct slice topic, const struct mes
     return router_deliver(broker->router, match, &batch);
 }
 
+/* What asks would be asked with all the rights of the server, and not with those of who has thought of the topic. */
+unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count)
+{
+    return topic_asks(topic) ? 0 : deliver(broker, topic, messages, count);
+}
+
+void broker_ask(struct broker *broker, struct slice topic, const struct message *message)
+{
+    deliver(broker, topic, message, 1);
+}
+
 void broker_send_no_responders(struct broker *broker, struct slice reply)
 {
+    if (topic_asks(reply))
+        return;
     struct batch batch = { .topic = reply, .messages = &message_no_responders, .count = 1, .no_responders = true };
     batch.serial = broker_next_serial(broker);
     router_deliver(broker->router, router_match(broker->router, reply), &batch);

@@ -160,8 +160,11 @@ void broker_expire(struct broker *broker, uint64_t wall_ms);
 
 /* Publishes the server's own words, to whoever is subscribed here; no stream keeps them. The messages are
  * BATCH_MESSAGES_MAX at most. Returns how many of them, from the first on, somebody took. Not from within a
- * delivery. */
+ * delivery. The topic may be what a client has thought of: nothing is asked by it (topic_asks). */
 unsigned broker_send(struct broker *broker, struct slice topic, const struct message *messages, unsigned count);
+
+/* The server asks itself, with all rights; the topic is its own. */
+void broker_ask(struct broker *broker, struct slice topic, const struct message *message);
 
 /* Answers a request that nobody took, where its publisher is subscribed to `reply` and wants to know. Not from within a
  * delivery. */

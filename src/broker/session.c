@@ -442,6 +442,14 @@ int session_route(struct session *session, struct slice topic, const struct matc
     return 0;
 }
 
+bool session_may_be_answered(const struct session *session, const struct match *match, struct slice topic,
+                             struct slice reply)
+{
+    bool is_kept = match->keeper_count && match->keepers[0]->keeper == SINK_KEEPS;
+    return !session->rights || (!is_kept && !topic_asks(topic)) ||
+           rights_may_be_answered(session->rights, reply, slice_make(NULL, 0));
+}
+
 bool session_refuse(struct session *session, struct slice reply, enum receipt_verdict verdict)
 {
     struct keepers *keepers = session->broker->keepers;

@@ -148,6 +148,11 @@ bool session_may_publish(struct session *session, struct slice topic);
  */
 int session_route(struct session *session, struct slice topic, const struct match **ret_match);
 
+/* Whether what the server itself answers to a message of the topic, as an API and a stream that keeps it do, may go to
+ * the reply: else who may not publish there would have the server do it for him. */
+bool session_may_be_answered(const struct session *session, const struct match *match, struct slice topic,
+                             struct slice reply);
+
 /*
  * A message is refused at this door. Where its publisher asks the broker alone, he is told why, by his reply; false:
  * he does not, and it is for the front end to tell him.

@@ -100,7 +100,7 @@ static int grave_settings(struct home *home, const char *name, struct stream_set
     return error ? error : settings_add_topic(grave, topic);
 }
 
-/* Asks for it as any client would. */
+/* Asks for it as any client would that manages. */
 static void ask_for_grave(struct home *home, const char *name)
 {
     struct jetstream *jetstream = home->jetstream;
@@ -113,7 +113,7 @@ static void ask_for_grave(struct home *home, const char *name)
     char *out = text ? jetstream_room(jetstream, size + 2) : NULL;
     int topic_size = snprintf(topic, sizeof topic, "$JS.API.STREAM.CREATE.%s", name);
     if (out)
-        jetstream_send(jetstream, slice_make(topic, (size_t)topic_size), memcpy(out, text, size), size);
+        jetstream_ask(jetstream, slice_make(topic, (size_t)topic_size), memcpy(out, text, size), size);
     cJSON_free(text);
     cJSON_Delete(json);
     settings_finish(&grave);

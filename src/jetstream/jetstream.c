@@ -38,6 +38,13 @@ void jetstream_send(struct jetstream *jetstream, struct slice topic, char *text,
     broker_send(jetstream->broker, topic, &message, 1);
 }
 
+void jetstream_ask(struct jetstream *jetstream, struct slice topic, char *text, size_t size)
+{
+    memcpy(text + size, "\r\n", 2);
+    const struct message message = { .body = text, .body_size = (uint32_t)size };
+    broker_ask(jetstream->broker, topic, &message);
+}
+
 void jetstream_send_head(struct jetstream *jetstream, struct slice topic, struct slice reply, char *head, size_t size)
 {
     memcpy(head + size, "\r\n", 2);

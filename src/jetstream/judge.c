@@ -81,7 +81,5 @@ bool request_may_consume(const struct request *request, struct stream *stream, c
 bool request_may_deliver(const struct request *request, const struct consumer_settings *settings)
 {
     struct slice topic = slice_of(settings->deliver_topic), group = slice_of(settings->deliver_group);
-    if (!topic.size || rights_may_publish(request->rights, topic))
-        return true;
-    return topic_is_private(topic) && rights_reach(request->rights, topic, group) != REACH_NOTHING;
+    return !topic.size || rights_may_be_answered(request->rights, topic, group);
 }

@@ -74,8 +74,10 @@ static inline struct jetstream *jetstream_of(const struct broker *broker)
     return broker->jetstream;
 }
 
-/* Sends a text, behind which there is room for CR LF; or a block of headers. */
+/* Sends a text, behind which there is room for CR LF; or a block of headers. Nothing is asked by it: that jetstream_ask
+ * does, with all rights. */
 void jetstream_send(struct jetstream *jetstream, struct slice topic, char *text, size_t size);
+void jetstream_ask(struct jetstream *jetstream, struct slice topic, char *text, size_t size);
 void jetstream_send_head(struct jetstream *jetstream, struct slice topic, struct slice reply, char *head, size_t size);
 
 /* Puts a sink under a pattern, for what is published on any worker. 0 or -ENOMEM. */

@@ -75,10 +75,16 @@ static bool batch_begin(struct client *client, const struct wire_op *op)
     return true;
 }
 
-/* Topics that answers to the server's own questions go to; clients are not to have replies sent there. */
+/* Topics by which the server is asked, and that answers to its own questions go to: clients are not to have replies
+ * sent there, by whoever answers and with his rights. */
 static bool reply_reserved(struct slice reply)
 {
-    return slice_starts_with(reply, slice_of("$JS.ACK.")) || slice_starts_with(reply, slice_of("_R_."));
+    return topic_asks(reply) || slice_starts_with(reply, slice_of("_R_."));
+}
+
+static void refuse_reply(struct client *client, struct slice reply)
+{
+    client_error(client, "Permissions Violation for Publish with Reply of \"%.*s\"", SLICE_ARGS(reply));
 }
 
 /* What pedantic clients want to be told of; the message is delivered all the same. Of limits batch_begin tells all. */
@@ -103,13 +109,18 @@ void publish_gather(struct client *client, const struct wire_op *op)
     if (client->pedantic)
         check_pedantic(client, op->topic);
     if (op->reply.size && reply_reserved(op->reply)) {
-        client_error(client, "Permissions Violation for Publish with Reply of \"%.*s\"", SLICE_ARGS(op->reply));
+        refuse_reply(client, op->reply);
         return;
     }
     client_ok(client);
     if (!line->match || !slice_equal(line->batch.topic, op->topic))
         if (!batch_begin(client, op))
             return;
+    if (op->reply.size && !session_may_be_answered(&client->session, line->match, op->topic, op->reply)) {
+        session_deny(&client->session, right_name(RIGHT_PUBLISH), op->reply);
+        refuse_reply(client, op->reply);
+        return;
+    }
     if (match_is_empty(line->match) && !op->reply.size && !line->broker->outlet.publish && !client->session.is_paced) {
         client->session.messages_in++; /* the door will not see it */
         return;

@@ -156,6 +156,12 @@ static const struct {
     { { 0 }, "$POSTHORN.ACK.abc.*", "", REACH_WHOLE },
     { { 0 }, "$POSTHORN.ACK.*.*", "", REACH_NOTHING },
     { { 0 }, "$POSTHORN.ACK.>", "", REACH_NOTHING },
+    { { 0 }, "$POSTHORN.ACK.TRAIN.abc.>", "", REACH_WHOLE },
+    { { 0 }, "$POSTHORN.ACK.TRAIN.*.>", "", REACH_NOTHING },
+    { { 0 }, "$POSTHORN.ACK.TRAIN.>", "", REACH_NOTHING },
+    { { 0 }, "$POSTHORN.ACK.TRAIN", "", REACH_NOTHING },
+    { { 0 }, "$POSTHORN.ACK.TRAINS.>", "", REACH_WHOLE },
+    { { 0 }, "$REFUSED.>", "", REACH_NOTHING },
     { { 0 }, "$POSTHORN.*.abc", "", REACH_NOTHING },
     { { 0 }, "$POSTHORN.>", "", REACH_NOTHING },
 };
@@ -191,7 +197,7 @@ static const struct {
     { { 0 }, "a.>,b", "" },
     { { .subscribe_deny = "a.b,c" }, "a.>", ",!a.b" },
     { { .subscribe_deny = "a.b,c" }, "a.c", "" },
-    { { .subscribe_deny = "a.b,c" }, "a.c,*.b", ",!a.b,!$JS.>,!$SYS.>,!$POSTHORN.>,!$DEAD.>" },
+    { { .subscribe_deny = "a.b,c" }, "a.c,*.b", ",!a.b,!$JS.>,!$SYS.>,!$POSTHORN.>,!$DEAD.>,!$REFUSED.>" },
     { { .subscribe_deny = "a.b workers" }, "a.>", "" },
 };
 
@@ -217,6 +223,61 @@ START_TEST(list_takes_out_what_is_limited)
     ck_assert(!patterns_match(list, slice_of("a.b")));
     ck_assert(!patterns_match(list, slice_of("b")));
     ck_assert(!patterns_match(list, slice_of("c")));
+}
+END_TEST
+
+static const struct {
+    struct lists lists;
+    const char *topic;
+    bool may;
+} answers[] = {
+    { { .publish = "a.>", .subscribe = "b.>" }, "a.x", true },
+    { { .publish = "a.>", .subscribe = "b.>" }, "b.x", false },
+    { { .publish = "", .subscribe = "_INBOX.>" }, "_INBOX.x", true },
+    { { .publish = "", .subscribe = "_INBOX_me.>" }, "_INBOX_me.x", true },
+    { { .publish = "", .subscribe = "_INBOX_me.>" }, "_INBOX.x", false },
+    { { .publish = "", .subscribe = "_INBOX.>", .subscribe_deny = "_INBOX.x" }, "_INBOX.x", false },
+    { { .publish = "", .subscribe = "$KV.>" }, "$KV.b.k", false },
+    { { .publish = "", .subscribe = "" }, "$POSTHORN.ACK.abc.1", true },
+    { { 0 }, "$SYS.x", false },
+    { { 0 }, "$JS.API.STREAM.DELETE.S", false },
+    { { .manage = true }, "$JS.API.STREAM.DELETE.S", false },
+    { { .manage = true }, "$JS.ACK.S.C.1.1.1.1.1", false },
+    { { .manage = true }, "$JS.FC.S.C.1", false },
+    { { .manage = true }, "$POSTHORN.API.webhook.create", false },
+};
+
+START_TEST(answers_come_where_one_may_publish_or_has_an_inbox)
+{
+    const struct rights *rights = make(answers[_i].lists);
+    bool may = rights_may_be_answered(rights, slice_of(answers[_i].topic), slice_make(NULL, 0));
+    ck_assert_msg(may == answers[_i].may, "%s", answers[_i].topic);
+    rights_unref(rights);
+}
+END_TEST
+
+static const struct {
+    struct lists lists;
+    const char *pattern;
+    bool may;
+} wholes[] = {
+    { { 0 }, "a.>", true },
+    { { .publish = "a.>" }, "a.>", true },
+    { { .publish = "a.>" }, "a.b", true },
+    { { .publish = "a.b" }, "a.>", false },
+    { { .publish = "a.>", .publish_deny = "a.b" }, "a.>", false },
+    { { .publish = "a.>", .publish_deny = "a.b" }, "a.c", true },
+    { { 0 }, "$SYS.>", false },
+    { { .manage = true, .publish = "" }, "$SYS.>", true },
+};
+
+START_TEST(all_of_a_pattern_is_published_to_or_not)
+{
+    const struct rights *rights = make(wholes[_i].lists);
+    bool may = rights_may_publish_all(rights, slice_of(wholes[_i].pattern));
+    ck_assert_msg(may == wholes[_i].may, "%s", wholes[_i].pattern);
+    ck_assert(rights_may_publish_all(NULL, slice_of(wholes[_i].pattern)));
+    rights_unref(rights);
 }
 END_TEST
 
@@ -326,6 +387,8 @@ int main(void)
     tcase_add_loop_test(rights_case, reach_agrees_with_each_topic, 0, COUNT_OF(patterns));
     tcase_add_loop_test(rights_case, limits_take_out_what_may_not_be_read, 0, COUNT_OF(limits));
     tcase_add_test(rights_case, list_takes_out_what_is_limited);
+    tcase_add_loop_test(rights_case, answers_come_where_one_may_publish_or_has_an_inbox, 0, COUNT_OF(answers));
+    tcase_add_loop_test(rights_case, all_of_a_pattern_is_published_to_or_not, 0, COUNT_OF(wholes));
     tcase_add_test(rights_case, nobody_in_particular_may_all_and_nothing_is_nothing);
     tcase_add_test(rights_case, monitor_and_manage_are_given_or_not);
     tcase_add_test(rights_case, same_words_are_the_same_rights);

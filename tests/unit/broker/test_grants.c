@@ -148,6 +148,31 @@ static void send(const char *topic, const char *shown_topic)
     broker_send(&broker, slice_of(topic), &message, 1);
 }
 
+START_TEST(what_the_server_sends_asks_for_nothing)
+{
+    static const char *const asking[] = {
+        "$JS.API.INFO", "$JS.ACK.S.C.1", "$JS.FC.S.C.1", "$POSTHORN.API.webhook.list",
+    };
+    const struct message message = { .body = "\r\n" };
+    struct sink sink = { .ops = &sink_ops, .weight = 1 }, served = { .ops = &sink_ops, .weight = 1 };
+    struct users *users = enter();
+    ck_assert_int_eq(router_add(broker.router, &sink, slice_of(">"), slice_make(NULL, 0)), 0);
+    ck_assert_int_eq(router_add(broker.router, &served, slice_of("$POSTHORN.>"), slice_make(NULL, 0)), 0);
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++) {
+        ck_assert_uint_eq(broker_send(&broker, slice_of(asking[i]), &message, 1), 0);
+        broker_send_no_responders(&broker, slice_of(asking[i]));
+    }
+    ck_assert_str_eq(seen, "");
+    broker_ask(&broker, slice_of("$JS.API.INFO"), &message);
+    ck_assert_str_eq(seen, "$JS.API.INFO ");
+    router_remove(broker.router, &sink);
+    router_remove(broker.router, &served);
+    session_close(&session);
+    broker_finish(&broker);
+    users_destroy(users);
+}
+END_TEST
+
 START_TEST(door_lets_through_what_is_allowed)
 {
     const struct match *match;
@@ -216,6 +241,7 @@ int main(void)
         nothing_is_known_that_was_not_learnt,
         reply_may_be_given_so_often_and_so_long,
         oldest_reply_gives_way,
+        what_the_server_sends_asks_for_nothing,
         door_lets_through_what_is_allowed,
         reload_reviews_what_is_allowed,
         NULL,
