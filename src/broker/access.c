@@ -61,6 +61,16 @@ bool access_may_consume(const struct rights *rights, struct stream *stream, cons
     return stream ? visit_topics(stream, may_consume, &consuming, true) : access_may_look(rights, NULL);
 }
 
+static bool may_publish_all(void *arg, struct slice topic)
+{
+    return rights_may_publish_all(arg, topic);
+}
+
+bool access_may_publish_all(const struct rights *rights, struct stream *stream)
+{
+    return !rights || visit_topics(stream, may_publish_all, (void *)rights, true);
+}
+
 struct searching {
     const struct rights *rights;
     struct slice pattern;

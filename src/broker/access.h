@@ -17,6 +17,9 @@ bool access_may_look(const struct rights *rights, struct stream *stream);
  * access_may_look. */
 bool access_may_consume(const struct rights *rights, struct stream *stream, const char *const *patterns, size_t count);
 
+/* May publish to all topics that it keeps. */
+bool access_may_publish_all(const struct rights *rights, struct stream *stream);
+
 /* May read something of what it gets under this pattern; each message is to be looked at. */
 bool access_may_search(const struct rights *rights, struct stream *stream, struct slice pattern);
 

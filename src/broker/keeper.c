@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "broker/access.h"
 #include "broker/acks.h"
+#include "broker/session.h"
 #include "util/list.h"
 #include "wire/headers.h"
 
@@ -180,9 +182,46 @@ static void count_refusals(struct broker *broker, const struct batch *batch)
         broker->counters->quota_refusals += batch->receipts[i].verdict == RECEIPT_OVER_QUOTA;
 }
 
+static bool rolls_up_all(const struct batch *batch)
+{
+    struct slice value;
+    for (unsigned i = 0; i < batch->count; i++)
+        if (batch->messages[i].head_size &&
+            headers_find(slice_make(batch->messages[i].body, batch->messages[i].head_size), "Nats-Rollup", &value) &&
+            slice_is(value, "all"))
+            return true;
+    return false;
+}
+
+/* What is rolled up is gone: all of it for those alone who may publish to all of it. */
+static bool is_partial(const struct keeper *keeper, const struct batch *batch)
+{
+    const struct session *session = batch->origin;
+    return session && session->rights && rolls_up_all(batch) &&
+           !access_may_publish_all(session->rights, keeper->stream);
+}
+
+/* The id of the last message is for those who may read it. */
+static struct receipt told(const struct keeper *keeper, const struct batch *batch, const struct receipt *receipt)
+{
+    const struct session *session = batch->origin;
+    struct receipt told = *receipt;
+    if (receipt->verdict == RECEIPT_WRONG_ID && session &&
+        !access_may_consume(session->rights, keeper->stream, NULL, 0))
+        told.found = 0;
+    return told;
+}
+
+static void note_refusal(struct keeper *keeper, const struct batch *batch, unsigned i)
+{
+    const struct receipt refusal = told(keeper, batch, &batch->receipts[i]);
+    note(&keeper->refusals, slice_make(batch->messages[i].reply, batch->messages[i].reply_size), &refusal);
+}
+
 static unsigned keep(struct sink *sink, const struct batch *batch)
 {
     const struct keeper_sink *at = (const struct keeper_sink *)sink;
+    struct batch partial;
     struct keeper *keeper = at->keeper;
     struct broker *broker = keeper->keepers->broker;
     if (!at->takes_private && topic_is_private(batch->topic))
@@ -191,14 +230,22 @@ static unsigned keep(struct sink *sink, const struct batch *batch)
         refuse_all(keeper, batch);
         return 0;
     }
+    if (is_partial(keeper, batch)) {
+        partial = *batch;
+        partial.is_partial = true;
+        batch = &partial;
+    }
     unsigned kept = stream_append(keeper->stream, batch, broker_wall_ms(broker), &keeper->watch);
     broker->counters->messages_kept += kept;
     if (kept < batch->count)
         count_refusals(broker, batch);
-    for (unsigned i = 0; i < batch->count; i++)
-        if (batch->messages[i].reply_size)
-            note(batch->receipts[i].sequence ? &keeper->acks : &keeper->refusals,
-                 slice_make(batch->messages[i].reply, batch->messages[i].reply_size), &batch->receipts[i]);
+    for (unsigned i = 0; i < batch->count; i++) {
+        const struct message *message = &batch->messages[i];
+        if (message->reply_size && batch->receipts[i].sequence)
+            note(&keeper->acks, slice_make(message->reply, message->reply_size), &batch->receipts[i]);
+        else if (message->reply_size)
+            note_refusal(keeper, batch, i);
+    }
     if (has_something_to_say(keeper))
         make_busy(keeper);
     if (keeper->watch.owes_commit && list_is_empty(&keeper->owing))

@@ -92,6 +92,7 @@ struct batch {
     struct receipt *receipts; /* one a message, for those who keep them to fill in; NULL: nobody asks */
     bool has_taker;     /* somebody else may answer: who finds nobody left for it at another worker does not say so */
     bool is_judged;     /* a stream has accepted them: who keeps them besides need not look at ids and trains again */
+    bool is_partial;    /* its publisher may not publish to all that the stream keeps: he rolls up his topics alone */
     bool in_order;      /* once one cannot be kept now, those behind it are not either: RECEIPT_BEHIND */
     bool no_responders; /* the broker's word that nobody took a request: no message, and only for those who want it */
     uint64_t serial;    /* names these messages within a worker, so that bytes formatted for one sink can serve the

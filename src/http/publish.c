@@ -84,7 +84,7 @@ static const struct refusal {
     [RECEIPT_FAILED] = { PROBLEM_STREAM_FAILED, "A write to its disk has failed; the log says more.", NULL },
     [RECEIPT_BEHIND] = { PROBLEM_STREAM_FULL, "One before it in its train was refused.", NULL },
     [RECEIPT_LONG_TOPIC] = { PROBLEM_BAD_TOPIC, "The topic is over a limit of the broker.", NULL },
-    [RECEIPT_NO_RIGHT] = { PROBLEM_FORBIDDEN, "The sidecar has no right to publish under this topic.", NULL },
+    [RECEIPT_NO_RIGHT] = { PROBLEM_FORBIDDEN, "The user, or the sidecar, has no right to publish that.", NULL },
 };
 
 static char *put_bool(char *out, bool value)

@@ -11,6 +11,7 @@ struct newcomer {
     struct expectations asks;
     bool has_asked;                   /* asks is not empty */
     bool is_judged;                   /* what it asks has been looked at */
+    bool is_partial;                  /* as in struct batch */
     uint64_t now_ms;
     struct slice train_text;          /* the train of the one before, which comes by the same connection */
     struct train_entry *train;
@@ -46,10 +47,13 @@ static enum receipt_verdict judge_sequences(struct stream *stream, const struct 
     return RECEIPT_KEPT;
 }
 
-static enum receipt_verdict judge_rollup(const struct stream *stream, struct slice rollup)
+static enum receipt_verdict judge_rollup(const struct stream *stream, const struct newcomer *newcomer)
 {
+    struct slice rollup = newcomer->asks.rollup;
     bool is_known = !rollup.size || slice_is(rollup, "sub") || slice_is(rollup, "all");
     bool may = stream->settings.allow_rollup && !stream->settings.deny_purge;
+    if (newcomer->is_partial && slice_is(rollup, "all"))
+        return RECEIPT_NO_RIGHT;
     return is_known && (!rollup.size || may) ? RECEIPT_KEPT : RECEIPT_NO_ROLLUP;
 }
 
@@ -78,7 +82,7 @@ static enum receipt_verdict judge(struct stream *stream, const struct newcomer *
     if (asks->topic_sequence.size || asks->last_sequence.size || asks->last_id.size)
         verdict = judge_sequences(stream, newcomer, ret_found);
     if (!verdict)
-        verdict = judge_rollup(stream, asks->rollup);
+        verdict = judge_rollup(stream, newcomer);
     if (!verdict && stream->limits.message_size_max && newcomer->message->body_size > stream->limits.message_size_max)
         verdict = RECEIPT_TOO_LARGE;
     if (!verdict && stream->limits.refuse_new)
@@ -295,7 +299,8 @@ unsigned stream_append(struct stream *stream, const struct batch *batch, uint64_
 {
     unsigned kept = 0;
     bool is_news = false;
-    struct newcomer newcomer = { .topic = batch->topic, .now_ms = now_ms, .is_judged = batch->is_judged };
+    struct newcomer newcomer = { .topic = batch->topic, .now_ms = now_ms, .is_judged = batch->is_judged,
+                                 .is_partial = batch->is_partial };
     bool is_stopped = false;
     stream_lock(stream);
     for (unsigned i = 0; i < batch->count; i++) {

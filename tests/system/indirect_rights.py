@@ -219,6 +219,29 @@ def what_is_not_known_is_not_asked():
 # ------------------------------------------------------------------------------------------------------ what streams keep
 
 
+def a_rollup_takes_nothing_of_others():
+    with Store() as store, _daemon(store) as daemon:
+        owner, mallory = _prepare(daemon), _jet(daemon, "mallory")
+        answer = mallory.put("orders.mine", b"", Nats_Rollup="all")
+        equal(answer["error"]["code"], 403, f"a rollup of all: {answer}")
+        with Http(daemon) as http:
+            headers = {**_token("mallory"), "Posthorn-Header-Nats-Rollup": "all"}
+            http.post("/v1/topics/orders.mine", b"x", headers).check(403, "forbidden")
+        _check_untouched(owner)
+        mallory.put("orders.mine", b"1")
+        mallory.put("orders.mine", b"2", Nats_Rollup="sub")
+        equal(owner.state("ORDERS")["messages"], 4, "of her own topic alone")
+        equal("error" in mallory.put("mine.x", b"", Nats_Rollup="all"), False, "all of a stream of her own")
+        equal("error" in owner.put("orders.a", b"", Nats_Rollup="all"), False, "all, by who may publish all")
+
+
+def what_was_last_is_told_to_who_may_read_it():
+    with Store() as store, _daemon(store) as daemon:
+        owner, mallory = _prepare(daemon), _jet(daemon, "mallory")
+        words = [jet.put("orders.mine", b"", Nats_Expected_Last_Msg_Id="?")["error"]["description"] for jet in (owner, mallory)]
+        equal(words, ["wrong last msg ID: orders.c", "wrong last msg ID: "], "the id that was found")
+
+
 # Streams over topics that `open`, who may read all but secret.> and the server's own, may not read.
 HIDDEN = {
     "AUDIT": ("$POSTHORN.audit.x", ["$POSTHORN.audit.>"]),
@@ -357,5 +380,5 @@ def an_id_of_a_request_is_not_guessed():
 if __name__ == "__main__":
     main(no_answer_asks_for_anything, no_consumer_delivers_where_something_is_asked, answers_go_where_one_may_publish_or_has_an_inbox,
          consumers_deliver_where_one_may_publish_or_has_an_inbox, no_consumer_reads_more_than_its_maker, what_is_not_known_is_not_asked,
-         what_a_stream_keeps_is_judged_by_its_topic,
+         a_rollup_takes_nothing_of_others, what_was_last_is_told_to_who_may_read_it, what_a_stream_keeps_is_judged_by_its_topic,
          a_stream_gives_its_maker_nothing_to_read, a_path_says_one_topic, each_request_says_who_asks, an_id_of_a_request_is_not_guessed)
