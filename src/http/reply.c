@@ -8,6 +8,7 @@
 #include "http/calls.h"
 #include "http/publish.h"
 #include "http/routes.h"
+#include "util/decimal.h"
 
 static void sign(const unsigned char key[REPLY_KEY_SIZE], struct slice topic, char mac[REPLY_MAC_SIZE])
 {
@@ -42,9 +43,25 @@ bool reply_id_read(struct slice id, const unsigned char key[REPLY_KEY_SIZE], cha
     return CRYPTO_memcmp(mac, given, REPLY_MAC_SIZE) == 0;
 }
 
+char *reply_permit_write(char *out, uint64_t by_ms, struct slice topic)
+{
+    out = format_number(out, by_ms);
+    *out++ = '.';
+    return format_slice(out, topic);
+}
+
+bool reply_permit_read(struct slice permit, uint64_t *ret_by_ms, struct slice *ret_topic)
+{
+    const char *dot = permit.size ? memchr(permit.data, '.', permit.size) : NULL;
+    if (!dot || !decimal_read(slice_make(permit.data, (size_t)(dot - permit.data)), ret_by_ms))
+        return false;
+    *ret_topic = slice_make(dot + 1, permit.size - (size_t)(dot + 1 - permit.data));
+    return ret_topic->size > 0;
+}
+
 /* The handler. */
 
-static bool read_id(struct exchange *exchange, struct slice *ret_topic)
+static bool read_id(struct exchange *exchange, uint64_t *ret_by_ms, struct slice *ret_topic)
 {
     struct buffer *name = &calls_of(exchange)->name;
     name->size = 0;
@@ -52,19 +69,19 @@ static bool read_id(struct exchange *exchange, struct slice *ret_topic)
         calls_short_of_memory(exchange);
         return false;
     }
-    if (!reply_id_read(exchange->parameter, exchange->http->identity->reply_key, name->data, &name->size)) {
+    if (!reply_id_read(exchange->parameter, exchange->http->identity->reply_key, name->data, &name->size) ||
+        !reply_permit_read(slice_make(name->data, name->size), ret_by_ms, ret_topic)) {
         answer_problem(exchange, PROBLEM_NOT_FOUND, NULL, "This is no id of a request that was taken here.");
         return false;
     }
-    *ret_topic = slice_make(name->data, name->size);
     return true;
 }
 
-/* That it has the id says that it was asked. */
-static bool may_reply(struct exchange *exchange, struct slice topic)
+/* That it has the id says that it was asked, and by when it may answer that. */
+static bool may_reply(struct exchange *exchange, uint64_t by_ms, struct slice topic)
 {
     struct session *session = exchange->session;
-    if (!rights_responses_max(session->rights))
+    if (!rights_responses_max(session->rights) || by_ms < broker_wall_ms(session->broker))
         return access_publish(exchange, topic);
     session_grant_reply(session, topic);
     return true;
@@ -74,9 +91,10 @@ void responder_reply(struct exchange *exchange)
 {
     struct slice topic;
     struct message message;
-    if (!read_id(exchange, &topic) || !calls_read_message(exchange, &message))
+    uint64_t by_ms;
+    if (!read_id(exchange, &by_ms, &topic) || !calls_read_message(exchange, &message))
         return;
-    if (!may_reply(exchange, topic))
+    if (!may_reply(exchange, by_ms, topic))
         return;
     if (publish_message(exchange, topic, &message, NULL))
         answer(exchange, 202, "application/json", slice_of("{\"accepted\":true}"), NULL);

@@ -229,18 +229,27 @@ static char *put_encoded(char *out, struct slice topic)
     return out;
 }
 
-/* Posthorn-Topic and Posthorn-Reply-Id. NULL: out of memory. */
-static char *put_lines(struct buffer *buffer, const struct http *http, const struct queue_item *item)
+/* By when whoever takes a request now may answer it, where he may by nothing but allow_responses. */
+static uint64_t answer_by_ms(const struct http *http, const struct session *session)
+{
+    unsigned count = rights_responses_max(session->rights);
+    return count ? broker_wall_ms(http->broker) + rights_responses_ms(session->rights) : 0;
+}
+
+/* Posthorn-Topic and Posthorn-Reply-Id, behind which there is room for what the id is of. NULL: out of memory. */
+static char *put_lines(struct buffer *buffer, const struct http *http, const struct queue_item *item, uint64_t by_ms)
 {
     static const char topic[] = "Posthorn-Topic: ", id[] = "\r\nPosthorn-Reply-Id: ";
-    size_t size = sizeof topic + sizeof id + 3 * item->topic.size + reply_id_size(item->reply) + 2;
-    char *out = buffer_reserve(buffer, size);
+    struct slice permit = slice_make(NULL, reply_permit_size_max(item->reply));
+    size_t size = sizeof topic + sizeof id + 3 * item->topic.size + reply_id_size(permit) + 2;
+    char *out = buffer_reserve(buffer, size + permit.size), *text = out + size;
     if (!out)
         return NULL;
     out = format_bytes(out, topic, sizeof topic - 1);
     out = put_encoded(out, item->topic);
     out = format_bytes(out, id, sizeof id - 1);
-    out = reply_id_write(out, http->identity->reply_key, item->reply);
+    permit = slice_make(text, (size_t)(reply_permit_write(text, by_ms, item->reply) - text));
+    out = reply_id_write(out, http->identity->reply_key, permit);
     return format_bytes(out, "\r\n", 2);
 }
 
@@ -249,7 +258,7 @@ static void answer_item(struct calls *calls, struct exchange *exchange, struct q
 {
     struct buffer *buffer = &calls->text;
     buffer->size = 0;
-    char *end = put_lines(buffer, calls->http, item);
+    char *end = put_lines(buffer, calls->http, item, answer_by_ms(calls->http, exchange->session));
     if (end)
         answer_message(calls, exchange, slice_make(buffer->data, (size_t)(end - buffer->data)), item->head,
                        item->payload);

@@ -4,7 +4,7 @@ streams that keep what one may not read. And what is refused tells nothing."""
 
 import json
 
-from harness import Daemon, equal, main
+from harness import Daemon, equal, main, until
 from jet import Jet, Store
 from web import Http, poll
 
@@ -377,8 +377,24 @@ def an_id_of_a_request_is_not_guessed():
         equal(asker.answer().check(200).body, b"!", "the answer")
 
 
+def an_id_of_a_request_is_good_for_its_time_and_for_nothing_else():
+    """By allow_responses alone. Nor is one by which a message is acknowledged good for what answers."""
+    config = INI.replace("allow_responses = 2, 1h", "allow_responses = 2, 50ms")
+    with Store() as store, store.daemon(config=config) as daemon, Http(daemon) as http:
+        owner = _prepare(daemon)
+        owner.client.subscribe("_INBOX.asker", "asker")
+        http.get("/v1/requests/mine.a?wait=0", _token("mallory")).check(204)
+        owner.client.publish("mine.a", b"?", reply="_INBOX.asker")
+        where = "/v1/replies/" + http.get("/v1/requests/mine.a?wait=9s", _token("mallory")).check(200).header("Posthorn-Reply-Id")
+        until(lambda: http.post(where, b"!", _token("mallory")).status == 403, "the time for answers is over")
+        pulled = http.post("/v1/streams/MINE/consumers/own/pull?batch=1", b"", _token("mallory")).check(200).json()["messages"]
+        http.post(f"/v1/replies/{pulled[0]['ack_id']}", b"+TERM", _token("mallory")).check(404, "not-found")
+        equal(owner.consumer_info("MINE", "own")["num_ack_pending"], 1, "messages that are not acknowledged")
+
+
 if __name__ == "__main__":
     main(no_answer_asks_for_anything, no_consumer_delivers_where_something_is_asked, answers_go_where_one_may_publish_or_has_an_inbox,
          consumers_deliver_where_one_may_publish_or_has_an_inbox, no_consumer_reads_more_than_its_maker, what_is_not_known_is_not_asked,
          a_rollup_takes_nothing_of_others, what_was_last_is_told_to_who_may_read_it, what_a_stream_keeps_is_judged_by_its_topic,
-         a_stream_gives_its_maker_nothing_to_read, a_path_says_one_topic, each_request_says_who_asks, an_id_of_a_request_is_not_guessed)
+         a_stream_gives_its_maker_nothing_to_read, a_path_says_one_topic, each_request_says_who_asks, an_id_of_a_request_is_not_guessed,
+         an_id_of_a_request_is_good_for_its_time_and_for_nothing_else)

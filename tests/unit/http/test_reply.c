@@ -63,12 +63,30 @@ START_TEST(the_signature_of_one_topic_is_of_no_use_for_another)
 }
 END_TEST
 
+START_TEST(a_permit_is_no_topic_by_which_one_acknowledges)
+{
+    static const char *const none[] = { "$JS.ACK.S.C.1.1.1.1.1", "17", "17.", ".a", "", "x.a", "-1.a",
+                                        "99999999999999999999.a" };
+    char out[64];
+    struct slice topic;
+    uint64_t by_ms;
+    size_t size = (size_t)(reply_permit_write(out, 1700000000000, slice_of("_INBOX.a.1")) - out);
+    ck_assert_uint_le(size, reply_permit_size_max(slice_of("_INBOX.a.1")));
+    ck_assert(reply_permit_read(slice_make(out, size), &by_ms, &topic));
+    ck_assert_uint_eq(by_ms, 1700000000000);
+    ck_assert(slice_is(topic, "_INBOX.a.1"));
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        ck_assert_msg(!reply_permit_read(slice_of(none[i]), &by_ms, &topic), "%s", none[i]);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {
         an_id_is_read_by_whoever_has_the_key,
         an_id_that_was_changed_is_none,
         the_signature_of_one_topic_is_of_no_use_for_another,
+        a_permit_is_no_topic_by_which_one_acknowledges,
         NULL,
     };
     return unit_run("reply", tests);
