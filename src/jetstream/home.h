@@ -73,7 +73,7 @@ struct seat {
     struct meta_job job;
     char *key, *state;
     size_t state_room;
-    bool saving, save_failed;
+    bool saving, save_failed, failure_told;
     uint64_t save_count;             /* of the save under way, or the last */
     uint64_t saved_ms;
     struct acks answers;             /* to acknowledgements that asked for one, when their save is done */

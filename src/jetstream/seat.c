@@ -328,6 +328,16 @@ void seat_has_changed(struct seat *seat, struct slice reply)
         answer_all(seat, UINT64_MAX); /* there is nothing that could be lost */
 }
 
+/* Once, until it is stored again: each acknowledgement that waits tries anew. */
+static void tell_failure(struct seat *seat, int error)
+{
+    if (!seat->failure_told)
+        log_error("position_not_stored",
+                  "key=%s error=\"%s\" meaning=\"it is tried again; until then a restart delivers anew\"", seat->key,
+                  strerror(-error));
+    seat->failure_told = true;
+}
+
 /* A save that failed is tried again with the next; nobody is answered for it. */
 static void save_finished(struct meta_job *job)
 {
@@ -340,11 +350,12 @@ static void save_finished(struct meta_job *job)
     if (seat->home->jetstream->is_ending)
         return;
     if (job->error) {
-        log_error("position_not_stored", "key=%s error=\"%s\"", seat->key, strerror(-job->error));
+        tell_failure(seat, job->error);
         seat->save_failed = true;
         save_soon(seat, loop_now_ms(seat->home->jetstream->loop) + RETRY_MS);
         return;
     }
+    seat->failure_told = false;
     answer_all(seat, seat->save_count);
     seat_has_changed(seat, slice_make(NULL, 0));
 }

@@ -84,6 +84,16 @@ void keeping_free(struct keeping *keeping)
     free(keeping);
 }
 
+/* Once, until it is stored again. */
+static void tell_failure(struct keeping *keeping, int error)
+{
+    if (!keeping->failure_told)
+        log_error("position_not_stored",
+                  "key=%s error=\"%s\" meaning=\"it is tried again; until then a restart sends anew\"", keeping->key,
+                  strerror(-error));
+    keeping->failure_told = true;
+}
+
 /* One that failed is tried again with the next. */
 static void on_saved(struct meta_job *job)
 {
@@ -95,9 +105,11 @@ static void on_saved(struct meta_job *job)
         return;
     }
     if (job->error) {
-        log_error("position_not_stored", "key=%s error=\"%s\"", keeping->key, strerror(-job->error));
+        tell_failure(keeping, job->error);
         keeping->save_failed = true;
         keeping->due_ms = loop_now_ms(&keeping->deliverer->loop) + DELIVERER_RETRY_MS;
+    } else {
+        keeping->failure_told = false;
     }
     position_has_changed(keeping);
 }

@@ -65,7 +65,7 @@ struct keeping {
     struct meta_job job;
     char *state;
     size_t state_room;
-    bool is_saving, save_failed;
+    bool is_saving, save_failed, failure_told;
     uint64_t due_ms;                 /* not before then */
 };
 

@@ -248,6 +248,8 @@ def a_consumer_goes_on_over_a_full_disk():
         end = time.monotonic() + 20 * PATIENCE
         load.run([worker], lambda: worker.delivered.count >= known or time.monotonic() > end)
         equal(worker.delivered.count >= known, True, "the worker gets all that is kept")
+        told = sum("position_not_stored" in line for line in daemon.log_lines())
+        equal(told <= 2, True, f"what cannot be stored is told once, not {told} times")
         daemon.kill()
         load.listen_to_the_end([pressure, worker])
         os.unlink(heavy)

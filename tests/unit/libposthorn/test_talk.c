@@ -1059,7 +1059,7 @@ static void drain_when_told(struct peer *self)
     peer_expect_end(self);
 }
 
-/* Who has a loop of his own asks without waiting; where the asking itself read the PONG, nothing will wake him for it. */
+/* Who has a loop of his own asks without waiting; where that itself read the PONG, nothing will wake him for it. */
 START_TEST(the_end_of_a_drain_is_told_by_the_call_that_read_it)
 {
     struct ph_sub *sub;
