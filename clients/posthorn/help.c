@@ -95,7 +95,7 @@ static void print_examples(FILE *out, const struct example *examples)
 /* A word, and what it means beside it. */
 static void print_term(FILE *out, const char *word, int column, const char *meaning)
 {
-    fprintf(out, "  %-*s", column - 2, word);
+    fprintf(out, "  %-*s ", column - 3, word); /* a blank at least, also behind a long word */
     print_wrapped(out, meaning, strlen(meaning), column, column);
 }
 

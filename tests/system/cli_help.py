@@ -44,6 +44,12 @@ def every_command_has_help():
             raise AssertionError("a line of help is wider than a terminal")
 
 
+def a_long_command_stands_apart_from_its_summary():
+    with Cli() as cli:
+        out = cli.run("help", "stream").check().out
+        equal(b"\n  delete-message delete one of its messages\n" in out, True, out)
+
+
 def mistyped_commands_are_guessed():
     with Cli() as cli:
         cli.run("pbu", "a").check(USAGE, out="", err="no command 'pbu'; did you mean 'pub'")
@@ -181,5 +187,5 @@ def zsh_completes():
 
 
 if __name__ == "__main__":
-    main(every_command_has_help, mistyped_commands_are_guessed, version_is_told, full_disk_is_no_success,
-         files_in_the_tree_are_what_the_table_gives, manual_names_every_option, bash_completes, fish_completes, zsh_completes)
+    main(every_command_has_help, a_long_command_stands_apart_from_its_summary, mistyped_commands_are_guessed, version_is_told,
+         full_disk_is_no_success, files_in_the_tree_are_what_the_table_gives, manual_names_every_option, bash_completes, fish_completes, zsh_completes)
