@@ -84,29 +84,42 @@ static void wait_for_commit(struct tails *tails, struct tail_parcel *parcel)
 
 enum outcome { GOES_ON, WAITS, REFUSED_FOR_GOOD };
 
-/* What a message's receipt means for it. What nobody keeps goes to who is subscribed, and that is all. */
+/* What a receipt without a sequence means for the message, and how it is told. */
+static const struct {
+    enum outcome outcome;
+    const char *why;
+} verdicts[] = {
+    [RECEIPT_WRONG_STREAM] = { REFUSED_FOR_GOOD, "another stream was expected" },
+    [RECEIPT_WRONG_SEQUENCE] = { REFUSED_FOR_GOOD, "another sequence was expected" },
+    [RECEIPT_WRONG_ID] = { REFUSED_FOR_GOOD, "another id was expected" },
+    [RECEIPT_TOO_LARGE] = { REFUSED_FOR_GOOD, "too large" },
+    [RECEIPT_NO_ROLLUP] = { REFUSED_FOR_GOOD, "no rollup is allowed" },
+    [RECEIPT_NO_MEMORY] = { WAITS, "out of memory" },
+    [RECEIPT_TOO_MANY] = { WAITS, "the stream is full" },
+    [RECEIPT_TOO_MANY_BYTES] = { WAITS, "the stream is full" },
+    [RECEIPT_TOO_MANY_OF_TOPIC] = { WAITS, "the topic is full" },
+    [RECEIPT_OVER_QUOTA] = { WAITS, "the quota is used up" },
+    [RECEIPT_SEALED] = { WAITS, "the stream is sealed" },
+    [RECEIPT_NOT_READY] = { WAITS, "the stream is not ready" },
+    [RECEIPT_DISK_FULL] = { WAITS, "the disk is full" },
+    [RECEIPT_FAILED] = { WAITS, "the disk has failed" },
+    [RECEIPT_BEHIND] = { WAITS, "one before it was refused" },
+    [RECEIPT_LONG_TOPIC] = { REFUSED_FOR_GOOD, "the topic is too long" },
+    [RECEIPT_NO_RIGHT] = { REFUSED_FOR_GOOD, "no right to the topic" },
+};
+
+/* What nobody keeps goes to who is subscribed, and that is all. */
 static enum outcome judge(const struct receipt *receipt)
 {
-    static const enum outcome outcomes[] = {
-        [RECEIPT_WRONG_STREAM] = REFUSED_FOR_GOOD, [RECEIPT_WRONG_SEQUENCE] = REFUSED_FOR_GOOD,
-        [RECEIPT_WRONG_ID] = REFUSED_FOR_GOOD,     [RECEIPT_TOO_LARGE] = REFUSED_FOR_GOOD,
-        [RECEIPT_NO_ROLLUP] = REFUSED_FOR_GOOD,    [RECEIPT_NO_MEMORY] = WAITS,
-        [RECEIPT_TOO_MANY] = WAITS,                [RECEIPT_TOO_MANY_BYTES] = WAITS,
-        [RECEIPT_TOO_MANY_OF_TOPIC] = WAITS,       [RECEIPT_OVER_QUOTA] = WAITS,
-        [RECEIPT_SEALED] = WAITS,
-        [RECEIPT_NOT_READY] = WAITS,               [RECEIPT_DISK_FULL] = WAITS,
-        [RECEIPT_FAILED] = WAITS,                  [RECEIPT_BEHIND] = WAITS,
-        [RECEIPT_LONG_TOPIC] = REFUSED_FOR_GOOD,   [RECEIPT_NO_RIGHT] = REFUSED_FOR_GOOD,
-    };
-    return !receipt->stream || receipt->sequence ? GOES_ON : outcomes[receipt->verdict];
+    return !receipt->stream || receipt->sequence ? GOES_ON : verdicts[receipt->verdict].outcome;
 }
 
 static void tell_waiting(struct tails *tails, const struct tail_parcel *parcel, const struct receipt *receipt)
 {
     tails->broker->counters->tail_waits++;
     if (!tails->is_refused)
-        log_warning("tail_waits", "tail=%.*s stream=%s verdict=%u", SLICE_ARGS(parcel->name), receipt->stream,
-                    (unsigned)receipt->verdict);
+        log_warning("tail_waits", "tail=%.*s stream=%s error=\"%s\"", SLICE_ARGS(parcel->name), receipt->stream,
+                    verdicts[receipt->verdict].why);
     tails->is_refused = true;
     pause(tails, RETRY_MS);
 }
@@ -124,8 +137,8 @@ static void tell_taken(struct tails *tails, struct tail_parcel *parcel, const st
 static void tell_refused(struct tails *tails, const struct tail_parcel *parcel, const struct receipt *receipt)
 {
     tails->broker->counters->tail_refused++;
-    log_warning("tail_record_refused", "tail=%.*s stream=%s verdict=%u size=%u", SLICE_ARGS(parcel->name),
-                receipt->stream, (unsigned)receipt->verdict, parcel->messages[parcel->published].body_size);
+    log_warning("tail_record_refused", "tail=%.*s stream=%s error=\"%s\" size=%u", SLICE_ARGS(parcel->name),
+                receipt->stream, verdicts[receipt->verdict].why, parcel->messages[parcel->published].body_size);
 }
 
 /* False: not now. */

@@ -224,7 +224,7 @@ def a_full_spool_holds_back_and_loses_nothing():
             sidecar.wait_down()
             for _ in range(15):
                 nginx.ask(1000)
-            sidecar.wait_log(" tail_waits ")
+            sidecar.wait_log(r" tail_waits .* error=\"the stream is full\"")
             with kept.daemon(listen=same_place(address)) as broker:
                 each_has_come_once(Jet(broker), nginx)
 
@@ -245,7 +245,7 @@ def progress_tells_how_far_it_is_behind():
             with open(path, "w", encoding="ascii") as log:
                 log.writelines(f"line {number} {'x' * 80}\n" for number in range(8000))
                 log.write("and a line that is not whole")
-            sidecar.wait_log(" tail_waits ")
+            sidecar.wait_log(r" tail_waits .* error=\"the stream is full\"")
             until(lambda: lag()["oldest_ms"] > 0, "an age")
             size = os.path.getsize(path)
             equal(size - 200000 < lag()["bytes"] <= size and lag()["files"] == 1, True, f"{lag()} of {size} bytes")
