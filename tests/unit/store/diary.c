@@ -274,12 +274,23 @@ void diary_kill(struct diary *diary, uint64_t sequence)
         diary->entries[sequence].fate = FATE_KILLED;
 }
 
-void diary_kill_before(struct diary *diary, uint64_t sequence)
+static void note_killed_before(struct diary *diary, uint64_t sequence)
 {
-    log_kill_before(diary->log, sequence);
     for (uint64_t at = 1; at < sequence && at <= diary->last; at++)
         if (diary->entries[at].fate == FATE_LIVE)
             diary->entries[at].fate = FATE_KILLED;
+}
+
+void diary_kill_before(struct diary *diary, uint64_t sequence)
+{
+    log_kill_before(diary->log, sequence);
+    note_killed_before(diary, sequence);
+}
+
+void diary_take_before(struct diary *diary, uint64_t sequence)
+{
+    log_take_before(diary->log, sequence);
+    note_killed_before(diary, sequence);
 }
 
 void diary_remember(struct diary *diary)
@@ -360,6 +371,8 @@ static int act(struct diary *diary, uint32_t what)
     else if (what < 88)
         for (unsigned i = random_below(&diary->random, 50); i > 0; i--)
             diary_kill(diary, any_sequence(diary));
+    else if (what < 91)
+        diary_take_before(diary, log_first(diary->log) + random_below(&diary->random, 60));
     else if (what < 93)
         diary_kill_before(diary, log_first(diary->log) + random_below(&diary->random, 60));
     else if (what < 94)

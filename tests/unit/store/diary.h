@@ -68,6 +68,7 @@ int diary_rest(struct diary *diary);
 
 void diary_kill(struct diary *diary, uint64_t sequence);
 void diary_kill_before(struct diary *diary, uint64_t sequence);
+void diary_take_before(struct diary *diary, uint64_t sequence);
 void diary_remember(struct diary *diary);
 
 /* Reads from a sequence on, count records or all, and fetches what is away. */

@@ -215,7 +215,7 @@ static void agree(struct model *model)
 
 static void kill_before(struct model *model, uint64_t sequence)
 {
-    log_kill_before(model->log, sequence);
+    (sequence % 2 ? log_kill_before : log_take_before)(model->log, sequence);
     for (uint64_t i = 1; i < sequence && i <= model->last; i++)
         model->sizes[i] = 0;
 }
