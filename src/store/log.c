@@ -11,6 +11,7 @@ struct log *log_create_memory(void)
     if (!log)
         return NULL;
     log->spare_least = SPARE_LEAST;
+    log->first_at = LOG_AT_UNKNOWN;
     list_init(&log->cached);
     list_init(&log->wanted);
     list_init(&log->unsynced);

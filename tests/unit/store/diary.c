@@ -384,7 +384,21 @@ static int act(struct diary *diary, uint32_t what)
     return 0;
 }
 
+/* Bytes of what is away are guessed, but none is taken off twice. */
+static void check_bytes(const struct diary *diary)
+{
+    struct log_state state;
+    uint64_t most = 0;
+    log_get_state(diary->log, &state);
+    for (uint64_t at = 1; at <= diary->last; at++)
+        most += record_size(slice_make("", 1), &(struct message){ .body_size = diary->entries[at].size });
+    unit_assert(state.byte_count <= most && (state.live_count || !state.byte_count));
+}
+
 int diary_step(struct diary *diary)
 {
-    return act(diary, random_below(&diary->random, 100));
+    int error = act(diary, random_below(&diary->random, 100));
+    if (!diary->fails)
+        check_bytes(diary);
+    return error;
 }

@@ -277,6 +277,26 @@ START_TEST(what_is_away_is_counted)
 }
 END_TEST
 
+/* Of a block that has been read again, and whose first record is dead. */
+START_TEST(what_is_taken_from_the_front_of_a_block_is_counted)
+{
+    struct diary diary;
+    begin(&diary);
+    append(&diary, 200, 1000);
+    commit(&diary);
+    diary_take_before(&diary, 51);
+    rest_and_open(&diary);
+    diary_read(&diary, 1, UINT64_MAX);
+    uint64_t each = state_of(&diary).byte_count / 150;
+    ck_assert_uint_eq(state_of(&diary).live_count, 150);
+    diary_take_before(&diary, 101);
+    ck_assert_uint_eq(state_of(&diary).byte_count, 100 * each);
+    diary_take_before(&diary, 199);
+    ck_assert_uint_eq(state_of(&diary).byte_count, 2 * each);
+    diary_finish(&diary);
+}
+END_TEST
+
 START_TEST(memory_is_bounded_whatever_is_kept)
 {
     struct diary diary;
@@ -734,6 +754,7 @@ int main(void)
         a_mark_says_nothing_of_the_dead,
         what_was_killed_and_nothing_else_is_synced_at_the_end,
         what_is_away_is_counted,
+        what_is_taken_from_the_front_of_a_block_is_counted,
         memory_is_bounded_whatever_is_kept,
         whoever_reads_on_finds_the_next_span_there,
         a_span_may_go_while_it_is_fetched,
