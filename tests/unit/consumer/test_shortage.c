@@ -1,52 +1,17 @@
 /*
- * A consumer where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am), and
- * they fail when a test says so. Whatever fails is said, or tried again: each message is delivered, once, and in order.
+ * A consumer where memory runs out (shortage.h). Whatever fails is said, or tried again: each message is delivered,
+ * once, and in order.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../shortage.h"
 #include "../stream/kit.h"
 #include "../unit.h"
 #include "consumer/consumer.h"
 
-enum { MESSAGES = 300, ROUNDS_MAX = 1000, NEVER = UINT_MAX };
-
-static struct {
-    unsigned until_failure; /* allocations that still succeed; NEVER: all do */
-    bool for_good;          /* those after the failure fail too */
-    unsigned failed_count;
-} memory = { .until_failure = NEVER };
-
-static bool memory_fails(void)
-{
-    if (memory.until_failure == NEVER)
-        return false;
-    if (memory.until_failure > 0) {
-        memory.until_failure--;
-        return false;
-    }
-    if (!memory.for_good)
-        memory.until_failure = NEVER;
-    memory.failed_count++;
-    return true;
-}
-
-#define WRAP(name, parameters, arguments) \
-    void *__real_##name parameters; \
-    void *__wrap_##name parameters; \
-    void *__wrap_##name parameters \
-    { \
-        return memory_fails() ? NULL : __real_##name arguments; \
-    }
-
-WRAP(malloc, (size_t size), (size))
-WRAP(calloc, (size_t count, size_t size), (count, size))
-WRAP(realloc, (void *block, size_t size), (block, size))
-WRAP(reallocarray, (void *block, size_t count, size_t size), (block, count, size))
-WRAP(strdup, (const char *text), (text))
-WRAP(strndup, (const char *text, size_t size), (text, size))
+enum { MESSAGES = 300, ROUNDS_MAX = 1000 };
 
 /* What was delivered: to be acknowledged, and in all. */
 struct owner {
@@ -143,7 +108,7 @@ static void create(struct owner *owner)
         error = consumer_create(owner->stream, &settings, &ops, owner, owner->time, &owner->consumer);
         unit_assert(error == 0 || error == -ENOMEM);
         if (error)
-            memory.until_failure = NEVER;
+            shortage.until_failure = SHORTAGE_NEVER;
     } while (error);
 }
 
@@ -173,7 +138,7 @@ static void work(struct owner *owner)
     while (owner->total < 202) {
         unit_assert(round++ < ROUNDS_MAX);
         if (round == 20)
-            memory.until_failure = NEVER;
+            shortage.until_failure = SHORTAGE_NEVER;
         ask(owner);
         if (round == 3)
             change(owner);
@@ -207,20 +172,20 @@ static struct stream *fill(void)
 static bool fails_at(unsigned allocation, bool for_good)
 {
     struct owner owner = { .stream = fill(), .time = { 1000, 100000 } };
-    memory.until_failure = allocation;
-    memory.for_good = for_good;
-    memory.failed_count = 0;
+    shortage.until_failure = allocation;
+    shortage.for_good = for_good;
+    shortage.failed_count = 0;
     create(&owner);
-    memory.for_good = for_good;
+    shortage.for_good = for_good;
     for (unsigned i = 0; i < 101; i++) { /* new ones, behind the last of each topic */
-        unsigned until_failure = memory.until_failure;
-        memory.until_failure = NEVER;
+        unsigned until_failure = shortage.until_failure;
+        shortage.until_failure = SHORTAGE_NEVER;
         kit_fill(owner.stream, "t.b.new", 1, 10, 1000);
-        memory.until_failure = until_failure;
+        shortage.until_failure = until_failure;
     }
     work(&owner);
-    bool has_failed = memory.failed_count > 0;
-    memory.until_failure = NEVER;
+    bool has_failed = shortage.failed_count > 0;
+    shortage.until_failure = SHORTAGE_NEVER;
     struct consumer_info info;
     consumer_get_info(owner.consumer, owner.time, &info);
     unit_assert(info.ack_pending_count == 0 && owner.dead_count > 0);

@@ -1,78 +1,14 @@
 /*
- * The router where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am), and
- * they fail when a test says so. Nothing may crash, nothing may leak, and every sink that was added is found
- * afterwards.
+ * The router where memory runs out (shortage.h). Nothing may crash, nothing may leak, and every sink that was added is
+ * found afterwards.
  */
 #include <stdio.h>
 
+#include "../shortage.h"
 #include "../unit.h"
 #include "stub.h"
 
-enum {
-    SINKS = 120,
-    NEVER = UINT_MAX,
-};
-
-static struct {
-    unsigned until_failure; /* allocations that still succeed; NEVER: all do */
-    bool for_good;          /* those after the failure fail too */
-    unsigned failed_count;
-    long live_count; /* blocks allocated and not freed */
-} memory = { .until_failure = NEVER };
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void __real_free(void *block);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-void __wrap_free(void *block);
-
-static bool memory_fails(void)
-{
-    if (memory.until_failure == NEVER)
-        return false;
-    if (memory.until_failure > 0) {
-        memory.until_failure--;
-        return false;
-    }
-    if (!memory.for_good)
-        memory.until_failure = NEVER;
-    memory.failed_count++;
-    return true;
-}
-
-static void *counted(void *block)
-{
-    memory.live_count += block != NULL;
-    return block;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return memory_fails() ? NULL : counted(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return memory_fails() ? NULL : counted(__real_calloc(count, size));
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    if (memory_fails())
-        return NULL;
-    void *grown = __real_realloc(block, size);
-    memory.live_count += !block && grown;
-    return grown;
-}
-
-void __wrap_free(void *block)
-{
-    memory.live_count -= block != NULL;
-    __real_free(block);
-}
+enum { SINKS = 120 };
 
 /* Every other sink has its own topic; the rest stand under patterns that meet in "a.b.c". Every third is a member. */
 struct scene {
@@ -167,21 +103,21 @@ static bool fails_at(unsigned allocation, bool for_good)
 {
     static struct scene scene;
     const struct topic_limits limits = { 64, 8 };
-    long live_count = memory.live_count;
-    memory.failed_count = 0;
-    memory.for_good = for_good;
-    memory.until_failure = allocation;
+    long live_count = shortage.live_count;
+    shortage.failed_count = 0;
+    shortage.for_good = for_good;
+    shortage.until_failure = allocation;
     scene.router = router_create(1, &limits);
     if (scene.router) {
         scene_play(&scene);
-        memory.until_failure = NEVER;
+        shortage.until_failure = SHORTAGE_NEVER;
         scene_check(&scene);
         scene_empty(&scene);
     }
-    memory.until_failure = NEVER;
+    shortage.until_failure = SHORTAGE_NEVER;
     router_destroy(scene.router);
-    unit_assert(memory.live_count == live_count);
-    return memory.failed_count > 0;
+    unit_assert(shortage.live_count == live_count);
+    return shortage.failed_count > 0;
 }
 
 START_TEST(any_one_allocation_may_fail)

@@ -1,11 +1,10 @@
 /*
- * The library where memory runs out: the linker puts the functions below before the allocating ones (see unit.am), and
- * each allocation of a whole conversation in turn fails, once. Nothing crashes or leaks, every call that fails has a
- * reason that fits, and the conversation goes on wherever it can.
+ * The library where memory runs out (shortage.h): each allocation of a whole conversation in turn fails, once, but for
+ * those of the peer, which is another thread. Nothing crashes or leaks, every call that fails has a reason that fits,
+ * and the conversation goes on wherever it can.
  */
 #include <arpa/inet.h>
 #include <check.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,57 +12,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../shortage.h"
 #include "../unit.h"
 #include "peer.h"
 
-#define NEVER UINT_MAX
 #define PATIENCE_MS 20000
-
-/* Of this thread: the peer's memory does not fail. */
-static _Thread_local unsigned until_failure = NEVER;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-char *__real_strdup(const char *text);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-char *__wrap_strdup(const char *text);
-
-static bool memory_fails(void)
-{
-    if (until_failure == NEVER)
-        return false;
-    return until_failure-- == 0;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return memory_fails() ? NULL : __real_malloc(size);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return memory_fails() ? NULL : __real_calloc(count, size);
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    return memory_fails() ? NULL : __real_realloc(block, size);
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return memory_fails() ? NULL : __real_strdup(text);
-}
 
 /* As ck_assert, which would allocate, and fail, even where it holds. */
 static void require(bool condition, const char *what, const char *why)
 {
     if (condition)
         return;
-    until_failure = NEVER;
+    shortage.until_failure = SHORTAGE_NEVER;
     ck_abort_msg("%s: %s", what, why);
 }
 
@@ -195,10 +155,11 @@ static bool converse_with_failure(unsigned after)
 {
     struct peer peer;
     peer_open(&peer, serve);
-    until_failure = after;
+    shortage.failed_count = 0;
+    shortage.until_failure = after;
     converse(peer.url);
-    bool failed = until_failure == NEVER;
-    until_failure = NEVER;
+    bool failed = shortage.failed_count > 0;
+    shortage.until_failure = SHORTAGE_NEVER;
     visit(&peer);
     peer_close(&peer);
     return failed;

@@ -1,54 +1,18 @@
 /*
- * Webhooks where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am), as does
- * cJSON, and they fail when a test says so. Whatever fails is said, and has changed nothing.
+ * Webhooks where memory runs out (shortage.h), cJSON's included. Whatever fails is said, and has changed nothing.
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 
+#include "../shortage.h"
 #include "../stream/kit.h"
 #include "../unit.h"
 #include "push/lanes.h"
 #include "push/tail.h"
 #include "scene.h"
 
-enum { ENTRIES = 40, NEVER = UINT_MAX };
-
-static struct {
-    unsigned until_failure; /* allocations that still succeed; NEVER: all do */
-    bool for_good;          /* those after the failure fail too */
-    unsigned failed_count;
-} memory = { .until_failure = NEVER };
-
-static bool memory_fails(void)
-{
-    if (memory.until_failure == NEVER)
-        return false;
-    if (memory.until_failure > 0) {
-        memory.until_failure--;
-        return false;
-    }
-    if (!memory.for_good)
-        memory.until_failure = NEVER;
-    memory.failed_count++;
-    return true;
-}
-
-#define WRAP(name, parameters, arguments) \
-    void *__real_##name parameters; \
-    void *__wrap_##name parameters; \
-    void *__wrap_##name parameters \
-    { \
-        return memory_fails() ? NULL : __real_##name arguments; \
-    }
-
-WRAP(malloc, (size_t size), (size))
-WRAP(calloc, (size_t count, size_t size), (count, size))
-WRAP(realloc, (void *block, size_t size), (block, size))
-WRAP(reallocarray, (void *block, size_t count, size_t size), (block, count, size))
-WRAP(strdup, (const char *text), (text))
-WRAP(strndup, (const char *text, size_t size), (text, size))
+enum { ENTRIES = 40 };
 
 /* Has it fail with each of its allocations in turn: alone, and with all that follow. what says whether it has
  * succeeded, which it does where nothing fails. */
@@ -58,12 +22,12 @@ static void fail_in_turn(bool (*what)(void *arg), void *arg, unsigned allocation
         unsigned count = 0;
         bool has_succeeded;
         do {
-            memory.for_good = for_good;
-            memory.failed_count = 0;
-            memory.until_failure = count++;
+            shortage.for_good = for_good;
+            shortage.failed_count = 0;
+            shortage.until_failure = count++;
             has_succeeded = what(arg);
-            memory.until_failure = NEVER;
-        } while (memory.failed_count);
+            shortage.until_failure = SHORTAGE_NEVER;
+        } while (shortage.failed_count);
         unit_assert(has_succeeded);
         ck_assert_uint_gt(count, allocations_min);
     }
@@ -72,7 +36,7 @@ static void fail_in_turn(bool (*what)(void *arg), void *arg, unsigned allocation
 /* With memory for a while, whatever is being tried. */
 static void relieve(void)
 {
-    memory.until_failure = NEVER;
+    shortage.until_failure = SHORTAGE_NEVER;
 }
 
 /* Settings. */
@@ -96,7 +60,7 @@ static bool load(struct webhook_settings *settings)
     char room[WEBHOOK_FAULT_SIZE];
     webhook_settings_init(settings);
     int error = webhook_settings_load(settings, slice_of(document), room);
-    unit_assert(error == 0 || memory.failed_count);
+    unit_assert(error == 0 || shortage.failed_count);
     if (!error)
         is_short_or(error = webhook_settings_complete(settings), 0);
     return error == 0;
@@ -219,11 +183,11 @@ static bool a_tail_reads(void *arg)
     bool is_added = tail && tail_add(tail, &reader, slice_of("t.a")) == 0;
     if (is_added) {
         tail_next(tail, &reader, last, &until); /* it has caught up */
-        unsigned left = memory.until_failure;
+        unsigned left = shortage.until_failure;
         relieve();
         kit_append(stream, "t.b", "x", NULL, 1000);
         kit_append(stream, "t.a", "x", NULL, 1000);
-        memory.until_failure = left;
+        shortage.until_failure = left;
         while (tail_run(tail, 1000))
             ;
         if (tail_next(tail, &reader, last, &until))
@@ -250,10 +214,10 @@ static bool a_hook_is_made(void *arg)
     struct webhook_settings settings;
     struct hook *hook;
     struct hook_source *source;
-    unsigned left = memory.until_failure;
+    unsigned left = shortage.until_failure;
     relieve();
     unit_assert(load(&settings));
-    memory.until_failure = left;
+    shortage.until_failure = left;
     int error = hook_create(&scene->world, &settings, &hook);
     is_short_or(error, 0);
     unit_assert((settings.name != NULL) == (error != 0)); /* taken, or still ours */

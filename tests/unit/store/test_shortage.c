@@ -1,88 +1,17 @@
 /*
- * A log in files where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am),
- * and they fail when a test says so. What was committed is there when the log is opened again, and what was to be gone
- * for sure is gone; nothing leaks. On the real file system, in a directory of its own.
+ * A log in files where memory runs out (shortage.h). What was committed is there when the log is opened again, and what
+ * was to be gone for sure is gone; nothing leaks. On the real file system, in a directory of its own.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../shortage.h"
 #include "../unit.h"
 #include "store/log.h"
 
-enum {
-    MESSAGES = 600,
-    BODY_SIZE = 2000,
-    NEVER = UINT_MAX,
-};
-
-static struct {
-    unsigned until_failure; /* allocations that still succeed; NEVER: all do */
-    bool for_good;          /* those after the failure fail too */
-    unsigned failed_count;
-    long live_count;        /* blocks allocated and not freed */
-} memory = { .until_failure = NEVER };
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-char *__real_strdup(const char *text);
-void __real_free(void *block);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void *__wrap_realloc(void *block, size_t size);
-char *__wrap_strdup(const char *text);
-void __wrap_free(void *block);
-
-static bool memory_fails(void)
-{
-    if (memory.until_failure == NEVER)
-        return false;
-    if (memory.until_failure > 0) {
-        memory.until_failure--;
-        return false;
-    }
-    if (!memory.for_good)
-        memory.until_failure = NEVER;
-    memory.failed_count++;
-    return true;
-}
-
-static void *counted(void *block)
-{
-    memory.live_count += block != NULL;
-    return block;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return memory_fails() ? NULL : counted(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return memory_fails() ? NULL : counted(__real_calloc(count, size));
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-    void *moved = memory_fails() ? NULL : __real_realloc(block, size);
-    memory.live_count += moved && !block;
-    return moved;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return memory_fails() ? NULL : counted(__real_strdup(text));
-}
-
-void __wrap_free(void *block)
-{
-    memory.live_count -= block != NULL;
-    __real_free(block);
-}
+enum { MESSAGES = 600, BODY_SIZE = 2000 };
 
 /* What the log has promised. */
 static struct {
@@ -194,10 +123,10 @@ static void check(void)
 static unsigned play(unsigned until_failure, bool for_good)
 {
     memset(&promises, 0, sizeof promises);
-    long before = memory.live_count;
-    memory.until_failure = until_failure;
-    memory.for_good = for_good;
-    memory.failed_count = 0;
+    long before = shortage.live_count;
+    shortage.until_failure = until_failure;
+    shortage.for_good = for_good;
+    shortage.failed_count = 0;
     for (unsigned life = 0; life < 3; life++) {
         struct log *log = open_log();
         struct log_findings findings = { .last_sequence = 0 };
@@ -210,11 +139,11 @@ static unsigned play(unsigned until_failure, bool for_good)
             commit(log, true);
         log_close(log);
     }
-    memory.until_failure = NEVER;
+    shortage.until_failure = SHORTAGE_NEVER;
     check();
     ck_assert_int_eq(log_remove(&files_system, directory), 0);
-    ck_assert_int_eq(memory.live_count, before);
-    return memory.failed_count;
+    ck_assert_int_eq(shortage.live_count, before);
+    return shortage.failed_count;
 }
 
 static void play_all(bool for_good)

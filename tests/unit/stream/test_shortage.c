@@ -1,68 +1,14 @@
 /*
- * A stream where memory runs out: the linker puts the functions below before malloc and its kin (see unit.am), and they
- * fail when a test says so. What is not kept says so in its receipt and takes no sequence; all else is there.
+ * A stream where memory runs out (shortage.h). What is not kept says so in its receipt and takes no sequence; all else
+ * is there.
  */
-#include <limits.h>
 #include <stdio.h>
 
+#include "../shortage.h"
 #include "../unit.h"
 #include "kit.h"
 
-enum {
-    MESSAGES = 300,
-    TOPICS = 30,
-    NEVER = UINT_MAX,
-};
-
-static struct {
-    unsigned until_failure; /* allocations that still succeed; NEVER: all do */
-    bool for_good;          /* those after the failure fail too */
-    unsigned failed_count;
-    long live_count; /* blocks allocated and not freed */
-} memory = { .until_failure = NEVER };
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void __real_free(void *block);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-void __wrap_free(void *block);
-
-static bool memory_fails(void)
-{
-    if (memory.until_failure == NEVER)
-        return false;
-    if (memory.until_failure > 0) {
-        memory.until_failure--;
-        return false;
-    }
-    if (!memory.for_good)
-        memory.until_failure = NEVER;
-    memory.failed_count++;
-    return true;
-}
-
-static void *counted(void *block)
-{
-    memory.live_count += block != NULL;
-    return block;
-}
-
-void *__wrap_malloc(size_t size)
-{
-    return memory_fails() ? NULL : counted(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-    return memory_fails() ? NULL : counted(__real_calloc(count, size));
-}
-
-void __wrap_free(void *block)
-{
-    memory.live_count -= block != NULL;
-    __real_free(block);
-}
+enum { MESSAGES = 300, TOPICS = 30 };
 
 /* Each message is of a size that fills many blocks, and has an id of its own. Returns how many were kept. */
 static uint64_t fill(struct stream *stream)
@@ -88,17 +34,17 @@ static bool fails_at(unsigned allocation, bool for_good)
 {
     struct stream_limits limits = { .bytes_max = 1 << 30, .messages_per_topic_max = 20, .duplicate_window_ms = 1,
                                     .duplicate_ids_max = 1 << 20 };
-    long live_count = memory.live_count;
-    memory.failed_count = 0;
-    memory.for_good = for_good;
-    memory.until_failure = allocation;
+    long live_count = shortage.live_count;
+    shortage.failed_count = 0;
+    shortage.for_good = for_good;
+    shortage.until_failure = allocation;
     struct stream *stream = stream_create("log", &limits);
     uint64_t kept = stream ? fill(stream) : 0;
-    memory.until_failure = NEVER;
+    shortage.until_failure = SHORTAGE_NEVER;
     if (stream) {
         struct kit_seen seen = kit_read(stream, 0, 0);
         unit_assert(seen.message_count == kept && seen.gap_count == 0 && stream_last(stream) == kept);
-        unit_assert(kept == MESSAGES || memory.failed_count);
+        unit_assert(kept == MESSAGES || shortage.failed_count);
         kit_fill(stream, "t0", 30, 10, 0); /* goes on as soon as there is memory */
         unit_assert(kit_state(stream).last_sequence == kept + 30);
         limits.messages_max = 1; /* forgets those too of which the topic could not be noted */
@@ -107,8 +53,8 @@ static bool fails_at(unsigned allocation, bool for_good)
         unit_assert(kit_state(stream).message_count == 1);
     }
     stream_destroy(stream);
-    unit_assert(memory.live_count == live_count);
-    return memory.failed_count > 0;
+    unit_assert(shortage.live_count == live_count);
+    return shortage.failed_count > 0;
 }
 
 START_TEST(any_one_allocation_may_fail)
