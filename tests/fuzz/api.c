@@ -20,16 +20,15 @@
 #include "broker/session.h"
 #include "config/config.h"
 #include "jetstream/api.h"
+#include "mark.h"
 #include "server.h"
 #include "util/json.h"
 #include "util/log.h"
-#include "util/random.h"
 #include "util/utf8.h"
 
 enum {
     TOPIC_SIZE_MAX = 256,
     BODY_SIZE_MAX = 4096,
-    MARK_SIZE = 32,
     INBOX_SIZE = 48,
     BYTE_END = 0xff,
 };
@@ -52,44 +51,22 @@ struct scene {
     size_t last_reply_size;
 };
 
-/* Nobody can guess them: they are drawn once a run. */
-static char mark[MARK_SIZE + 1], inbox[INBOX_SIZE];
+static char inbox[INBOX_SIZE]; /* nobody can guess it */
 
 static struct scene scene;
 
+/* Once a run, as the mark is. */
 static void draw(void)
 {
-    unsigned char bytes[MARK_SIZE / 2];
-    if (*mark)
-        return;
-    random_bytes(bytes, sizeof bytes);
-    for (unsigned i = 0; i < sizeof bytes; i++)
-        snprintf(mark + 2 * i, 3, "%02x", bytes[i]);
+    mark_draw();
     snprintf(inbox, sizeof inbox, "_INBOX.%.16s", mark + 8);
-}
-
-/* By hand: what memcmp and its kind look for, libFuzzer tries. */
-static bool is_mark(const char *data)
-{
-    unsigned same = 0;
-    while (same < MARK_SIZE && data[same] == mark[same])
-        same++;
-    return same == MARK_SIZE;
-}
-
-static bool has_mark(const char *data, size_t size)
-{
-    for (size_t i = 0; i + MARK_SIZE <= size; i++)
-        if (is_mark(data + i))
-            return true;
-    return false;
 }
 
 /* Hearing. */
 
 static void check_secret(struct slice text)
 {
-    fuzz_require(!scene.rights || !text.size || !has_mark(text.data, text.size));
+    fuzz_require(!scene.rights || !text.size || !mark_is_in(text.data, text.size));
 }
 
 static void check_answer(struct slice text)
@@ -351,7 +328,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     log_set_level(LOG_LEVEL_ERROR);
     draw();
-    if (has_mark((const char *)data, size)) /* it would only be told what it said */
+    if (mark_is_in((const char *)data, size)) /* it would only be told what it said */
         return 0;
     scene_init(data[0] & 1);
     play(data + 1, size - 1);

@@ -22,6 +22,7 @@
 #include "config/config.h"
 #include "feed/feed.h"
 #include "http/http.h"
+#include "mark.h"
 #include "net/address.h"
 #include "net/conn.h"
 #include "server.h"
@@ -36,7 +37,6 @@ enum {
     BYTE_TIME = 0xfe,
     BYTE_HANG_UP = 0xfd,
     BYTE_HOST = 0xfc,
-    MARK_SIZE = 32,
     TURNS_MAX = 1000,
 };
 
@@ -68,37 +68,7 @@ static const char guest_ini[] =
     "[user guest]\ntoken = t0ken\npublish = open.>\nsubscribe = open.>, _INBOX.>\n";
 static const char host_lines[] = "Host: localhost\r\nAuthorization: Bearer t0ken\r\n";
 
-/* Nobody can guess it: it is drawn once a run. */
-static char mark[MARK_SIZE + 1];
-
 static struct scene scene;
-
-static void draw(void)
-{
-    unsigned char bytes[MARK_SIZE / 2];
-    if (*mark)
-        return;
-    random_bytes(bytes, sizeof bytes);
-    for (unsigned i = 0; i < sizeof bytes; i++)
-        snprintf(mark + 2 * i, 3, "%02x", bytes[i]);
-}
-
-/* By hand: what memcmp and its kind look for, libFuzzer tries. */
-static bool is_mark(const char *data)
-{
-    unsigned same = 0;
-    while (same < MARK_SIZE && data[same] == mark[same])
-        same++;
-    return same == MARK_SIZE;
-}
-
-static bool has_mark(const char *data, size_t size)
-{
-    for (size_t i = 0; i + MARK_SIZE <= size; i++)
-        if (is_mark(data + i))
-            return true;
-    return false;
-}
 
 static const struct config *config_of(bool is_closed)
 {
@@ -134,7 +104,7 @@ static void check_output(struct peer *peer, char *output, size_t size)
     memcpy(seen, peer->kept, peer->kept_size);
     size += peer->kept_size;
     if (scene.is_closed)
-        fuzz_require(!has_mark(seen, size));
+        fuzz_require(!mark_is_in(seen, size));
     if (!peer->has_begun && size >= 9) {
         fuzz_require(memcmp(seen, "HTTP/1.1 ", 9) == 0);
         peer->has_begun = true;
@@ -333,8 +303,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < HEAD_SIZE)
         return 0;
     log_set_level(LOG_LEVEL_ERROR);
-    draw();
-    if (has_mark((const char *)data, size)) /* it would only be told what it said */
+    mark_draw();
+    if (mark_is_in((const char *)data, size)) /* it would only be told what it said */
         return 0;
     scene_init(data[1] & 1, data[0]);
     play(data + HEAD_SIZE, size - HEAD_SIZE);

@@ -1,6 +1,6 @@
 /*
- * Loading where memory runs out (shortage.h): each allocation in turn fails. What was allocated is freed, the error says
- * so, and nothing is returned.
+ * Loading where memory runs out (shortage.h): each allocation in turn fails. What was allocated is freed, the error
+ * says so, and nothing is returned.
  */
 #include <errno.h>
 #include <stdlib.h>
