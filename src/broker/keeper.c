@@ -197,7 +197,7 @@ static bool rolls_up_all(const struct batch *batch)
 static bool is_partial(const struct keeper *keeper, const struct batch *batch)
 {
     const struct session *session = batch->origin;
-    return session && session->rights && rolls_up_all(batch) &&
+    return session && session->rights && stream_allows_rollup(keeper->stream) && rolls_up_all(batch) &&
            !access_may_publish_all(session->rights, keeper->stream);
 }
 

@@ -161,6 +161,7 @@ static int set_up(struct stream *stream, const struct stream_settings *settings)
     stream->has_topics = true;
     stream->topics.keeps_sequences = stream->limits.messages_per_topic_max != 0;
     stream->allows_direct = settings->allow_direct;
+    stream->allows_rollup = settings->allow_rollup;
     return settings_copy(&stream->settings, settings);
 }
 

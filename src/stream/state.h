@@ -46,7 +46,7 @@ struct stream {
 
     bool has_settings;            /* constant */
     struct stream_settings settings;
-    atomic_bool allows_direct;    /* of the settings */
+    atomic_bool allows_direct, allows_rollup; /* of the settings */
     struct stream_limits limits;
     struct quota *quota;          /* of its owner; NULL: it counts for nobody */
     uint64_t counted_bytes;       /* what the quota knows of */

@@ -138,6 +138,11 @@ bool stream_allows_direct(const struct stream *stream)
     return atomic_load_explicit(&stream->allows_direct, memory_order_relaxed);
 }
 
+bool stream_allows_rollup(const struct stream *stream)
+{
+    return atomic_load_explicit(&stream->allows_rollup, memory_order_relaxed);
+}
+
 uint64_t stream_backlog(const struct stream *stream)
 {
     return atomic_load_explicit(&stream->backlog, memory_order_relaxed);
@@ -217,6 +222,7 @@ int stream_set_settings(struct stream *stream, const struct stream_settings *set
     settings_finish(&stream->settings);
     stream->settings = copy;
     stream->allows_direct = copy.allow_direct;
+    stream->allows_rollup = copy.allow_rollup;
     stream->limits = stream_limits_of(settings);
     stream_index_topics(stream);
     stream_bound_topics(stream);

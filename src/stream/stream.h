@@ -88,6 +88,8 @@ enum stream_health stream_health(const struct stream *stream);
 
 /* What its settings say. One load. */
 bool stream_allows_direct(const struct stream *stream);
+/* Likewise allow_rollup. */
+bool stream_allows_rollup(const struct stream *stream);
 
 /* The sequences between the first and the last that are not there, in order, until visit says stop (false). Under the
  * stream's lock: visit calls nothing here. */
