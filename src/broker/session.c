@@ -445,8 +445,10 @@ int session_route(struct session *session, struct slice topic, const struct matc
 bool session_may_be_answered(const struct session *session, const struct match *match, struct slice topic,
                              struct slice reply)
 {
+    if (!session->rights)
+        return true;
     bool is_kept = match->keeper_count && match->keepers[0]->keeper == SINK_KEEPS;
-    return !session->rights || (!is_kept && !topic_asks(topic)) ||
+    return (!is_kept && !topic_asks(topic)) ||
            rights_may_be_answered(session->rights, reply, slice_make(NULL, 0));
 }
 

@@ -392,9 +392,84 @@ def an_id_of_a_request_is_good_for_its_time_and_for_nothing_else():
         equal(owner.consumer_info("MINE", "own")["num_ack_pending"], 1, "messages that are not acknowledged")
 
 
+# ---------------------------------------------------------------------------------------------------- what was given out
+
+
+def _passes(http, name):
+    """A ticket, and the text of a cookie."""
+    ticket = http.post("/v1/tickets", b"", _token(name)).check(201).json()["ticket"]
+    cookie = http.post("/v1/session", b"", _token(name)).check(200).header("Set-Cookie")
+    return ticket, cookie.partition("=")[2].partition(";")[0]
+
+
+def a_pass_is_good_for_what_it_is_and_while_its_user_is_the_same():
+    with Daemon(config=INI) as daemon, Http(daemon) as http:
+        ticket, cookie = _passes(http, "mallory")
+        for query, headers in ((f"?ticket={cookie}", {}), ("", {"Cookie": f"posthorn_session={ticket}"}), ("", _token(ticket)), ("", _token(cookie)),
+                               (f"?ticket=none&ticket={ticket}", {}), (f"?ticket={ticket}", _token("none"))):
+            equal(http.get("/v1/session" + query, headers).status, 401, f"{query} with {headers}")
+        ticket, cookie = _passes(http, "mallory")
+        http.get(f"/v1/topics/orders.a?ticket={ticket}").check(403, "forbidden")
+        http.get("/v1/topics/orders.a", {"Cookie": f"posthorn_session={cookie}"}).check(403, "forbidden")
+        for config in (INI.replace("token = mallory", "token = other"), INI.replace("[user mallory]", "[user eve]")):
+            with Http(daemon) as before:  # which goes with its user
+                ticket, cookie = _passes(before, "mallory")
+            _reload(daemon, config)
+            with Http(daemon) as after:
+                after.get(f"/v1/session?ticket={ticket}").check(401)
+                after.get("/v1/session", {"Cookie": f"posthorn_session={cookie}"}).check(401)
+            _reload(daemon, INI)
+
+
+def _reload(daemon, config):
+    mark = daemon.log_count()
+    daemon.reload(config)
+    daemon.wait_log("reloaded", since=mark)
+
+
+def an_answer_may_be_given_while_answers_may():
+    with Daemon(config=INI) as daemon, Http(daemon) as http:
+        asker, client = daemon.client(auth_token="all"), daemon.client(auth_token="mallory")
+        client.subscribe("mine.a", "1")
+        client.flush()
+        http.get("/v1/requests/mine.a?wait=0", _token("mallory")).check(204)
+        asker.publish("mine.a", b"?", reply="_INBOX.asker")
+        client.expect("mine.a", b"?")
+        where = "/v1/replies/" + http.get("/v1/requests/mine.a?wait=9s", _token("mallory")).check(200).header("Posthorn-Reply-Id")
+        _reload(daemon, INI.replace("allow_responses = 2, 1h", "allow_responses = no"))
+        client.publish("_INBOX.asker", b"!")
+        client.expect_error('Permissions Violation for Publish to "_INBOX.asker"')
+        http.post(where, b"!", _token("mallory")).check(403, "forbidden")
+        _reload(daemon, INI)
+        client.publish("_INBOX.asker", b"!")
+        client.expect_error('Permissions Violation for Publish to "_INBOX.asker"')
+
+
+def what_waits_ends_with_the_right_to_it():
+    """A pull and a worker over HTTP, and a pull on the line, that wait for what one may read no more."""
+    with Store() as store, _daemon(store) as daemon, Http(daemon) as pull, Http(daemon) as worker:
+        owner, jet = _prepare(daemon), _jet(daemon, "reader")
+        for name in ("pulled", "asked"):
+            owner.consumer("ORDERS", name, ack_policy="explicit", deliver_policy="new")
+        worker.get("/v1/requests/orders.ask?wait=0", _token("reader")).check(204)
+        pull.ask("POST", "/v1/streams/ORDERS/consumers/pulled/pull?batch=1&wait=20s", b"", _token("reader"))
+        worker.ask("GET", "/v1/requests/orders.ask?wait=20s", None, _token("reader"))
+        number = jet.pull_begin("ORDERS", "asked", batch=1, expires=int(20e9))
+        until(lambda: [owner.consumer_info("ORDERS", name)["num_waiting"] for name in ("pulled", "asked")] == [1, 1], "both pulls wait")
+        _reload(daemon, INI.replace("subscribe = orders.>, $KV.>, _INBOX.>", "subscribe = _INBOX.>"))
+        for http in (pull, worker):
+            http.answer().check(503, "unavailable")
+        owner.put("orders.new", b"hidden")
+        owner.put("orders.ask", b"hidden")
+        until(lambda: owner.consumer_info("ORDERS", "asked")["num_ack_pending"] == 1, "what is delivered to an inbox is away")
+        jet.client.flush()
+        equal(list(jet.answers[number]), [], "what the inbox is shown")
+
+
 if __name__ == "__main__":
     main(no_answer_asks_for_anything, no_consumer_delivers_where_something_is_asked, answers_go_where_one_may_publish_or_has_an_inbox,
          consumers_deliver_where_one_may_publish_or_has_an_inbox, no_consumer_reads_more_than_its_maker, what_is_not_known_is_not_asked,
          a_rollup_takes_nothing_of_others, what_was_last_is_told_to_who_may_read_it, what_a_stream_keeps_is_judged_by_its_topic,
          a_stream_gives_its_maker_nothing_to_read, a_path_says_one_topic, each_request_says_who_asks, an_id_of_a_request_is_not_guessed,
-         an_id_of_a_request_is_good_for_its_time_and_for_nothing_else)
+         an_id_of_a_request_is_good_for_its_time_and_for_nothing_else, a_pass_is_good_for_what_it_is_and_while_its_user_is_the_same,
+         an_answer_may_be_given_while_answers_may, what_waits_ends_with_the_right_to_it)

@@ -354,7 +354,7 @@ def everything_but_what_is_the_servers_own():
         user, other = daemon.client(auth_token="u"), daemon.client(auth_token="all")
         user.subscribe(">", "1")
         user.flush()
-        for topic in ("$POSTHORN.audit.x", "$SYS.x", "$DEAD.S.c", "$KV.b.k", "_INBOX.x", "a"):
+        for topic in ("$POSTHORN.audit.x", "$SYS.x", "$DEAD.S.c", "$REFUSED.x", "$KV.b.k", "_INBOX.x", "a"):
             other.publish(topic, b"x")
         other.flush()
         equal([user.next().topic for _ in range(3)], ["$KV.b.k", "_INBOX.x", "a"], "what it is shown")
