@@ -26,7 +26,7 @@ static const struct {
     { PH_E_TLS, EXIT_CONNECT, "--tls-ca, --tls-cert, --tls-key and --tls-first tell more of it" },
     { PH_E_FILE, EXIT_USAGE, NULL },
     { PH_E_RESOLVE, EXIT_CONNECT, "is the host's name right?" },
-    { PH_E_CONNECT, EXIT_CONNECT, "is a server running there? --server names another" },
+    { PH_E_CONNECT, EXIT_CONNECT, "does a server listen there, for clients and not for HTTP? --server names another" },
     { PH_E_PROTOCOL, EXIT_CONNECT, "is that a NATS-compatible server?" },
     { PH_E_DISCONNECTED, EXIT_CONNECT, "what was just sent may be lost" },
     { PH_E_CLOSED, EXIT_CONNECT, "what was just sent may be lost" },

@@ -47,7 +47,7 @@ def unix_socket_is_an_address():
 
 def no_server_is_told_from_a_refusal():
     with Daemon(USER) as daemon, Cli(daemon) as cli:
-        cli.run("pub", "a", "x", "--server", NOBODY).check(CONNECT, out="", err="^posthorn: cannot connect .*Connection refused; is a")
+        cli.run("pub", "a", "x", "--server", NOBODY).check(CONNECT, out="", err="^posthorn: cannot connect .*Connection refused; does a")
         cli.run("pub", "a", "x", "--server", "nats://no.host.invalid").check(CONNECT, out="", err="^posthorn: cannot connect")
         cli.run("pub", "a", "x", "--server", "nats://127.0.0.1:none").check(USAGE, out="", err="^posthorn: cannot connect")
         cli.run("pub", "a", "x").check(REFUSED, out="", err="^posthorn: cannot connect .*refused.*give --user")
@@ -60,6 +60,9 @@ def server_that_says_nothing_is_not_waited_for():
         done = cli.run("pub", "a", "x", "-s", "127.0.0.1:%d" % silent.getsockname()[1], "--connect-timeout", "100ms")
         if done.code not in (CONNECT, TIMEOUT):
             raise AssertionError(f"exit code {done.code}: {done.err}")
+    with Daemon() as daemon, Cli() as cli:  # the other port waits for the client to speak first
+        done = cli.run("pub", "a", "x", "-s", daemon.http[0], "--connect-timeout", "100ms")
+        done.check(CONNECT, out="", err="no answer in time; does a server listen there, for clients and not for HTTP?")
 
 
 def user_and_password_come_from_where_they_stand():
