@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "broker/broker.h"
 #include "config/config.h"
@@ -14,6 +15,8 @@
 #include "sidecar/trunk.h"
 #include "util/log.h"
 #include "util/text.h"
+
+enum { TELL_INTERVAL_MS = 10000 }; /* at least, between two lines about why the broker is away */
 
 struct uplink {
     struct loop *loop;
@@ -32,9 +35,11 @@ struct uplink {
     uint64_t known_serial; /* how much had been said when it last said that it has */
     uint64_t asked_serial; /* ... when it was last asked; above known_serial: the answer is under way */
     bool is_up;
-    bool has_failed; /* since it was up, or was tried first: said once */
     uint64_t since_ms;
     char why[256];         /* when it was last lost */
+    char fault[256];       /* why the last round has failed, since it was up; "": none has */
+    char told[256];        /* that of them which was logged last */
+    uint64_t told_ms;
     struct uplink_counts counts;
 };
 
@@ -106,7 +111,7 @@ static void flush_anew(struct uplink *uplink, bool is_up)
 static void change(struct uplink *uplink, bool is_up)
 {
     uplink->is_up = is_up;
-    uplink->has_failed = !is_up;
+    uplink->fault[0] = uplink->told[0] = '\0';
     uplink->since_ms = loop_now_ms(uplink->loop);
     flush_anew(uplink, is_up);
     struct list *member = uplink->watchers.next, *next;
@@ -133,7 +138,20 @@ static void go_down(struct uplink *uplink, const char *why)
     change(uplink, false);
 }
 
-/* Rounds that fail are many while the broker is away, and all alike. */
+/* Rounds that fail are many while the broker is away, and mostly alike: what is news is told, and not too often. */
+static void tell_fault(struct uplink *uplink)
+{
+    uint64_t now_ms = loop_now_ms(uplink->loop);
+    bool is_first = !*uplink->told, is_other = strcmp(uplink->told, uplink->fault) != 0;
+    if (!is_first && !(is_other && now_ms - uplink->told_ms >= TELL_INTERVAL_MS)) {
+        log_debug("uplink_away", "error=\"%s\"", uplink->fault);
+        return;
+    }
+    log_warning("uplink_away", "error=\"%s\"", uplink->fault);
+    memcpy(uplink->told, uplink->fault, sizeof uplink->told);
+    uplink->told_ms = now_ms;
+}
+
 static void fail(struct uplink *uplink, const char *why)
 {
     if (uplink->is_up) {
@@ -141,11 +159,8 @@ static void fail(struct uplink *uplink, const char *why)
         return;
     }
     uplink->counts.failures++;
-    if (!uplink->has_failed)
-        log_warning("uplink_away", "error=\"%s\"", why);
-    else
-        log_debug("uplink_away", "error=\"%s\"", why);
-    uplink->has_failed = true;
+    snprintf(uplink->fault, sizeof uplink->fault, "%s", why);
+    tell_fault(uplink);
 }
 
 static void stop_watching(struct uplink *uplink)
@@ -392,6 +407,11 @@ bool uplink_is_up(const struct uplink *uplink)
 const char *uplink_why(const struct uplink *uplink)
 {
     return uplink->why;
+}
+
+const char *uplink_fault(const struct uplink *uplink)
+{
+    return uplink->is_up ? "" : *uplink->fault ? uplink->fault : uplink->why;
 }
 
 uint64_t uplink_since_ms(const struct uplink *uplink)

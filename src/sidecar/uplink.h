@@ -54,6 +54,9 @@ bool uplink_is_up(const struct uplink *uplink);
 /* What was said when it was last lost; "": it never was. Borrowed until the next loop's turn. */
 const char *uplink_why(const struct uplink *uplink);
 
+/* Why it is not up: what the last attempt has met with, or how it was lost; "": it is up. Borrowed as above. */
+const char *uplink_fault(const struct uplink *uplink);
+
 /* Since when that has been so, or not; the loop's monotonic clock. */
 uint64_t uplink_since_ms(const struct uplink *uplink);
 

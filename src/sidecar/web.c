@@ -112,6 +112,8 @@ static void put_uplink(struct document *document, const struct web *web, const s
     document_number(document, "since_ms", figures->up_ms);
     document_number(document, "connects", counts.connects);
     document_number(document, "failures", counts.failures);
+    if (*uplink_fault(web->uplink))
+        document_text(document, "error", slice_of(uplink_fault(web->uplink)));
     document_number(document, "subscriptions", counts.trunk_count);
     document_close(document, '}');
 }

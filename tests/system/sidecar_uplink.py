@@ -8,8 +8,9 @@ import socket
 import tempfile
 import time
 
-from harness import PATIENCE, Daemon, equal, flush_all, main, refused_start
+from harness import PATIENCE, Daemon, equal, flush_all, main, refused_start, until
 from sidecar import Sidecar, same_place
+from web import Http
 from webhooks_guard import resolver
 
 NO_RESPONDERS = b"NATS/1.0 503\r\n\r\n"
@@ -120,6 +121,23 @@ def it_enters_with_the_credentials_that_it_has():
             found = sidecar.wait_log(r"uplink_away error=(.*)")
             if "secret" in found.group(1) or "another" in found.group(1):
                 raise AssertionError(f"a secret in the log: {found.group(1)}")
+
+
+def why_it_does_not_come_back_is_told():
+    """A connection that is lost says little; what the attempts after it meet with says what to do."""
+    with Daemon() as broker, Sidecar(broker) as sidecar, Http(sidecar) as http:
+        def fault():
+            return http.get("/progress").json()["uplink"].get("error")
+        equal(fault(), None, "the fault while it is up")
+        address = broker.line[0]
+        mark = sidecar.log_count()
+        broker.stop()
+        sidecar.wait_down(since=mark)
+        sidecar.wait_log("uplink_away error=.*refused", since=mark)
+        until(lambda: "refused" in fault(), "the refusal of the system")
+        with Daemon(*USERS, listen=same_place(address)):
+            until(lambda: "Authorization Violation" in fault(), "the refusal of the broker")
+        equal(sidecar.log_text().count(" warning uplink_away "), 1, "lines about it: no more than one in ten seconds")
 
 
 def credentials_and_addresses_change_by_a_reload():
@@ -240,6 +258,7 @@ def it_takes_next_to_nothing_while_nothing_happens():
 if __name__ == "__main__":
     main(a_broker_that_comes_back_is_told_again_of_what_is_subscribed, it_starts_without_a_broker_and_finds_it_later,
          the_next_address_is_taken_where_one_is_gone, sidecars_spread_where_they_are_to,
-         it_enters_with_the_credentials_that_it_has, credentials_and_addresses_change_by_a_reload,
+         it_enters_with_the_credentials_that_it_has, why_it_does_not_come_back_is_told,
+         credentials_and_addresses_change_by_a_reload,
          what_cannot_be_is_refused_at_the_start, a_name_that_nobody_answers_holds_up_nothing, a_name_is_looked_up,
          it_takes_next_to_nothing_while_nothing_happens)
