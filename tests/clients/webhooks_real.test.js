@@ -98,10 +98,17 @@ class Verifier {
     }
 
     async open(port = 0) {
+        while (!await this.listen(port)) await pause(20);
+        this.port = this.server.address().port;
+    }
+
+    /* False: while it was away somebody else took its port, as who connects somewhere does for a moment. */
+    async listen(port) {
         this.server = http.createServer({ keepAliveTimeout: 600_000 }, (request, response) => this.take(request, response));
         this.server.listen(port, "127.0.0.1");
-        await once(this.server, "listening");
-        this.port = this.server.address().port;
+        const error = await once(this.server, "listening").then(() => null, (reason) => reason);
+        if (error && error.code !== "EADDRINUSE") throw error;
+        return !error;
     }
 
     /* Whatever is under way is broken off. */
