@@ -131,6 +131,7 @@ static struct users *enter(void)
 {
     struct users *users = users_from(ini);
     const struct credentials credentials = { .token = slice_of("t0ken") };
+    counters = (struct counters){ 0 };
     ck_assert_int_eq(broker_init(&broker, &counters, users, &limits), 0);
     session_open(&session, &broker, &session_ops);
     ck_assert(session.rights == rights_none());
