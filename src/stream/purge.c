@@ -217,17 +217,25 @@ static void begin_purge(struct stream *stream, struct purge *purge)
     push(purge, &stream->last_purge);
 }
 
+/* Where nothing is to be told of single messages none is looked at. */
+static uint64_t purge_before(struct stream *stream, uint64_t sequence)
+{
+    struct log_state before, after;
+    log_get_state(stream->log, &before);
+    log_take_before(stream->log, sequence);
+    log_get_state(stream->log, &after);
+    return before.live_count - after.live_count;
+}
+
 /* All there is. */
 static uint64_t empty(struct stream *stream)
 {
-    struct log_state state;
-    log_get_state(stream->log, &state);
-    log_take_before(stream->log, stream->appended_sequence + 1);
+    uint64_t count = purge_before(stream, stream->appended_sequence + 1);
     stream_forget_topics(stream);
     while (stream->purges)
         free(pop(&stream->purges, &stream->last_purge));
     stream->deletion_count = 0;
-    return state.live_count;
+    return count;
 }
 
 /* How many messages the pattern names. */
@@ -242,16 +250,6 @@ static uint64_t count_matching(const struct stream *stream, struct slice pattern
             if (pattern_matches(pattern, topic_entry_name(entry)))
                 count += entry->count;
     return count;
-}
-
-/* Where nothing is to be told of single messages none is looked at. */
-static uint64_t purge_before(struct stream *stream, uint64_t sequence)
-{
-    struct log_state before, after;
-    log_get_state(stream->log, &before);
-    log_take_before(stream->log, sequence);
-    log_get_state(stream->log, &after);
-    return before.live_count - after.live_count;
 }
 
 /* What goes of `count`: what is not to be kept, and below the sequence, as far as that is known. */
